@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Model-specific registers that the boot path of an SNP guest touches, and the GHCB MSR protocol.
+ *
+ * Source: AMD APM Vol 2 (24593), MSR cross-reference and section 15.35.7; AMD 56421, GHCB MSR
+ * protocol; Linux arch/x86/include/asm/sev-common.h.
+ */
+#ifndef SNPEMU_ABI_MSR_H
+#define SNPEMU_ABI_MSR_H
+
+#define MSR_EFER 0xC0000080u
+#define MSR_STAR 0xC0000081u
+#define MSR_LSTAR 0xC0000082u
+#define MSR_CSTAR 0xC0000083u
+#define MSR_SFMASK 0xC0000084u
+#define MSR_FS_BASE 0xC0000100u
+#define MSR_GS_BASE 0xC0000101u
+#define MSR_KERNEL_GS_BASE 0xC0000102u
+#define MSR_TSC_AUX 0xC0000103u
+#define MSR_PAT 0x277u
+#define MSR_XSS 0xDA0u
+#define MSR_GHCB 0xC0010130u
+#define MSR_SEV_STATUS 0xC0010131u
+
+#define EFER_SCE (1ULL << 0)
+#define EFER_LME (1ULL << 8)
+#define EFER_LMA (1ULL << 10)
+#define EFER_NXE (1ULL << 11)
+#define EFER_SVME (1ULL << 12)
+
+/* SEV_STATUS = SEV_FEATURES << 2 with SEV-ES in bit 1 and SEV in bit 0. APM Vol 2 15.34.10. */
+#define SEV_STATUS_SEV (1ULL << 0)
+#define SEV_STATUS_SEV_ES (1ULL << 1)
+#define SEV_STATUS_SNP (1ULL << 2)
+#define SEV_STATUS_VTOM (1ULL << 3)
+#define SEV_STATUS_REFLECT_VC (1ULL << 4)
+#define SEV_STATUS_RESTRICTED_INJECTION (1ULL << 5)
+
+/* GHCBInfo, bits 11:0 of the GHCB MSR. 0 selects the GHCB page, whose GPA is then in 63:12. */
+#define GHCB_MSR_INFO_MASK 0xFFFULL
+#define GHCB_MSR_PAGE 0x000
+#define GHCB_MSR_SEV_INFO_RESP 0x001
+#define GHCB_MSR_SEV_INFO_REQ 0x002
+#define GHCB_MSR_CPUID_REQ 0x004
+#define GHCB_MSR_CPUID_RESP 0x005
+#define GHCB_MSR_PREF_GPA_REQ 0x010
+#define GHCB_MSR_PREF_GPA_RESP 0x011
+#define GHCB_MSR_REGISTER_REQ 0x012
+#define GHCB_MSR_REGISTER_RESP 0x013
+#define GHCB_MSR_PSC_REQ 0x014
+#define GHCB_MSR_PSC_RESP 0x015
+#define GHCB_MSR_RUN_VMPL_REQ 0x016
+#define GHCB_MSR_RUN_VMPL_RESP 0x017
+#define GHCB_MSR_FEATURES_REQ 0x080
+#define GHCB_MSR_FEATURES_RESP 0x081
+#define GHCB_MSR_TERMINATE 0x100
+
+/* SEV information response: 63:48 highest version, 47:32 lowest version, 31:24 C-bit position. */
+#define GHCB_MSR_SEV_INFO_MAX_SHIFT 48
+#define GHCB_MSR_SEV_INFO_MIN_SHIFT 32
+#define GHCB_MSR_SEV_INFO_CBIT_SHIFT 24
+
+/* Page state change: operation (PSC_OP_*) in 55:52, GPA in 51:12; response error in 63:32. */
+#define GHCB_MSR_PSC_OP_SHIFT 52
+#define GHCB_MSR_PSC_ERROR (1ULL << 63)
+
+/* Termination: reason set in 15:12, reason code in 23:16. */
+#define GHCB_MSR_TERM_SET_SHIFT 12
+#define GHCB_MSR_TERM_CODE_SHIFT 16
+
+/* Hypervisor features, bits of GHCBData in the 0x081 response. */
+#define HV_FEATURE_SNP (1ULL << 0)
+#define HV_FEATURE_AP_CREATION (1ULL << 1)
+#define HV_FEATURE_RESTRICTED_INJECTION (1ULL << 2)
+#define HV_FEATURE_RESTRICTED_INJECTION_TIMER (1ULL << 3)
+#define HV_FEATURE_APIC_ID_LIST (1ULL << 4)
+#define HV_FEATURE_MULTI_VMPL (1ULL << 5)
+
+#endif

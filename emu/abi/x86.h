@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Control registers, page-table bits and exception vectors of the x86-64 architecture, as far as
+ * emulator and guest share them.
+ *
+ * Source: AMD APM Vol 2 (24593), chapters 3, 5 and 8.
+ */
+#ifndef SNPEMU_ABI_X86_H
+#define SNPEMU_ABI_X86_H
+
+#define CR0_PE (1ULL << 0)
+#define CR0_WP (1ULL << 16)
+#define CR0_PG (1ULL << 31)
+#define CR4_PAE (1ULL << 5)
+#define CR4_LA57 (1ULL << 12)
+#define CR4_SMEP (1ULL << 20)
+#define CR4_SMAP (1ULL << 21)
+
+#define PTE_PRESENT (1ULL << 0)
+#define PTE_WRITE (1ULL << 1)
+#define PTE_USER (1ULL << 2)
+#define PTE_ACCESSED (1ULL << 5)
+#define PTE_DIRTY (1ULL << 6)
+#define PTE_LARGE (1ULL << 7)
+#define PTE_NX (1ULL << 63)
+#define PTE_ADDR_MASK 0x000FFFFFFFFFF000ULL
+
+/* The C-bit of the machines modelled here. CPUID 0x8000001F EBX[5:0]. */
+#define CBIT_POSITION 51
+#define CBIT_MASK (1ULL << CBIT_POSITION)
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE 0x1000ULL
+#define PAGE_MASK 0xFFFULL
+#define LARGE_PAGE_SIZE 0x200000ULL
+#define PAGES_PER_LARGE_PAGE 512
+
+#define RFLAGS_CF (1ULL << 0)
+#define RFLAGS_FIXED (1ULL << 1)
+#define RFLAGS_PF (1ULL << 2)
+#define RFLAGS_AF (1ULL << 4)
+#define RFLAGS_ZF (1ULL << 6)
+#define RFLAGS_SF (1ULL << 7)
+#define RFLAGS_TF (1ULL << 8)
+#define RFLAGS_IF (1ULL << 9)
+#define RFLAGS_OF (1ULL << 11)
+#define RFLAGS_NT (1ULL << 14)
+#define RFLAGS_RF (1ULL << 16)
+
+#define VECTOR_DE 0
+#define VECTOR_DB 1
+#define VECTOR_BP 3
+#define VECTOR_UD 6
+#define VECTOR_DF 8
+#define VECTOR_TS 10
+#define VECTOR_NP 11
+#define VECTOR_SS 12
+#define VECTOR_GP 13
+#define VECTOR_PF 14
+#define VECTOR_HV 28
+#define VECTOR_VC 29
+
+#define PF_PRESENT (1u << 0)
+#define PF_WRITE (1u << 1)
+#define PF_USER (1u << 2)
+#define PF_RESERVED (1u << 3)
+#define PF_FETCH (1u << 4)
+
+/* Error codes of #VC. APM Vol 2 15.35.5 and 15.36.10. */
+#define VC_CPUID 0x72u
+#define VC_IOIO 0x7Bu
+#define VC_PAGE_NOT_VALIDATED 0x404u
+
+#endif
