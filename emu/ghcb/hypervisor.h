@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The honest hypervisor: its configuration, which a scenario may bend (`host = {...}`), and the
+ * little state it keeps. The answers themselves are the handlers in the exit tables.
+ */
+#ifndef SNPEMU_GHCB_HYPERVISOR_H
+#define SNPEMU_GHCB_HYPERVISOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ghcb/exit.h"
+#include "ghcb/reply.h"
+
+#define HYPERVISOR_CPU_MAX 4096
+#define HYPERVISOR_APIC_ID_MAX 8192
+#define HYPERVISOR_CPUID_MAX 64 /* what a CPUID page holds */
+#define HYPERVISOR_PREVALIDATED_MAX 64
+
+struct cpuid_leaf {
+    uint32_t eax_in, ecx_in;
+    uint64_t xcr0_in, xss_in;
+    uint32_t eax, ebx, ecx, edx;
+};
+
+struct hypervisor_config {
+    uint32_t cpus; /* 1 to HYPERVISOR_CPU_MAX */
+    uint16_t version_min, version_max;
+    uint8_t cbit;
+    uint64_t features;     /* HV_FEATURE_* */
+    uint64_t sev_features; /* of the VMSA; SEV_STATUS is made from it */
+
+    /* The IDs written into the list, as given; by default 0 .. cpus - 1. The BSP's is
+     * `bsp_apic_id`. */
+    uint32_t apic_id[HYPERVISOR_APIC_ID_MAX];
+    size_t apic_id_count;
+    uint32_t bsp_apic_id;
+    bool apic_pages_set; /* the first answer says `apic_pages` instead of what is needed */
+    uint64_t apic_pages;
+    bool apic_count_set; /* the list's count says `apic_count` instead of apic_id_count */
+    uint32_t apic_count;
+
+    struct cpuid_leaf cpuid[HYPERVISOR_CPUID_MAX]; /* the CPUID page, and the CPUID event */
+    size_t cpuid_count;
+
+    /* Pages that are private and validated at launch besides the image's own. */
+    uint64_t prevalidated[HYPERVISOR_PREVALIDATED_MAX];
+    size_t prevalidated_count;
+};
+
+/* The defaults: an EPYC guest with `cpus` CPUs (1 to HYPERVISOR_CPU_MAX), APIC IDs 0 .. cpus - 1.
+ */
+void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus);
+
+/* 16550 registers the boot path touches. Part of a snapshot and of the state digest. */
+struct uart {
+    uint8_t ier, lcr, mcr, scr, dll, dlm, fcr;
+};
+
+struct hypervisor {
+    const struct hypervisor_config *config; /* not owned */
+    struct uart uart;
+};
+
+/* Fill `reply` (reset by the caller) with the honest answer, through the exit's table row. */
+void hypervisor_answer(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A reply: what the hypervisor does before it resumes the guest, as data. A host model fills it
+ * in; ghcb/answer.c carries it out, refusing what hardware would refuse.
+ *
+ * Order of execution: actions in the order they were added, then the fields of the GHCB page (or
+ * the MSR), then resume. Unless keep_marks is set the valid bitmap of the page is cleared before
+ * the fields are written, as KVM does when it reads its input.
+ */
+#ifndef SNPEMU_GHCB_REPLY_H
+#define SNPEMU_GHCB_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ghcb/field.h"
+
+enum reply_resume {
+    REPLY_RESUME,
+    REPLY_REFUSE, /* the host will not go on: outcome `refused`, with `reason` */
+};
+
+enum reply_action_kind {
+    REPLY_WRITE,      /* copy bytes to memory; denied, with an event, where the page is private */
+    REPLY_ASSIGN,     /* RMPUPDATE: give the page to the guest, not validated */
+    REPLY_UNASSIGN,   /* RMPUPDATE: take it back; contents are lost */
+    REPLY_WATCH_READ, /* change shared memory at the n-th read of it, see struct reply_watch */
+    REPLY_CONSOLE,    /* bytes that the guest wrote to its console */
+};
+
+/*
+ * From this reply on, count guest instructions that read any byte of [gpa, gpa + size_bytes). Just
+ * before the nth (from 1) executes, `value` is stored there, little endian. Unless sticky, the
+ * bytes that stood there come back after that instruction.
+ */
+struct reply_watch {
+    uint64_t gpa;
+    uint32_t size_bytes; /* 1, 2, 4 or 8; not crossing a page */
+    uint64_t nth;
+    uint64_t value;
+    bool sticky;
+    void *owner; /* returned to the host when the watch fires; may be NULL */
+};
+
+struct reply_action {
+    enum reply_action_kind kind;
+    uint64_t gpa;
+    uint64_t size_bytes; /* ASSIGN, UNASSIGN: 4 KiB or 2 MiB */
+    size_t data_offset;  /* WRITE, CONSOLE: into reply->data */
+    struct reply_watch watch;
+};
+
+#define REPLY_ACTION_MAX 8192
+#define REPLY_DATA_MAX (1u << 20)
+
+struct reply {
+    uint32_t written; /* FIELD_BIT() of each field whose value is stored */
+    uint32_t marked;  /* FIELD_BIT() of each field that is marked valid */
+    uint64_t field[FIELD_COUNT];
+    bool keep_marks; /* leave the guest's own marks in the bitmap */
+    bool msr_written;
+    uint64_t msr;
+    enum reply_resume resume;
+    char reason[128];
+
+    struct reply_action *action;
+    size_t action_count, action_capacity;
+    uint8_t *data;
+    size_t data_size_bytes, data_capacity;
+    bool overflow; /* an action was dropped: REPLY_ACTION_MAX, REPLY_DATA_MAX or out of memory */
+};
+
+void reply_reset(struct reply *reply);   /* empty again; keeps its buffers */
+void reply_release(struct reply *reply); /* frees the buffers; takes NULL */
+
+void reply_set(struct reply *reply, enum ghcb_field field, uint64_t value); /* write and mark */
+void reply_unmark(struct reply *reply, enum ghcb_field field);
+void reply_leave(struct reply *reply, enum ghcb_field field); /* neither write nor mark */
+void reply_set_msr(struct reply *reply, uint64_t value);
+void reply_refuse(struct reply *reply, const char *reason);
+
+/* Each returns false, and sets overflow, when the reply is full. */
+bool reply_write(struct reply *reply, uint64_t gpa, const void *bytes, size_t size_bytes);
+bool reply_assign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
+bool reply_unassign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
+bool reply_watch_read(struct reply *reply, const struct reply_watch *watch);
+bool reply_console(struct reply *reply, const void *bytes, size_t size_bytes);
+
+/* Drop all ASSIGN and UNASSIGN actions that touch [gpa, gpa + size_bytes); returns how many. */
+size_t reply_drop_page_state(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The exit tables: one row for each MSR-protocol request (msr_protocol.c) and each NAE event
+ * (nae.c). Adding an exit is one row, its handlers, and a fixture.
+ */
+#ifndef SNPEMU_GHCB_TABLE_H
+#define SNPEMU_GHCB_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ghcb/exit.h"
+#include "ghcb/hypervisor.h"
+#include "ghcb/reply.h"
+
+enum exit_flag {
+    EXIT_TERMINATES = 1, /* the run ends; there is no reply */
+    EXIT_UNMODELLED = 2, /* known by name, not modelled: ends the run as `unmodelled` */
+};
+
+struct exit_row {
+    const char *name; /* in scripts, traces, options */
+    enum exit_protocol protocol;
+    uint64_t code;      /* GHCBInfo, or SW_EXITCODE */
+    unsigned flags;     /* enum exit_flag */
+    uint32_t required;  /* FIELD_BIT() of inputs that must be marked besides code and info */
+    const char *source; /* document and section, or repository and file */
+    /* The honest answer. NULL with EXIT_TERMINATES or EXIT_UNMODELLED. */
+    void (*answer)(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply);
+    /* One line in plain words for the ladder: what the guest asks. Writes at most `size` bytes. */
+    void (*say)(const struct exit *exit, char *text, size_t size);
+};
+
+extern const struct exit_row exit_msr_rows[];
+extern const size_t exit_msr_row_count;
+extern const struct exit_row exit_nae_rows[];
+extern const size_t exit_nae_row_count;
+
+/* NULL when there is no row. */
+const struct exit_row *exit_row_by_code(enum exit_protocol protocol, uint64_t code);
+const struct exit_row *exit_row_by_name(const char *name);
+
+#endif

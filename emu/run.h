@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One run of one image against one host, from launch to outcome.
+ */
+#ifndef SNPEMU_RUN_H
+#define SNPEMU_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "check/expect.h"
+#include "check/outcome.h"
+#include "error.h"
+#include "host/host.h"
+#include "host/scenario.h"
+#include "image/image.h"
+#include "trace/event.h"
+
+#define RUN_DIGEST_SIZE 32 /* SHA-256 */
+
+struct run; /* opaque */
+
+struct run_options {
+    const char *until;   /* stop as `reached` when this symbol is about to execute; NULL: never */
+    struct trace *trace; /* not owned; NULL: no events */
+    void (*console)(void *context, const uint8_t *bytes, size_t size_bytes); /* NULL: dropped */
+    void *context;
+    /* Asked about every 2^20 instructions; true ends the run with SNPEMU_ERR_INTERNAL. May be NULL.
+     */
+    bool (*cancelled)(void *context);
+};
+
+/* One row of the per-CPU table, read through the image's symbols after the run. */
+struct run_percpu {
+    uint32_t index, apic_id;
+    uint64_t gva;
+};
+
+/* scenario, image and host must outlive the run; the host is used, not owned. */
+int run_new(struct run **run, const struct scenario *scenario, const struct image *image,
+            struct host *host, const struct run_options *options, struct error *error);
+void run_free(struct run *run); /* takes NULL */
+
+/* Go on to the end. 0 with the outcome, or the emulator's own failure. */
+int run_to_end(struct run *run, struct outcome *outcome, struct error *error);
+/*
+ * Go on until the next exit is one that `host->handles`, or exit number `exit_number`, whichever
+ * is first; sets *at_exit, and *exit_number to where it stands. If the run ends before, *at_exit is
+ * false and run_to_end reports the same outcome at once.
+ */
+int run_to_exit(struct run *run, uint64_t *exit_number, bool *at_exit, struct error *error);
+
+/* Keep the whole state now; restore to it any number of times. One snapshot a run. */
+int run_snapshot(struct run *run, struct error *error);
+int run_restore(struct run *run, struct error *error);
+
+/* Listen with another trace from here on (after a restore). */
+void run_set_trace(struct run *run, struct trace *trace);
+
+/* SHA-256 over registers, touched pages in GPA order, RMP, MSRs and device state. */
+int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error);
+
+/* All console bytes so far, NUL-terminated; owned by the run. */
+const char *run_console(const struct run *run);
+
+/* The per-CPU table: number of rows (0 before percpu_init's end or without symbols), at most max.
+ */
+size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max);
+
+/* Read guest state named by an expectation. */
+bool run_read_state(struct run *run, const struct expect_state *state, uint64_t *value);
+
+#endif
