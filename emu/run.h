@@ -57,6 +57,8 @@ int run_restore(struct run *run, struct error *error);
 
 /* Listen with another trace from here on (after a restore). */
 void run_set_trace(struct run *run, struct trace *trace);
+/* Answer with another host from here on. Not owned. */
+void run_set_host(struct run *run, struct host *host);
 
 /* SHA-256 over registers, touched pages in GPA order, RMP, MSRs and device state. */
 int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error);

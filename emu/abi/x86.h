@@ -46,6 +46,7 @@
 #define RFLAGS_OF (1ULL << 11)
 #define RFLAGS_NT (1ULL << 14)
 #define RFLAGS_RF (1ULL << 16)
+#define RFLAGS_AC (1ULL << 18)
 
 #define VECTOR_DE 0
 #define VECTOR_DB 1
@@ -69,6 +70,7 @@
 /* Error codes of #VC. APM Vol 2 15.35.5 and 15.36.10. */
 #define VC_CPUID 0x72u
 #define VC_IOIO 0x7Bu
+#define VC_VMMCALL 0x81u
 #define VC_PAGE_NOT_VALIDATED 0x404u
 
 #endif

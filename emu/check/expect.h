@@ -33,15 +33,20 @@ struct expect {
     char *panic;  /* must occur in the panic message; NULL: not asked; owned */
     struct expect_state state[EXPECT_STATE_MAX];
     size_t state_count;
-    bool unused_ok;
 };
+
+/*
+ * Read "halted", "terminated" or "terminated 0xf:0x6" into `expect`; false for any other text.
+ */
+bool expect_set_outcome(struct expect *expect, const char *text);
 
 /* How expect_check reads guest state: false when the symbol is unknown or unreadable. */
 typedef bool expect_read(void *context, const struct expect_state *state, uint64_t *value);
 
 /*
  * True when all that is expected holds. Else false, with the first difference in `why` in one line
- * ("outcome: expected halted, got terminated 0xf:0x6").
+ * ("outcome: expected halted, got terminated 0xf:0x6"). A verdict of `violation` or `emulator-bug`
+ * never passes unless it is the one expected.
  */
 bool expect_check(const struct expect *expect, const struct outcome *outcome, enum verdict verdict,
                   const char *console, expect_read *read, void *context, char *why, size_t size);

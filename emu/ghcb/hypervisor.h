@@ -53,15 +53,36 @@ struct hypervisor_config {
  */
 void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus);
 
-/* 16550 registers the boot path touches. Part of a snapshot and of the state digest. */
+/* 16550 registers. Part of a snapshot and of the state digest. */
 struct uart {
     uint8_t ier, lcr, mcr, scr, dll, dlm, fcr;
 };
 
+struct memory;
+struct rmp;
+
+/* What the hypervisor remembers between exits. */
+struct hypervisor_state {
+    struct uart uart;
+    bool registered; /* a GHCB GPA was registered, and which */
+    uint64_t registered_gpa;
+};
+
 struct hypervisor {
     const struct hypervisor_config *config; /* not owned */
-    struct uart uart;
+    /* Its own knowledge of guest memory: which GPAs exist and which pages it gave away. */
+    const struct memory *memory;
+    const struct rmp *rmp;
+    struct hypervisor_state state;
 };
+
+/* True when there is guest memory at gpa. */
+bool hypervisor_has(const struct hypervisor *hypervisor, uint64_t gpa);
+/* A CPUID leaf as the vCPU of `exit` gets to see it; zero when it has no entry. */
+void hypervisor_cpuid(const struct hypervisor *hypervisor, const struct exit *exit, uint32_t leaf,
+                      uint32_t subleaf, struct cpuid_leaf *out);
+/* True when the host can read and write the page at gpa: memory exists there and is not private. */
+bool hypervisor_shares(const struct hypervisor *hypervisor, uint64_t gpa);
 
 /* Fill `reply` (reset by the caller) with the honest answer, through the exit's table row. */
 void hypervisor_answer(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply);

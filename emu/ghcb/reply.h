@@ -18,7 +18,8 @@
 
 enum reply_resume {
     REPLY_RESUME,
-    REPLY_REFUSE, /* the host will not go on: outcome `refused`, with `reason` */
+    REPLY_REFUSE,     /* the host will not go on: outcome `refused`, with `reason` */
+    REPLY_UNMODELLED, /* the honest answer is not modelled: outcome `unmodelled`, with `reason` */
 };
 
 enum reply_action_kind {
@@ -79,6 +80,8 @@ void reply_unmark(struct reply *reply, enum ghcb_field field);
 void reply_leave(struct reply *reply, enum ghcb_field field); /* neither write nor mark */
 void reply_set_msr(struct reply *reply, uint64_t value);
 void reply_refuse(struct reply *reply, const char *reason);
+void reply_unmodelled(struct reply *reply, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Each returns false, and sets overflow, when the reply is full. */
 bool reply_write(struct reply *reply, uint64_t gpa, const void *bytes, size_t size_bytes);

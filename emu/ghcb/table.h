@@ -12,6 +12,7 @@
 #include "ghcb/exit.h"
 #include "ghcb/hypervisor.h"
 #include "ghcb/reply.h"
+#include "trace/event.h"
 
 enum exit_flag {
     EXIT_TERMINATES = 1, /* the run ends; there is no reply */
@@ -29,12 +30,22 @@ struct exit_row {
     void (*answer)(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply);
     /* One line in plain words for the ladder: what the guest asks. Writes at most `size` bytes. */
     void (*say)(const struct exit *exit, char *text, size_t size);
+    /* Decoded fields for the trace besides the marked ones; NULL: none. */
+    void (*describe)(const struct exit *exit, struct event *event);
 };
 
 extern const struct exit_row exit_msr_rows[];
 extern const size_t exit_msr_row_count;
 extern const struct exit_row exit_nae_rows[];
 extern const size_t exit_nae_row_count;
+
+/*
+ * Page exits that cannot be told apart by their code: `malformed` when the code is not marked
+ * valid or the usage is not the standard one, `unknown` when the code has no row.
+ */
+extern const struct exit_row exit_row_malformed;
+extern const struct exit_row exit_row_unknown_nae;
+extern const struct exit_row exit_row_unknown_msr;
 
 /* NULL when there is no row. */
 const struct exit_row *exit_row_by_code(enum exit_protocol protocol, uint64_t code);

@@ -7,6 +7,7 @@
 #define SNPEMU_HOST_SCENARIO_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "check/expect.h"
@@ -19,7 +20,9 @@
 #define SCENARIO_SEED_DEFAULT 1ULL
 
 struct scenario {
-    char *path;  /* the script; NULL when made from an image alone */
+    char *path;   /* the script; NULL when made from an image alone */
+    char *source; /* its text: each run's host model starts from these bytes */
+    size_t source_size_bytes;
     char *name;  /* path relative to what the user named, without ".lua"; for messages */
     char *image; /* as written: a built image's name, or a path (relative to the script) */
     uint32_t cpus;
@@ -30,6 +33,7 @@ struct scenario {
     struct hypervisor_config host;
     struct expect expect; /* expect.given is false without an `expect` table */
     bool scripted;        /* has handlers: host models must come from scenario_host */
+    bool unused_ok;       /* a handler or on_read that never fired is no error */
 };
 
 /*
@@ -41,6 +45,14 @@ int scenario_load(struct scenario **scenario, const char *path, struct error *er
 int scenario_for_image(struct scenario **scenario, const char *image, uint32_t cpus,
                        struct error *error);
 void scenario_free(struct scenario *scenario); /* takes NULL */
+
+/*
+ * Another number of CPUs, as if the script had said so (its `host` table is read again on top);
+ * what it says of APIC IDs stays. `cpus` must be 1 to HYPERVISOR_CPU_MAX.
+ */
+int scenario_set_cpus(struct scenario *scenario, uint32_t cpus, struct error *error);
+/* Another list of APIC IDs; the first is the BSP's. 1 to HYPERVISOR_APIC_ID_MAX of them. */
+void scenario_set_apic_ids(struct scenario *scenario, const uint32_t *apic_id, size_t count);
 
 /*
  * A fresh host model for one run: it loads the script anew, so that no run sees another's

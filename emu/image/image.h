@@ -16,7 +16,11 @@
 
 #define IMAGE_SECTION_MAX 16
 
-/* One PT_LOAD that lies inside the image's memory. Pages beyond file_size_bytes are zero. */
+/*
+ * One PT_LOAD that lies inside the image's memory. Bytes beyond file_size_bytes are zero. Start
+ * and end need not be page aligned: two segments may share a page. What no segment covers
+ * between load_gpa and end_gpa is zero.
+ */
 struct image_segment {
     uint64_t gpa;               /* where the first byte goes */
     uint64_t file_size_bytes;   /* bytes present in `bytes` */
@@ -31,7 +35,12 @@ struct image_section {
     uint32_t type; /* SVSM_SECTION_*; unknown types are kept as they are */
 };
 
-/* The first vCPU's start state, from the info GUID entry. Addresses are guest virtual. */
+/*
+ * The first vCPU's start state, from the info GUID entry: 64-bit mode with four-level paging.
+ * RIP, GDT and IDT are guest virtual; RIP is the flat image's first byte (load_gpa + gva_offset),
+ * the tables lie inside it. CR3 is as it goes into the register, C-bit and all; its page lies
+ * inside the flat image.
+ */
 struct image_start {
     uint64_t cr0, cr3, cr4, efer, rip;
     uint64_t gdt_base, idt_base;
@@ -56,31 +65,44 @@ struct image {
     struct image_section section[IMAGE_SECTION_MAX];
     size_t section_count;
 
-    struct image_symbol *symbol; /* private to symbol.c; sorted by address */
-    size_t symbol_count;
-    void *file; /* private to elf.c: keeps segment bytes alive */
+    struct symbol_table *symbols; /* private to symbol.c */
+    struct image_file *file;      /* private to this room: keeps segment bytes and names alive */
 };
 
 /* Bounds on what a file may ask for; a larger request is refused with a message. */
 #define IMAGE_MEMORY_MAX (4ULL << 30)
+#define IMAGE_FILE_MAX (256u << 20)
+#define IMAGE_HEADER_MAX 1024u /* program headers */
 #define IMAGE_SYMBOL_MAX 1000000u
+#define IMAGE_SYMBOL_NAME_MAX 4096u
 
 /*
  * Open `path`, check everything, and hand out a new image. Returns 0, SNPEMU_ERR_INPUT (with
  * file, place and remedy in `error`), SNPEMU_ERR_IO or SNPEMU_ERR_MEMORY. The caller closes it.
  */
 int image_open(struct image **image, const char *path, struct error *error);
+
+/* The same for bytes in memory, which are copied; `path` is the name used in messages. */
+int image_open_bytes(struct image **image, const char *path, const void *bytes, size_t size_bytes,
+                     struct error *error);
 void image_close(struct image *image); /* takes NULL */
 
 /*
  * The function or object that contains `gva`: name and distance from its start. NULL when no
- * symbol covers it. Zero-sized symbols (assembly labels) reach up to the next symbol of the same
- * section. Where several start at one address: FUNC before OBJECT before NOTYPE, then global
- * before local, then by name, so that the choice does not depend on file order.
+ * symbol covers it. Of several that cover it the one that starts last wins; where several start
+ * at one address: FUNC before OBJECT before NOTYPE, then global before weak before local, then by
+ * name, so that the choice does not depend on file order. Zero-sized symbols (assembly labels)
+ * reach up to the next symbol of the same section or its end, and are asked only where no sized
+ * symbol covers the address; zero-sized absolute symbols cover nothing. `offset` may be NULL. The
+ * name lives as long as the image.
  */
 const char *image_symbol_at(const struct image *image, uint64_t gva, uint64_t *offset);
 
-/* The address of a symbol by exact name; false when there is none. `size_bytes` may be NULL. */
+/*
+ * The address of a symbol by exact name; false when there is none. Of several (static functions
+ * of different files) a global one wins over a weak and a local one, then FUNC, OBJECT, NOTYPE,
+ * then the lowest address. `size_bytes` may be NULL.
+ */
 bool image_symbol_find(const struct image *image, const char *name, uint64_t *gva,
                        uint64_t *size_bytes);
 

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ghcb/answer.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "abi/msr.h"
+#include "abi/nae.h"
+#include "abi/x86.h"
+#include "ghcb/hypervisor.h"
+#include "ghcb/table.h"
+
+struct answer {
+    struct trap_context *trap;
+    struct hypervisor *hypervisor;
+    const struct exit *exit;
+    const struct reply *reply;
+    const struct answer_ops *ops;
+    struct error *error;
+};
+
+static void answer_denied(struct answer *answer, const char *what, uint64_t gpa, const char *why)
+{
+    struct event event;
+
+    if (trap_event_begin(answer->trap, &event, "denied", what)) {
+        event_hex(&event, "gpa", gpa);
+        event_string(&event, "why", why);
+        snprintf(event.words, sizeof(event.words), "host's %s at gpa 0x%llx denied: %s", what,
+                 (unsigned long long)gpa, why);
+        trap_event_emit(answer->trap, &event);
+    }
+}
+
+/* The bytes of a shared page, for writing; NULL, with an event, when the host may not. */
+static uint8_t *answer_shared(struct answer *answer, const char *what, uint64_t gpa)
+{
+    struct machine *machine = answer->trap->machine;
+
+    if (!hypervisor_has(answer->hypervisor, gpa)) {
+        answer_denied(answer, what, gpa, "there is no memory");
+        return NULL;
+    }
+    if (!hypervisor_shares(answer->hypervisor, gpa)) {
+        answer_denied(answer, what, gpa, "the page is the guest's");
+        return NULL;
+    }
+    return memory_bytes_for_write(&machine->memory, memory_page(&machine->memory, gpa));
+}
+
+static int answer_write(struct answer *answer, const struct reply_action *action)
+{
+    const uint8_t *data = answer->reply->data + action->data_offset;
+    uint64_t done = 0;
+
+    while (done < action->size_bytes) {
+        uint64_t gpa = action->gpa + done;
+        uint64_t chunk = PAGE_SIZE - (gpa & PAGE_MASK);
+        uint8_t *page = answer_shared(answer, "write", gpa & ~PAGE_MASK);
+
+        if (!page) {
+            return 0;
+        }
+        chunk = chunk < action->size_bytes - done ? chunk : action->size_bytes - done;
+        memcpy(page + (gpa & PAGE_MASK), data + done, chunk);
+        done += chunk;
+    }
+    return 0;
+}
+
+static int answer_page_state(struct answer *answer, const struct reply_action *action)
+{
+    struct machine *machine = answer->trap->machine;
+    bool assign = action->kind == REPLY_ASSIGN;
+    bool large = action->size_bytes == LARGE_PAGE_SIZE;
+    uint64_t pages = action->size_bytes / PAGE_SIZE;
+
+    if (action->gpa % action->size_bytes || !hypervisor_has(answer->hypervisor, action->gpa) ||
+        !hypervisor_has(answer->hypervisor, action->gpa + action->size_bytes - PAGE_SIZE)) {
+        answer_denied(answer, "page state", action->gpa, "no such page");
+        return 0;
+    }
+    uint32_t first = memory_page(&machine->memory, action->gpa);
+    if (assign) {
+        machine_assign(machine, first, large);
+    }
+    for (uint32_t i = 0; !assign && i < pages; i++) {
+        machine_unassign(machine, first + i);
+    }
+    return 0;
+}
+
+static int answer_watch(struct answer *answer, const struct reply_action *action)
+{
+    if (!answer_shared(answer, "watch", action->watch.gpa & ~PAGE_MASK)) {
+        return 0;
+    }
+    return answer->ops->watch(answer->ops->context, &action->watch, answer->error);
+}
+
+static int answer_console(struct answer *answer, const struct reply_action *action)
+{
+    answer->ops->console(answer->ops->context, answer->reply->data + action->data_offset,
+                         action->size_bytes);
+    return 0;
+}
+
+static int answer_actions(struct answer *answer)
+{
+    typedef int answer_action(struct answer *, const struct reply_action *);
+    static answer_action *const handlers[] = {
+        [REPLY_WRITE] = answer_write,         [REPLY_ASSIGN] = answer_page_state,
+        [REPLY_UNASSIGN] = answer_page_state, [REPLY_WATCH_READ] = answer_watch,
+        [REPLY_CONSOLE] = answer_console,
+    };
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < answer->reply->action_count; i++) {
+        const struct reply_action *action = &answer->reply->action[i];
+
+        status = handlers[action->kind](answer, action);
+    }
+    return status;
+}
+
+static void answer_fields(struct answer *answer)
+{
+    const struct reply *reply = answer->reply;
+    uint8_t *page = answer_shared(answer, "answer", answer->exit->ghcb_gpa);
+
+    if (!page) {
+        return;
+    }
+    if (!reply->keep_marks) {
+        memset(page + GHCB_VALID_BITMAP, 0, GHCB_VALID_BITMAP_SIZE);
+    }
+    for (enum ghcb_field field = 0; field < FIELD_COUNT; field++) {
+        const struct ghcb_field_row *row = &ghcb_field_rows[field];
+        unsigned bit = GHCB_VALID_BIT(row->offset);
+
+        if (reply->written & FIELD_BIT(field)) {
+            memcpy(page + row->offset, &reply->field[field], row->size_bytes);
+        }
+        if (reply->marked & FIELD_BIT(field)) {
+            page[GHCB_VALID_BITMAP + bit / 8] |= (uint8_t)(1u << bit % 8);
+        }
+    }
+}
+
+/* The host agreed to a registration when it echoes the address, whatever model answered. */
+static void answer_msr(struct answer *answer)
+{
+    struct hypervisor_state *state = &answer->hypervisor->state;
+    uint64_t request = answer->exit->msr;
+
+    answer->trap->machine->state.ghcb_msr = answer->reply->msr;
+    if ((request & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ &&
+        answer->reply->msr == (request - GHCB_MSR_REGISTER_REQ + GHCB_MSR_REGISTER_RESP)) {
+        state->registered = true;
+        state->registered_gpa = request & ~GHCB_MSR_INFO_MASK;
+    }
+}
+
+/* ---- pages that the host did not treat as asked ---- */
+
+struct page_request {
+    uint64_t gpa, size_bytes, op;
+};
+
+/* The i-th page state change that the guest asks for in this exit; false when there is none. */
+static bool request_at(const struct exit *exit, uint32_t i, struct page_request *request)
+{
+    uint32_t at = PSC_HEADER_SIZE + i * PSC_ENTRY_SIZE;
+    uint16_t header[2];
+    uint64_t raw = exit->msr;
+
+    if (exit->protocol == EXIT_PAGE) {
+        if (exit->row->code != NAE_PAGE_STATE_CHANGE || i >= PSC_ENTRY_MAX ||
+            at + PSC_ENTRY_SIZE > exit->scratch_size_bytes) {
+            return false;
+        }
+        memcpy(header, exit->scratch, sizeof(header));
+        if (header[0] + i > header[1]) {
+            return false;
+        }
+        memcpy(&raw, exit->scratch + at + header[0] * PSC_ENTRY_SIZE, 8);
+    } else if (i > 0 || (raw & GHCB_MSR_INFO_MASK) != GHCB_MSR_PSC_REQ) {
+        return false;
+    }
+    request->gpa = raw & PSC_GPA_MASK;
+    request->size_bytes =
+        exit->protocol == EXIT_PAGE && (raw & PSC_PAGE_SIZE_2M) ? LARGE_PAGE_SIZE : PAGE_SIZE;
+    request->op = (raw >> PSC_OP_SHIFT) & PSC_OP_MASK;
+    return true;
+}
+
+static bool request_covers(const struct exit *exit, const struct reply_action *action)
+{
+    struct page_request request;
+
+    for (uint32_t i = 0; request_at(exit, i, &request); i++) {
+        if (action->gpa >= request.gpa &&
+            action->gpa + action->size_bytes <= request.gpa + request.size_bytes &&
+            (request.op == PSC_OP_PRIVATE) == (action->kind == REPLY_ASSIGN)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void answer_blame(struct answer *answer, uint64_t gpa, uint64_t size_bytes)
+{
+    struct memory *memory = &answer->trap->machine->memory;
+
+    for (uint64_t at = 0; at < size_bytes; at += PAGE_SIZE) {
+        uint32_t page = memory_page(memory, gpa + at);
+
+        if (page != MEMORY_NO_PAGE) {
+            memory_set_flag(memory, page, MEMORY_HOST_FAULT);
+        }
+    }
+}
+
+/* Each page that is not in the state the guest asked for is the host's fault from now on. */
+static void answer_judge_request(struct answer *answer)
+{
+    struct page_request request;
+
+    for (uint32_t i = 0; request_at(answer->exit, i, &request); i++) {
+        if (request.op != PSC_OP_PRIVATE && request.op != PSC_OP_SHARED) {
+            continue;
+        }
+        for (uint64_t at = 0; at < request.size_bytes; at += PAGE_SIZE) {
+            if (hypervisor_has(answer->hypervisor, request.gpa + at) &&
+                hypervisor_shares(answer->hypervisor, request.gpa + at) !=
+                    (request.op == PSC_OP_SHARED)) {
+                answer_blame(answer, request.gpa + at, PAGE_SIZE);
+            }
+        }
+    }
+}
+
+/* A page state change that the guest did not ask for is the host's doing, and is seen. */
+static void answer_judge_uninvited(struct answer *answer)
+{
+    for (size_t i = 0; i < answer->reply->action_count; i++) {
+        const struct reply_action *action = &answer->reply->action[i];
+        const char *what = action->kind == REPLY_ASSIGN ? "assign" : "unassign";
+        struct event event;
+
+        if ((action->kind != REPLY_ASSIGN && action->kind != REPLY_UNASSIGN) ||
+            request_covers(answer->exit, action)) {
+            continue;
+        }
+        answer_blame(answer, action->gpa, action->size_bytes);
+        if (trap_event_begin(answer->trap, &event, "rmpupdate", what)) {
+            event_hex(&event, "gpa", action->gpa);
+            event_hex(&event, "size", action->size_bytes);
+            snprintf(event.words, sizeof(event.words), "unasked, the host %ss gpa 0x%llx", what,
+                     (unsigned long long)action->gpa);
+            trap_event_emit(answer->trap, &event);
+        }
+    }
+}
+
+int ghcb_answer(struct trap_context *trap, struct hypervisor *hypervisor, const struct exit *exit,
+                const struct reply *reply, const struct answer_ops *ops, struct error *error)
+{
+    struct answer answer = {
+        .trap = trap,
+        .hypervisor = hypervisor,
+        .exit = exit,
+        .reply = reply,
+        .ops = ops,
+        .error = error,
+    };
+    int status;
+
+    if (reply->overflow) {
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "the reply to exit %llu (%s) is too large: at most %d actions, %u bytes",
+                         (unsigned long long)exit->number, exit->name, REPLY_ACTION_MAX,
+                         REPLY_DATA_MAX);
+    }
+    status = answer_actions(&answer);
+    answer_judge_uninvited(&answer);
+    answer_judge_request(&answer);
+    if (exit->protocol == EXIT_PAGE) {
+        answer_fields(&answer);
+    }
+    if (reply->msr_written) {
+        answer_msr(&answer);
+    }
+    return status;
+}

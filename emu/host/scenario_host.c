@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The `host` table of a scenario: the shape of the honest hypervisor.
+ */
+#include <string.h>
+
+#include "host/internal.h"
+#include "host/value.h"
+
+#define ROWS(rows) (rows), sizeof(rows) / sizeof((rows)[0])
+#define AT(field) offsetof(struct hypervisor_config, field)
+#define GPA_MAX ((1ULL << 52) - 1)
+#define PAGE_MASK 0xFFFULL
+
+/* From above the 32-bit space to the highest physical address bit (AMD APM Vol 2, 5.3). */
+#define CBIT_MIN 32
+#define CBIT_MAX 51
+
+static void read_ids(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct hypervisor_config *config = target;
+    size_t count = value_array(L, -1, path, HYPERVISOR_APIC_ID_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        char element[VALUE_PATH_MAX];
+
+        value_path_index(element, path, i + 1);
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        config->apic_id[i] = (uint32_t)value_range(L, -1, element, row->min, row->max);
+        lua_pop(L, 1);
+    }
+    config->apic_id_count = count;
+    config->bsp_apic_id = count ? config->apic_id[0] : 0;
+}
+
+static void read_pages(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct hypervisor_config *config = target;
+
+    value_read_u64(L, path, row, target);
+    config->apic_pages_set = true;
+}
+
+static void read_count(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct hypervisor_config *config = target;
+
+    value_read_u32(L, path, row, target);
+    config->apic_count_set = true;
+}
+
+/* `bsp` comes after `ids`, whose first element is its default. */
+static const struct value_row apic_ids_rows[] = {
+    {"ids", read_ids, 0, 0, UINT32_MAX},
+    {"bsp", value_read_u32, AT(bsp_apic_id), 0, UINT32_MAX},
+    {"pages", read_pages, AT(apic_pages), 0, UINT64_MAX},
+    {"count", read_count, AT(apic_count), 0, UINT32_MAX},
+};
+
+static void read_apic_ids(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    (void)row;
+    value_table(L, -1, path, ROWS(apic_ids_rows), target);
+}
+
+static const struct value_row versions_rows[] = {
+    {"min", value_read_u16, AT(version_min), 0, UINT16_MAX},
+    {"max", value_read_u16, AT(version_max), 0, UINT16_MAX},
+};
+
+static void read_versions(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    (void)row;
+    value_table(L, -1, path, ROWS(versions_rows), target);
+}
+
+#define LEAF(field) offsetof(struct cpuid_leaf, field)
+
+/* The first two rows are all that `remove` takes. */
+static const struct value_row cpuid_rows[] = {
+    {"leaf", value_read_u32, LEAF(eax_in), 0, UINT32_MAX},
+    {"subleaf", value_read_u32, LEAF(ecx_in), 0, UINT32_MAX},
+    {"eax", value_read_u32, LEAF(eax), 0, UINT32_MAX},
+    {"ebx", value_read_u32, LEAF(ebx), 0, UINT32_MAX},
+    {"ecx", value_read_u32, LEAF(ecx), 0, UINT32_MAX},
+    {"edx", value_read_u32, LEAF(edx), 0, UINT32_MAX},
+    {"xcr0", value_read_u64, LEAF(xcr0_in), 0, UINT64_MAX},
+    {"xss", value_read_u64, LEAF(xss_in), 0, UINT64_MAX},
+};
+
+#define CPUID_KEY_ROWS 2
+#define GIVEN_LEAF 1u
+#define GIVEN_SUBLEAF 2u
+
+static void remove_leaf(lua_State *L, const char *path, struct hypervisor_config *config)
+{
+    struct cpuid_leaf key = {0};
+    uint64_t given = value_table(L, -1, path, cpuid_rows, CPUID_KEY_ROWS, &key);
+    size_t kept = 0;
+
+    if (!(given & GIVEN_LEAF)) {
+        value_error(L, path, "must say which leaf");
+    }
+    for (size_t i = 0; i < config->cpuid_count; i++) {
+        const struct cpuid_leaf *leaf = &config->cpuid[i];
+
+        if (leaf->eax_in != key.eax_in || ((given & GIVEN_SUBLEAF) && leaf->ecx_in != key.ecx_in)) {
+            config->cpuid[kept++] = *leaf;
+        }
+    }
+    if (kept == config->cpuid_count) {
+        value_error(L, path, "the CPUID page has no such leaf to remove");
+    }
+    config->cpuid_count = kept;
+}
+
+/* Change the first entry of that leaf and subleaf, else add one with zero in what is not said. */
+static void set_leaf(lua_State *L, const char *path, struct hypervisor_config *config)
+{
+    struct cpuid_leaf key = {0};
+    uint64_t given = value_table(L, -1, path, ROWS(cpuid_rows), &key);
+    size_t i = 0;
+
+    if (!(given & GIVEN_LEAF)) {
+        value_error(L, path, "must say which leaf");
+    }
+    while (i < config->cpuid_count &&
+           (config->cpuid[i].eax_in != key.eax_in || config->cpuid[i].ecx_in != key.ecx_in)) {
+        i++;
+    }
+    if (i < config->cpuid_count) {
+        value_table(L, -1, path, ROWS(cpuid_rows), &config->cpuid[i]);
+        return;
+    }
+    if (i == HYPERVISOR_CPUID_MAX) {
+        value_error(L, path, "the CPUID page is full (%d entries)", HYPERVISOR_CPUID_MAX);
+    }
+    config->cpuid[i] = key;
+    config->cpuid_count++;
+}
+
+static void each_leaf(lua_State *L, const char *path, struct hypervisor_config *config,
+                      void (*change)(lua_State *, const char *, struct hypervisor_config *))
+{
+    size_t count = value_array(L, -1, path, HYPERVISOR_CPUID_MAX);
+
+    for (size_t i = 1; i <= count; i++) {
+        char element[VALUE_PATH_MAX];
+
+        value_path_index(element, path, i);
+        lua_rawgeti(L, -1, (lua_Integer)i);
+        change(L, element, config);
+        lua_pop(L, 1);
+    }
+}
+
+static void read_remove(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    (void)row;
+    each_leaf(L, path, target, remove_leaf);
+}
+
+static void read_set(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    (void)row;
+    each_leaf(L, path, target, set_leaf);
+}
+
+static const struct value_row cpuid_changes_rows[] = {
+    {"remove", read_remove, 0, 0, 0},
+    {"set", read_set, 0, 0, 0},
+};
+
+static void read_cpuid(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    (void)row;
+    value_table(L, -1, path, ROWS(cpuid_changes_rows), target);
+}
+
+static void read_prevalidated(lua_State *L, const char *path, const struct value_row *row,
+                              void *target)
+{
+    struct hypervisor_config *config = target;
+    size_t count = value_array(L, -1, path, HYPERVISOR_PREVALIDATED_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        char element[VALUE_PATH_MAX];
+
+        value_path_index(element, path, i + 1);
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        config->prevalidated[i] = value_range(L, -1, element, row->min, row->max);
+        if (config->prevalidated[i] & PAGE_MASK) {
+            value_error(L, element, "must be the address of a 4 KiB page");
+        }
+        lua_pop(L, 1);
+    }
+    config->prevalidated_count = count;
+}
+
+static const struct value_row host_rows[] = {
+    {"apic_ids", read_apic_ids, 0, 0, 0},
+    {"versions", read_versions, 0, 0, 0},
+    {"features", value_read_u64, AT(features), 0, UINT64_MAX},
+    {"sev_features", value_read_u64, AT(sev_features), 0, UINT64_MAX},
+    {"cbit", value_read_u8, AT(cbit), CBIT_MIN, CBIT_MAX},
+    {"cpuid", read_cpuid, 0, 0, 0},
+    {"prevalidated", read_prevalidated, 0, 0, GPA_MAX},
+};
+
+void scenario_read_host(lua_State *L, const char *path, struct hypervisor_config *config)
+{
+    value_table(L, -1, path, ROWS(host_rows), config);
+}

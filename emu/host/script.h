@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host model that a scenario's `on` table makes. Shared by the script_*.c files alone.
+ */
+#ifndef SNPEMU_HOST_SCRIPT_H
+#define SNPEMU_HOST_SCRIPT_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ghcb/field.h"
+#include "ghcb/table.h"
+#include "host/host.h"
+#include "host/sandbox.h"
+#include "host/scenario.h"
+#include "host/value.h"
+
+#define SCRIPT_SITE_MAX 1024
+#define SCRIPT_GPA_LIMIT (1ULL << 52) /* AMD APM Vol 2, 5.3: physical addresses have 52 bits */
+
+/* What reply:write, :assign, :unassign, :skip_page and :on_read ask for, as data. */
+enum script_op_kind {
+    SCRIPT_SKIP_PAGE,
+    SCRIPT_WRITE,
+    SCRIPT_ASSIGN,
+    SCRIPT_UNASSIGN,
+    SCRIPT_ON_READ,
+    SCRIPT_OP_KIND_COUNT,
+};
+
+enum script_place {
+    PLACE_GPA,     /* `gpa` */
+    PLACE_ENTRY,   /* the page of entry `entry` (from 1) of a page state change */
+    PLACE_LIST,    /* the buffer that the guest lends for the APIC ID list */
+    PLACE_GHCB,    /* the GHCB page */
+    PLACE_SCRATCH, /* where SW_SCRATCH points */
+};
+
+struct script_op {
+    struct script_op *next;
+    enum script_op_kind kind;
+    enum script_place place;
+    uint64_t gpa;
+    uint64_t entry;
+    uint64_t offset;
+    uint64_t size_bytes; /* a page state's page size; on_read: 1, 2, 4, 8. 0: not said */
+    const char *bytes;   /* write; owned by Lua */
+    size_t byte_count;
+    uint64_t number; /* write of u8 .. u64 when `bytes` is NULL; the value of on_read */
+    uint64_t nth;
+    bool sticky;
+    bool unused_ok;
+};
+
+/* One element of `on.<event> = { {...}, ... }`. */
+struct script_override {
+    uint64_t nth; /* 0: each */
+    bool honest;
+    bool keep_marks;
+    bool msr_written;
+    bool unused_ok;
+    uint64_t msr;
+    uint32_t written, mark, unmark, leave; /* FIELD_BIT() */
+    uint64_t field[FIELD_COUNT];
+    char refuse[128]; /* empty: resume */
+    struct script_op *op;
+    bool used;
+};
+
+struct script_event {
+    const struct exit_row *row;
+    int function; /* reference in Lua's registry, or LUA_NOREF with overrides */
+    struct script_override *override;
+    size_t override_count;
+    bool is_list; /* written as { {...}, ... }: messages then number them */
+    bool used;    /* the function ran */
+};
+
+/* A place in the script that sets on_read: it must fire at least once in a run. */
+struct script_site {
+    char where[VALUE_PATH_MAX];
+    bool fired;
+};
+
+struct script {
+    struct host host; /* first: the two are cast into each other */
+    const struct scenario *scenario;
+    struct sandbox *sandbox;
+    struct script_event *event; /* owned by Lua */
+    size_t event_count;
+    struct script_site *site[SCRIPT_SITE_MAX];
+    size_t site_count;
+
+    /* While a handler runs, else NULL. */
+    struct hypervisor *hypervisor;
+    const struct exit *exit;
+    struct reply *reply;
+    struct script_event *current;
+    bool answered; /* the honest answer is in */
+};
+
+/* script_on.c: read the `on` table on top of the stack; the events live as long as the state. */
+size_t script_read_events(lua_State *L, const char *path, struct script_event **event);
+/* Apply the overrides of the current event that name this exit. */
+void script_apply_overrides(lua_State *L, struct script *script);
+bool script_override_matches(const struct script_override *override, const struct exit *exit);
+/* "on.apic_id_list[2]" */
+void script_override_path(char path[VALUE_PATH_MAX], const struct script_event *event, size_t i);
+
+/* script_op.c: read the table on top of the stack; carry it out, `path` names it in errors. */
+extern const char *const script_op_names[SCRIPT_OP_KIND_COUNT];
+void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, struct script_op *op);
+/* `where` names the place of an on_read. Returns how many pages a skip_page dropped, else 1. */
+size_t script_op_apply(lua_State *L, struct script *script, const struct script_op *op,
+                       const char *path, const char *where);
+
+/* script_exit.c: push the table that a handler sees. */
+void script_push_exit(lua_State *L, const struct exit *exit);
+/* The entry `i` (from 0) of a page state change; false when the exit has none such. */
+bool script_psc_entry(const struct exit *exit, size_t i, uint64_t *entry);
+
+/* script_reply.c: make the `reply` object; push it. */
+void script_open_reply(lua_State *L);
+void script_push_reply(lua_State *L);
+/* Fill in the honest answer, or raise an error where there is none. */
+void script_answer_honestly(lua_State *L, struct script *script);
+/* Raise an error unless the current exit has a GHCB page. */
+void script_need_page(lua_State *L, const struct script *script, const char *path);
+
+#endif

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The actions of a reply that take a table of arguments: reading it, and adding it to the reply.
+ * The same code serves reply:write{...} in a function and write = {...} in a plain table.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/nae.h"
+#include "host/script.h"
+#include "host/value.h"
+
+#define ROWS(rows) (rows), sizeof(rows) / sizeof((rows)[0])
+#define AT(field) offsetof(struct script_op, field)
+#define SIZE_4K 0x1000ULL
+#define SIZE_2M 0x200000ULL
+#define OFFSET_MAX (SCRIPT_GPA_LIMIT - 1)
+
+const char *const script_op_names[SCRIPT_OP_KIND_COUNT] = {
+    [SCRIPT_SKIP_PAGE] = "skip_page", [SCRIPT_WRITE] = "write",     [SCRIPT_ASSIGN] = "assign",
+    [SCRIPT_UNASSIGN] = "unassign",   [SCRIPT_ON_READ] = "on_read",
+};
+
+struct region_row {
+    const char *name;
+    enum script_place place;
+};
+
+static const struct region_row region_rows[] = {
+    {"list", PLACE_LIST},
+    {"ghcb", PLACE_GHCB},
+    {"scratch", PLACE_SCRATCH},
+};
+
+#define REGION_COUNT (sizeof(region_rows) / sizeof(region_rows[0]))
+
+static const char *region_name_at(const void *names, size_t i)
+{
+    (void)names;
+    return i < REGION_COUNT ? region_rows[i].name : NULL;
+}
+
+static void read_region(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct script_op *op = target;
+    const char *name = value_text(L, -1, path, 64);
+
+    (void)row;
+    for (size_t i = 0; i < REGION_COUNT; i++) {
+        if (strcmp(region_rows[i].name, name) == 0) {
+            op->place = region_rows[i].place;
+            return;
+        }
+    }
+    value_unknown_name(L, path, "region", name, region_name_at, NULL);
+}
+
+static void read_entry(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct script_op *op = target;
+
+    value_read_u64(L, path, row, target);
+    op->place = PLACE_ENTRY;
+}
+
+static void read_page_size(lua_State *L, const char *path, const struct value_row *row,
+                           void *target)
+{
+    struct script_op *op = target;
+    const char *size = value_text(L, -1, path, 16);
+
+    (void)row;
+    if (strcmp(size, "4k") != 0 && strcmp(size, "2m") != 0) {
+        value_error(L, path, "must be \"4k\" or \"2m\", not \"%s\"", size);
+    }
+    op->size_bytes = size[0] == '4' ? SIZE_4K : SIZE_2M;
+}
+
+static void read_bytes(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct script_op *op = target;
+
+    (void)row;
+    if (lua_type(L, -1) != LUA_TSTRING) {
+        value_error(L, path, "must be a text of the bytes, not a %s",
+                    lua_typename(L, lua_type(L, -1)));
+    }
+    op->bytes = lua_tolstring(L, -1, &op->byte_count);
+    if (op->byte_count == 0) {
+        value_error(L, path, "must not be empty");
+    }
+}
+
+/* A number whose row says its largest value, and so its size. */
+static void read_number(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct script_op *op = target;
+
+    value_read_u64(L, path, row, target);
+    op->byte_count = row->max == UINT8_MAX    ? 1
+                     : row->max == UINT16_MAX ? 2
+                     : row->max == UINT32_MAX ? 4
+                                              : 8;
+}
+
+/* In each table the first two rows say where. */
+#define GIVEN_WHERE 3u
+
+static const struct value_row write_rows[] = {
+    {"gpa", value_read_u64, AT(gpa), 0, OFFSET_MAX},
+    {"region", read_region, 0, 0, 0},
+    {"offset", value_read_u64, AT(offset), 0, OFFSET_MAX},
+    {"bytes", read_bytes, 0, 0, 0},
+    {"u8", read_number, AT(number), 0, UINT8_MAX},
+    {"u16", read_number, AT(number), 0, UINT16_MAX},
+    {"u32", read_number, AT(number), 0, UINT32_MAX},
+    {"u64", read_number, AT(number), 0, UINT64_MAX},
+};
+
+#define GIVEN_CONTENT 0xF8u
+
+static const struct value_row page_rows[] = {
+    {"gpa", value_read_u64, AT(gpa), 0, OFFSET_MAX},
+    {"entry", read_entry, AT(entry), 1, PSC_ENTRY_MAX},
+    {"size", read_page_size, 0, 0, 0},
+};
+
+static const struct value_row on_read_rows[] = {
+    {"gpa", value_read_u64, AT(gpa), 0, OFFSET_MAX},
+    {"region", read_region, 0, 0, 0},
+    {"offset", value_read_u64, AT(offset), 0, OFFSET_MAX},
+    {"size", value_read_u64, AT(size_bytes), 1, 8},
+    {"nth", value_read_u64, AT(nth), 1, INT64_MAX},
+    {"value", value_read_u64, AT(number), 0, UINT64_MAX},
+    {"sticky", value_read_bool, AT(sticky), 0, 0},
+    {"unused_ok", value_read_bool, AT(unused_ok), 0, 0},
+};
+
+#define GIVEN_VALUE 0x20u
+
+static void check_on_read(lua_State *L, const char *path, uint64_t given,
+                          const struct script_op *op)
+{
+    if (!(given & GIVEN_VALUE)) {
+        value_error(L, path, "must give the value to be read");
+    }
+    if (op->size_bytes & (op->size_bytes - 1)) {
+        value_error(L, path, "size must be 1, 2, 4 or 8, not %" PRIu64, op->size_bytes);
+    }
+    if (op->size_bytes < 8 && op->number >> (8 * op->size_bytes)) {
+        value_error(L, path, "the value does not fit in %" PRIu64 " bytes", op->size_bytes);
+    }
+}
+
+struct op_table {
+    const struct value_row *row;
+    size_t count;
+    const char *where; /* the names of the first two rows */
+};
+
+static const struct op_table op_tables[SCRIPT_OP_KIND_COUNT] = {
+    [SCRIPT_SKIP_PAGE] = {ROWS(page_rows), "gpa or entry"},
+    [SCRIPT_WRITE] = {ROWS(write_rows), "gpa or region"},
+    [SCRIPT_ASSIGN] = {ROWS(page_rows), "gpa or entry"},
+    [SCRIPT_UNASSIGN] = {ROWS(page_rows), "gpa or entry"},
+    [SCRIPT_ON_READ] = {ROWS(on_read_rows), "gpa or region"},
+};
+
+void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, struct script_op *op)
+{
+    const struct op_table *table = &op_tables[kind];
+    uint64_t given;
+
+    memset(op, 0, sizeof(*op));
+    op->kind = kind;
+    op->nth = 1;
+    op->sticky = true;
+    if (kind == SCRIPT_ON_READ) {
+        op->size_bytes = 4;
+    }
+    given = value_table(L, -1, path, table->row, table->count, op);
+    if ((given & GIVEN_WHERE) == 0 || (given & GIVEN_WHERE) == GIVEN_WHERE) {
+        value_error(L, path, "must say where: %s, one of the two", table->where);
+    }
+    if (kind == SCRIPT_WRITE) {
+        uint64_t content = given & GIVEN_CONTENT;
+
+        if (content == 0 || (content & (content - 1))) {
+            value_error(L, path, "must give one of bytes, u8, u16, u32, u64");
+        }
+    } else if (kind == SCRIPT_ON_READ) {
+        check_on_read(L, path, given, op);
+    }
+}
+
+/* Where the place starts in this exit. `size_bytes`: the size of a page state change's entry. */
+static uint64_t place_gpa(lua_State *L, const struct script *script, const struct script_op *op,
+                          const char *path, uint64_t *size_bytes)
+{
+    const struct exit *exit = script->exit;
+    uint64_t entry;
+
+    *size_bytes = SIZE_4K;
+    switch (op->place) {
+    case PLACE_GPA:
+        return op->gpa;
+    case PLACE_ENTRY:
+        if (!script_psc_entry(exit, op->entry - 1, &entry)) {
+            value_error(L, path, "this exit has no page state change entry %" PRIu64, op->entry);
+        }
+        *size_bytes = entry & PSC_PAGE_SIZE_2M ? SIZE_2M : SIZE_4K;
+        return entry & PSC_GPA_MASK;
+    case PLACE_LIST:
+        if (exit->protocol != EXIT_PAGE || exit->row->code != NAE_APIC_ID_LIST) {
+            value_error(L, path, "region \"list\" exists in an apic_id_list exit only");
+        }
+        if (exit_field(exit, FIELD_INFO1) == 0) {
+            value_error(L, path, "the guest lends no list in this exit (info1 is 0)");
+        }
+        return exit_field(exit, FIELD_INFO1);
+    case PLACE_GHCB:
+        script_need_page(L, script, path);
+        return exit->ghcb_gpa;
+    default:
+        script_need_page(L, script, path);
+        if (!exit_marked(exit, FIELD_SCRATCH)) {
+            value_error(L, path, "the guest marked no scratch area in this exit");
+        }
+        return exit_field(exit, FIELD_SCRATCH);
+    }
+}
+
+/* The GPA of the first of `size_bytes` bytes at the place and offset. */
+static uint64_t target_gpa(lua_State *L, const struct script *script, const struct script_op *op,
+                           const char *path, uint64_t size_bytes)
+{
+    uint64_t ignored;
+    uint64_t gpa = place_gpa(L, script, op, path, &ignored);
+
+    if (gpa >= SCRIPT_GPA_LIMIT || op->offset > SCRIPT_GPA_LIMIT - gpa ||
+        size_bytes > SCRIPT_GPA_LIMIT - gpa - op->offset) {
+        value_error(L, path, "0x%" PRIx64 " + 0x%" PRIx64 " lies above 52-bit addresses", gpa,
+                    op->offset);
+    }
+    return gpa + op->offset;
+}
+
+static bool apply_write(lua_State *L, struct script *script, const struct script_op *op,
+                        const char *path)
+{
+    uint64_t gpa = target_gpa(L, script, op, path, op->byte_count);
+    uint8_t number[8];
+
+    if (op->bytes) {
+        return reply_write(script->reply, gpa, op->bytes, op->byte_count);
+    }
+    for (size_t i = 0; i < sizeof(number); i++) {
+        number[i] = (uint8_t)(op->number >> (8 * i));
+    }
+    return reply_write(script->reply, gpa, number, op->byte_count);
+}
+
+/* The site of that name, made when it is new. */
+static struct script_site *site_named(lua_State *L, struct script *script, const char *where,
+                                      const char *path)
+{
+    struct script_site *site;
+
+    for (size_t i = 0; i < script->site_count; i++) {
+        if (strcmp(script->site[i]->where, where) == 0) {
+            return script->site[i];
+        }
+    }
+    if (script->site_count == SCRIPT_SITE_MAX) {
+        value_error(L, path, "is written in more than %d places", SCRIPT_SITE_MAX);
+    }
+    site = calloc(1, sizeof(*site));
+    if (!site) {
+        value_error(L, path, "out of memory");
+    }
+    strncpy(site->where, where, sizeof(site->where) - 1);
+    script->site[script->site_count++] = site;
+    return site;
+}
+
+static bool apply_on_read(lua_State *L, struct script *script, const struct script_op *op,
+                          const char *path, const char *where)
+{
+    struct reply_watch watch = {
+        .gpa = target_gpa(L, script, op, path, op->size_bytes),
+        .size_bytes = (uint32_t)op->size_bytes,
+        .nth = op->nth,
+        .value = op->number,
+        .sticky = op->sticky,
+    };
+
+    if ((watch.gpa & (SIZE_4K - 1)) + watch.size_bytes > SIZE_4K) {
+        value_error(L, path, "0x%" PRIx64 ", %" PRIu32 " bytes: must not cross a page", watch.gpa,
+                    watch.size_bytes);
+    }
+    watch.owner = op->unused_ok ? NULL : site_named(L, script, where, path);
+    return reply_watch_read(script->reply, &watch);
+}
+
+size_t script_op_apply(lua_State *L, struct script *script, const struct script_op *op,
+                       const char *path, const char *where)
+{
+    uint64_t size_bytes;
+    uint64_t gpa;
+    bool fits;
+
+    if (op->kind == SCRIPT_WRITE) {
+        fits = apply_write(L, script, op, path);
+    } else if (op->kind == SCRIPT_ON_READ) {
+        fits = apply_on_read(L, script, op, path, where);
+    } else {
+        gpa = place_gpa(L, script, op, path, &size_bytes);
+        size_bytes = op->size_bytes ? op->size_bytes : size_bytes;
+        if (gpa & (size_bytes - 1)) {
+            value_error(L, path, "0x%" PRIx64 " is not aligned to its page size", gpa);
+        }
+        if (op->kind == SCRIPT_SKIP_PAGE) {
+            return reply_drop_page_state(script->reply, gpa, size_bytes);
+        }
+        fits = op->kind == SCRIPT_ASSIGN ? reply_assign(script->reply, gpa, size_bytes)
+                                         : reply_unassign(script->reply, gpa, size_bytes);
+    }
+    if (!fits) {
+        value_error(L, path, "the reply is full (%d actions, %u KiB of bytes)", REPLY_ACTION_MAX,
+                    REPLY_DATA_MAX >> 10);
+    }
+    return 1;
+}

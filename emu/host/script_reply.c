@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The `reply` object of a handler: fields by assignment, actions by method.
+ */
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/script.h"
+#include "host/value.h"
+
+#define TYPE_NAME "reply"
+#define REASON_MAX 127
+
+static const char object_key;
+
+/* The script while one of its handlers runs; argument 1 must be the reply object. */
+static struct script *active(lua_State *L)
+{
+    struct script *script = sandbox_context(L);
+
+    luaL_checkudata(L, 1, TYPE_NAME);
+    if (!script || !script->reply) {
+        luaL_error(L, "the reply is used after its handler returned");
+    }
+    return script;
+}
+
+void script_need_page(lua_State *L, const struct script *script, const char *path)
+{
+    if (script->exit->protocol != EXIT_PAGE) {
+        value_error(L, path, "%s has no GHCB page; its answer is reply.msr", script->exit->name);
+    }
+}
+
+void script_answer_honestly(lua_State *L, struct script *script)
+{
+    if (!script->exit->row->answer) {
+        luaL_error(L, "%s: no honest answer is modelled", script->exit->name);
+    }
+    hypervisor_answer(script->hypervisor, script->exit, script->reply);
+    script->answered = true;
+}
+
+/* Nothing was put in yet: what honest() would write over must not be lost without a word. */
+static bool is_untouched(const struct reply *reply)
+{
+    return !reply->written && !reply->marked && !reply->keep_marks && !reply->msr_written &&
+           reply->resume == REPLY_RESUME && reply->action_count == 0;
+}
+
+static int reply_honest(lua_State *L)
+{
+    struct script *script = active(L);
+
+    if (script->answered || !is_untouched(script->reply)) {
+        return luaL_error(L, "reply:honest() must come first, and once");
+    }
+    script_answer_honestly(L, script);
+    return 0;
+}
+
+static int reply_keep_marks(lua_State *L)
+{
+    struct script *script = active(L);
+
+    script_need_page(L, script, "reply:keep_marks");
+    script->reply->keep_marks = true;
+    return 0;
+}
+
+static int reply_refuse_method(lua_State *L)
+{
+    struct script *script = active(L);
+
+    reply_refuse(script->reply, value_text(L, 2, "reply:refuse", REASON_MAX));
+    return 0;
+}
+
+static const char *field_name_at(const void *names, size_t i)
+{
+    (void)names;
+    return i < FIELD_COUNT ? ghcb_field_rows[i].name : NULL;
+}
+
+/* Call `change` for each field named by the arguments. */
+static int each_field(lua_State *L, const char *path,
+                      void (*change)(struct reply *, enum ghcb_field))
+{
+    struct script *script = active(L);
+    int count = lua_gettop(L);
+
+    script_need_page(L, script, path);
+    if (count < 2) {
+        value_error(L, path, "must name a field");
+    }
+    for (int i = 2; i <= count; i++) {
+        const char *name = value_text(L, i, path, 64);
+        enum ghcb_field field = ghcb_field_named(name);
+
+        if (field == FIELD_COUNT) {
+            value_unknown_name(L, path, "field", name, field_name_at, NULL);
+        }
+        change(script->reply, field);
+    }
+    return 0;
+}
+
+static void mark_field(struct reply *reply, enum ghcb_field field)
+{
+    reply->marked |= FIELD_BIT(field);
+}
+
+static int reply_mark_method(lua_State *L)
+{
+    return each_field(L, "reply:mark", mark_field);
+}
+
+static int reply_unmark_method(lua_State *L)
+{
+    return each_field(L, "reply:unmark", reply_unmark);
+}
+
+static int reply_leave_method(lua_State *L)
+{
+    return each_field(L, "reply:leave", reply_leave);
+}
+
+static size_t op_method(lua_State *L, enum script_op_kind kind, const char *path)
+{
+    struct script *script = active(L);
+    char where[VALUE_PATH_MAX];
+    struct script_op op;
+
+    lua_settop(L, 2);
+    luaL_where(L, 1); /* "file:line: " */
+    snprintf(where, sizeof(where), "%s%s", lua_tostring(L, -1), path);
+    lua_settop(L, 2);
+    script_op_read(L, path, kind, &op);
+    return script_op_apply(L, script, &op, path, where);
+}
+
+static int reply_write_method(lua_State *L)
+{
+    op_method(L, SCRIPT_WRITE, "reply:write");
+    return 0;
+}
+
+static int reply_assign_method(lua_State *L)
+{
+    op_method(L, SCRIPT_ASSIGN, "reply:assign");
+    return 0;
+}
+
+static int reply_unassign_method(lua_State *L)
+{
+    op_method(L, SCRIPT_UNASSIGN, "reply:unassign");
+    return 0;
+}
+
+static int reply_skip_page_method(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)op_method(L, SCRIPT_SKIP_PAGE, "reply:skip_page"));
+    return 1;
+}
+
+static int reply_on_read_method(lua_State *L)
+{
+    op_method(L, SCRIPT_ON_READ, "reply:on_read");
+    return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"honest", reply_honest},
+    {"keep_marks", reply_keep_marks},
+    {"refuse", reply_refuse_method},
+    {"mark", reply_mark_method},
+    {"unmark", reply_unmark_method},
+    {"leave", reply_leave_method},
+    {"write", reply_write_method},
+    {"assign", reply_assign_method},
+    {"unassign", reply_unassign_method},
+    {"skip_page", reply_skip_page_method},
+    {"on_read", reply_on_read_method},
+};
+
+#define METHOD_COUNT (sizeof(methods) / sizeof(methods[0]))
+
+/* All that can follow "reply." or "reply:", for the nearest name. */
+static const char *member_name_at(const void *names, size_t i)
+{
+    (void)names;
+    if (i < METHOD_COUNT) {
+        return methods[i].name;
+    }
+    i -= METHOD_COUNT;
+    return i < FIELD_COUNT ? ghcb_field_rows[i].name : i == FIELD_COUNT ? "msr" : NULL;
+}
+
+/* Upvalue 1: the methods. A field reads as its value, or nil when the reply does not write it. */
+static int reply_index(lua_State *L)
+{
+    struct script *script = active(L);
+    const char *name = value_text(L, 2, "reply", 64);
+    enum ghcb_field field = ghcb_field_named(name);
+
+    lua_getfield(L, lua_upvalueindex(1), name);
+    if (!lua_isnil(L, -1)) {
+        return 1;
+    }
+    if (strcmp(name, "msr") == 0) {
+        if (script->reply->msr_written) {
+            lua_pushinteger(L, (lua_Integer)script->reply->msr);
+        }
+        return 1;
+    }
+    if (field == FIELD_COUNT) {
+        value_unknown_name(L, "reply", "field", name, member_name_at, NULL);
+    }
+    if (script->reply->written & FIELD_BIT(field)) {
+        lua_pushinteger(L, (lua_Integer)script->reply->field[field]);
+    }
+    return 1;
+}
+
+static int reply_newindex(lua_State *L)
+{
+    struct script *script = active(L);
+    const char *name = value_text(L, 2, "reply", 64);
+    enum ghcb_field field = ghcb_field_named(name);
+    char path[VALUE_PATH_MAX];
+
+    value_path(path, "reply", name);
+    if (strcmp(name, "msr") == 0) {
+        reply_set_msr(script->reply, value_u64(L, 3, path));
+        return 0;
+    }
+    if (field == FIELD_COUNT) {
+        value_unknown_name(L, "reply", "field", name, member_name_at, NULL);
+    }
+    script_need_page(L, script, path);
+    reply_set(script->reply, field,
+              value_range(L, 3, path, 0,
+                          ghcb_field_rows[field].size_bytes == 1 ? UINT8_MAX : UINT64_MAX));
+    return 0;
+}
+
+void script_open_reply(lua_State *L)
+{
+    lua_newuserdatauv(L, 0, 0);
+    luaL_newmetatable(L, TYPE_NAME);
+    lua_createtable(L, 0, METHOD_COUNT);
+    for (size_t i = 0; i < METHOD_COUNT; i++) {
+        lua_pushcfunction(L, methods[i].func);
+        lua_setfield(L, -2, methods[i].name);
+    }
+    lua_pushcclosure(L, reply_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, reply_newindex);
+    lua_setfield(L, -2, "__newindex");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &object_key);
+}
+
+void script_push_reply(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &object_key);
+}

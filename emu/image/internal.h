@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of this room share: the ELF file in memory, and the flat image, which is what
+ * `objcopy -O binary` would make of it, counted from its first byte. Where that byte goes is known
+ * only after the GUID tables at the image's end have been read.
+ */
+#ifndef SNPEMU_IMAGE_INTERNAL_H
+#define SNPEMU_IMAGE_INTERNAL_H
+
+#include "image/image.h"
+
+struct Elf;
+
+struct image_file {
+    uint8_t *bytes;
+    size_t size_bytes;
+    struct Elf *elf; /* NULL except while the image is being opened */
+};
+
+/* One PT_LOAD without leading pages that hold nothing but ELF headers. */
+struct flat_segment {
+    uint64_t gva;
+    uint64_t file_size_bytes;
+    uint64_t memory_size_bytes; /* > 0 */
+    const uint8_t *bytes;
+    size_t header; /* index of the program header, for messages */
+};
+
+struct flat {
+    struct flat_segment *segment; /* ascending, not overlapping, at least one */
+    size_t count;
+    uint64_t gva;        /* of the first byte, 4 KiB aligned */
+    uint64_t size_bytes; /* 4 KiB multiple; gva + size_bytes does not wrap */
+};
+
+/* Write "FILE: message" and return SNPEMU_ERR_INPUT. The message is place, fault and remedy. */
+int image_refuse(const struct image *image, struct error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+int image_out_of_memory(const struct image *image, struct error *error);
+
+/* elf.c: check the ELF header and open image->file->elf; build the flat image. */
+int image_elf_open(struct image *image, struct error *error);
+int image_elf_flatten(const struct image *image, struct flat *flat, struct error *error);
+
+/* Copy from the flat image, zeros where no segment has bytes. The caller has checked the range. */
+void flat_copy(const struct flat *flat, uint64_t offset, void *to, size_t size_bytes);
+
+/* Take `width` bytes, little endian, and advance. */
+static inline uint64_t take_le(const uint8_t **at, size_t width)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < width; i++) {
+        value |= (uint64_t)(*at)[i] << (8 * i);
+    }
+    *at += width;
+    return value;
+}
+
+/* An entry that the GUID table must hold exactly once. */
+struct guid_row {
+    const char *guid; /* lower case, with dashes */
+    const char *name;
+    uint32_t data_size_bytes;
+};
+
+/* guid.c: the data of entry rows[i] is at offsets[i] of the flat image. */
+int guid_table_read(const struct image *image, const struct flat *flat, const struct guid_row *rows,
+                    size_t row_count, uint64_t *offsets, struct error *error);
+
+/* launch.c: fill load_gpa, memory_size_bytes, start and section[] from the GUID tables. */
+int image_launch_read(struct image *image, const struct flat *flat, struct error *error);
+
+struct symbol {
+    uint64_t gva;
+    uint64_t size_bytes;
+    uint64_t end;     /* first address that the symbol does not cover */
+    const char *name; /* in the file's bytes */
+    uint32_t section; /* 0: absolute */
+    uint8_t type_rank;
+    uint8_t bind_rank;
+};
+
+/* symtab.c: the symbols worth knowing, by address and then by rank. The caller frees `*symbol`. */
+int symtab_read(const struct image *image, const struct flat *flat, struct symbol **symbol,
+                size_t *count, struct error *error);
+
+/* symbol.c: fill image->symbols; an image without a symbol table is a good one. */
+int image_symbols_read(struct image *image, const struct flat *flat, struct error *error);
+void image_symbols_free(struct symbol_table *table); /* takes NULL */
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "machine/memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* splitmix64: a full-period mixer, so that nearby seeds and addresses give unrelated words. */
+static uint64_t memory_mix(uint64_t x)
+{
+    x += 0x9E3779B97F4A7C15ULL;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL;
+    return x ^ (x >> 31);
+}
+
+static void memory_pattern(uint8_t *bytes, uint64_t start)
+{
+    for (size_t i = 0; i < PAGE_SIZE / 8; i++) {
+        /* Never zero, and never a plausible page-table entry: bit 0 is clear, bit 1 is set. */
+        uint64_t word = (memory_mix(start + i) & ~1ULL) | 2;
+
+        memcpy(bytes + i * 8, &word, 8);
+    }
+}
+
+static size_t memory_ram_size(const struct memory *memory)
+{
+    return ((size_t)memory->page_count + 1) * PAGE_SIZE;
+}
+
+int memory_init(struct memory *memory, const struct memory_slot *slot, size_t slot_count,
+                uint64_t seed, struct error *error)
+{
+    uint32_t pages = 0;
+
+    assert(slot_count <= MEMORY_SLOT_MAX);
+    memset(memory, 0, sizeof(*memory));
+    for (size_t i = 0; i < slot_count; i++) {
+        assert(slot[i].gpa % LARGE_PAGE_SIZE == 0);
+        memory->slot[i] = slot[i];
+        memory->slot[i].first_page = pages;
+        pages += slot[i].page_count;
+    }
+    memory->slot_count = slot_count;
+    memory->page_count = pages;
+    memory->seed = seed;
+    memory->flags = calloc(pages + 1, sizeof(*memory->flags));
+    memory->generation = calloc(pages + 1, sizeof(*memory->generation));
+    memory->dirty = calloc(pages + 1, sizeof(*memory->dirty));
+    memory->ram = mmap(NULL, memory_ram_size(memory), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory->ram == MAP_FAILED) {
+        memory->ram = NULL;
+    }
+    if (!memory->flags || !memory->generation || !memory->dirty || !memory->ram) {
+        memory_release(memory);
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for %u guest pages", pages);
+    }
+    memory_pattern(memory->ram + (size_t)pages * PAGE_SIZE, memory_mix(~seed));
+    return 0;
+}
+
+void memory_release(struct memory *memory)
+{
+    if (memory->ram) {
+        munmap(memory->ram, memory_ram_size(memory));
+    }
+    free(memory->flags);
+    free(memory->generation);
+    free(memory->dirty);
+    memset(memory, 0, sizeof(*memory));
+}
+
+uint32_t memory_page(const struct memory *memory, uint64_t gpa)
+{
+    for (size_t i = 0; i < memory->slot_count; i++) {
+        const struct memory_slot *slot = &memory->slot[i];
+        uint64_t page = (gpa - slot->gpa) >> PAGE_SHIFT;
+
+        if (gpa >= slot->gpa && page < slot->page_count) {
+            return slot->first_page + (uint32_t)page;
+        }
+    }
+    return MEMORY_NO_PAGE;
+}
+
+uint64_t memory_gpa(const struct memory *memory, uint32_t page)
+{
+    for (size_t i = 0; i < memory->slot_count; i++) {
+        const struct memory_slot *slot = &memory->slot[i];
+
+        if (page - slot->first_page < slot->page_count) {
+            return slot->gpa + ((uint64_t)(page - slot->first_page) << PAGE_SHIFT);
+        }
+    }
+    assert(0 && "page number out of range");
+    return 0;
+}
+
+static void memory_mark_dirty(struct memory *memory, uint32_t page)
+{
+    if (memory->tracking && !(memory->flags[page] & MEMORY_DIRTY)) {
+        memory->flags[page] |= MEMORY_DIRTY;
+        memory->dirty[memory->dirty_count++] = page;
+    }
+}
+
+uint8_t *memory_bytes(struct memory *memory, uint32_t page)
+{
+    uint8_t *bytes = memory->ram + (size_t)page * PAGE_SIZE;
+
+    assert(page < memory->page_count);
+    if (!(memory->flags[page] & MEMORY_TOUCHED)) {
+        uint64_t gpa = memory_gpa(memory, page);
+
+        memory_pattern(bytes,
+                       memory_mix(memory->seed ^ memory_mix(gpa + memory->generation[page])));
+        memory_mark_dirty(memory, page);
+        memory->flags[page] |= MEMORY_TOUCHED;
+    }
+    return bytes;
+}
+
+uint8_t *memory_bytes_for_write(struct memory *memory, uint32_t page)
+{
+    uint8_t *bytes = memory_bytes(memory, page);
+
+    memory_mark_dirty(memory, page);
+    return bytes;
+}
+
+void memory_discard(struct memory *memory, uint32_t page)
+{
+    memory_mark_dirty(memory, page);
+    memory->flags[page] &= (uint8_t)~MEMORY_TOUCHED;
+    memory->generation[page]++;
+}
+
+void memory_zero(struct memory *memory, uint32_t page)
+{
+    memory_mark_dirty(memory, page);
+    memory->flags[page] |= MEMORY_TOUCHED;
+    memset(memory->ram + (size_t)page * PAGE_SIZE, 0, PAGE_SIZE);
+}
+
+void memory_set_flag(struct memory *memory, uint32_t page, enum memory_flag flag)
+{
+    memory_mark_dirty(memory, page);
+    memory->flags[page] |= (uint8_t)flag;
+}
+
+uint32_t memory_cipher_page(const struct memory *memory)
+{
+    return memory->page_count;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest physical memory: one compact host mapping, cut into 4 KiB pages that are numbered from 0.
+ * A page costs host memory only once it is touched; until then its contents are a pattern made
+ * from the seed, its GPA and how often it changed hands, so that no guest can rely on zeroes.
+ */
+#ifndef SNPEMU_MACHINE_MEMORY_H
+#define SNPEMU_MACHINE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/x86.h"
+#include "error.h"
+
+#define MEMORY_SLOT_MAX 8
+#define MEMORY_NO_PAGE UINT32_MAX
+
+/* A range of guest physical addresses backed by memory. */
+struct memory_slot {
+    uint64_t gpa;        /* 2 MiB aligned */
+    uint32_t page_count; /* a multiple of 512 */
+    uint32_t first_page; /* number of its first page */
+};
+
+enum memory_flag {
+    MEMORY_TOUCHED = 1,    /* the host mapping holds the contents */
+    MEMORY_DIRTY = 2,      /* written since the snapshot was taken */
+    MEMORY_CODE = 4,       /* was executable for the guest at some time */
+    MEMORY_HOST_FAULT = 8, /* the host did not do with it what the guest asked */
+};
+
+struct memory {
+    uint8_t *ram; /* page_count pages, then one page of ciphertext */
+    uint32_t page_count;
+    struct memory_slot slot[MEMORY_SLOT_MAX];
+    size_t slot_count;
+    uint64_t seed;
+    uint8_t *flags;       /* enum memory_flag, one byte a page */
+    uint16_t *generation; /* how often the page changed hands */
+    /* Pages that became dirty, in the order they did; only while a snapshot is kept. */
+    bool tracking;
+    uint32_t *dirty;
+    uint32_t dirty_count;
+};
+
+/* The slots must not overlap. Returns 0 or SNPEMU_ERR_MEMORY. */
+int memory_init(struct memory *memory, const struct memory_slot *slot, size_t slot_count,
+                uint64_t seed, struct error *error);
+void memory_release(struct memory *memory);
+
+/* The number of the page that holds `gpa`, or MEMORY_NO_PAGE. */
+uint32_t memory_page(const struct memory *memory, uint64_t gpa);
+uint64_t memory_gpa(const struct memory *memory, uint32_t page);
+
+/* The page's 4096 bytes, filled with their pattern if this is the first touch. */
+uint8_t *memory_bytes(struct memory *memory, uint32_t page);
+/* The same, and the page counts as written from now on. */
+uint8_t *memory_bytes_for_write(struct memory *memory, uint32_t page);
+/* The contents are lost: the next touch finds a new pattern. */
+void memory_discard(struct memory *memory, uint32_t page);
+/* Contents become zero (launch pages). */
+void memory_zero(struct memory *memory, uint32_t page);
+
+/* Set a flag that a snapshot brings back. */
+void memory_set_flag(struct memory *memory, uint32_t page, enum memory_flag flag);
+
+/* The page number that stands for "ciphertext" towards the engine; never a guest page. */
+uint32_t memory_cipher_page(const struct memory *memory);
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "machine/mmu.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "abi/msr.h"
+
+#define MMU_LEVELS 4
+#define MMU_COPY_MAX 4096 /* mmu_write checks this many bytes before it stores one */
+
+/* The walk's running state: rights are the AND of all levels. */
+struct mmu_walk {
+    uint64_t table[MMU_LEVELS]; /* GPA of the entry used at each level, leaf last */
+    unsigned depth;             /* entries used */
+    uint64_t leaf;
+    uint64_t page_size_bytes;
+    bool writable, user, no_execute;
+};
+
+static bool mmu_canonical(uint64_t gva)
+{
+    return (uint64_t)((int64_t)(gva << 16) >> 16) == gva;
+}
+
+static uint64_t mmu_table_gpa(uint64_t entry)
+{
+    return entry & PTE_ADDR_MASK & ~CBIT_MASK;
+}
+
+static bool mmu_fail(struct mmu_fault *fault, enum mmu_fault_kind kind)
+{
+    fault->kind = kind;
+    return false;
+}
+
+static bool mmu_fail_pf(struct mmu_fault *fault, const struct mmu_context *context, uint32_t code)
+{
+    fault->error_code =
+        code | (fault->access == MMU_WRITE ? PF_WRITE : 0) | (context->cpl == 3 ? PF_USER : 0);
+    /* The fetch bit is reported only when it can make a difference. APM Vol 2 8.4.2. */
+    if (fault->access == MMU_FETCH && ((context->efer & EFER_NXE) || (context->cr4 & CR4_SMEP))) {
+        fault->error_code |= PF_FETCH;
+    }
+    return mmu_fail(fault, MMU_FAULT_PF);
+}
+
+/* The RMP's word on a page: true when the access may go on. */
+static bool mmu_check_page(const struct mmu *mmu, const struct mmu_context *context, uint64_t gpa,
+                           enum rmp_access access, bool private_access,
+                           struct mmu_translation *translation, struct mmu_fault *fault)
+{
+    uint32_t page = memory_page(mmu->memory, gpa);
+
+    fault->gpa = gpa & ~PAGE_MASK;
+    fault->private_access = private_access;
+    fault->walk = access == RMP_WALK;
+    if (page == MEMORY_NO_PAGE) {
+        fault->absent = true;
+        return mmu_fail(fault, MMU_FAULT_NPF);
+    }
+    fault->reason =
+        rmp_check(mmu->rmp, page, access, private_access, context->vmpl, context->cpl == 3);
+    translation->page = page;
+    translation->gpa = gpa;
+    translation->private_access = private_access;
+    translation->ciphertext = fault->reason == RMP_CIPHERTEXT;
+    switch (fault->reason) {
+    case RMP_OK:
+    case RMP_CIPHERTEXT:
+        return true;
+    case RMP_VC_NOT_VALIDATED:
+        return mmu_fail(fault, MMU_FAULT_VC);
+    default:
+        return mmu_fail(fault, MMU_FAULT_NPF);
+    }
+}
+
+/* Bits that must be zero in a present entry. APM Vol 2 5.3.3 and 5.4. */
+static bool mmu_reserved(const struct mmu_context *context, uint64_t entry, unsigned level)
+{
+    uint64_t high = PTE_ADDR_MASK & ~CBIT_MASK & ~((1ULL << MMU_GPA_BITS) - 1);
+
+    if ((entry & high) || ((entry & PTE_NX) && !(context->efer & EFER_NXE))) {
+        return true;
+    }
+    if (entry & PTE_LARGE) {
+        if (level == 4) {
+            return true;
+        }
+        /* Below the page's own alignment only bit 12 (PAT) may be set. */
+        if (level == 3 && (entry & 0x3FFFE000ULL)) {
+            return true;
+        }
+        if (level == 2 && (entry & 0x1FE000ULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool mmu_walk_tables(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
+                            struct mmu_walk *walk, struct mmu_fault *fault)
+{
+    uint64_t table = mmu_table_gpa(context->cr3);
+    struct mmu_translation place;
+
+    walk->writable = true;
+    walk->user = true;
+    walk->no_execute = false;
+    for (unsigned level = MMU_LEVELS; level > 0; level--) {
+        unsigned shift = PAGE_SHIFT + 9 * (level - 1);
+        uint64_t gpa = table + ((gva >> shift) & 0x1FF) * 8;
+        uint64_t entry;
+
+        if (!mmu_check_page(mmu, context, gpa, RMP_WALK, true, &place, fault)) {
+            return false;
+        }
+        memcpy(&entry, memory_bytes(mmu->memory, place.page) + (gpa & PAGE_MASK), 8);
+        walk->table[walk->depth++] = gpa;
+        if (!(entry & PTE_PRESENT)) {
+            return mmu_fail_pf(fault, context, 0);
+        }
+        if (mmu_reserved(context, entry, level)) {
+            return mmu_fail_pf(fault, context, PF_PRESENT | PF_RESERVED);
+        }
+        walk->writable = walk->writable && (entry & PTE_WRITE);
+        walk->user = walk->user && (entry & PTE_USER);
+        walk->no_execute = walk->no_execute || (entry & PTE_NX);
+        if (level == 1 || (entry & PTE_LARGE)) {
+            walk->leaf = entry;
+            walk->page_size_bytes = 1ULL << shift;
+            return true;
+        }
+        table = mmu_table_gpa(entry);
+    }
+    return false;
+}
+
+/* Rights of the finished walk. APM Vol 2 5.6. */
+static bool mmu_allowed(const struct mmu_context *context, const struct mmu_walk *walk,
+                        enum mmu_access access)
+{
+    bool user_mode = context->cpl == 3;
+
+    if (user_mode && !walk->user) {
+        return false;
+    }
+    if (!user_mode && walk->user) {
+        if (access == MMU_FETCH && (context->cr4 & CR4_SMEP)) {
+            return false;
+        }
+        if (access != MMU_FETCH && (context->cr4 & CR4_SMAP) && !(context->rflags & RFLAGS_AC)) {
+            return false;
+        }
+    }
+    if (access == MMU_FETCH) {
+        return !walk->no_execute;
+    }
+    if (access == MMU_WRITE && !walk->writable) {
+        return !user_mode && !(context->cr0 & CR0_WP);
+    }
+    return true;
+}
+
+/* Setting A and D is a checked write to the table's page. APM Vol 2 15.36.10. */
+static bool mmu_set_accessed(const struct mmu *mmu, const struct mmu_context *context,
+                             const struct mmu_walk *walk, bool dirty, struct mmu_fault *fault)
+{
+    struct mmu_translation place;
+
+    for (unsigned i = 0; i < walk->depth; i++) {
+        bool leaf = i == walk->depth - 1;
+        uint64_t want = PTE_ACCESSED | (leaf && dirty ? PTE_DIRTY : 0);
+        uint64_t gpa = walk->table[i];
+        uint64_t entry;
+
+        if (!mmu_check_page(mmu, context, gpa, RMP_WALK, true, &place, fault)) {
+            return false;
+        }
+        memcpy(&entry, memory_bytes(mmu->memory, place.page) + (gpa & PAGE_MASK), 8);
+        if ((entry & want) != want) {
+            entry |= want;
+            memcpy(memory_bytes_for_write(mmu->memory, place.page) + (gpa & PAGE_MASK), &entry, 8);
+        }
+    }
+    return true;
+}
+
+static enum rmp_access mmu_rmp_access(enum mmu_access access)
+{
+    static const enum rmp_access map[] = {
+        [MMU_READ] = RMP_READ,
+        [MMU_WRITE] = RMP_WRITE,
+        [MMU_FETCH] = RMP_FETCH,
+    };
+
+    return map[access];
+}
+
+/* Where paging leads: the GPA and the C-bit, before the RMP is asked about the page itself. */
+static bool mmu_page_walk(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
+                          struct mmu_walk *walk, uint64_t *gpa, bool *private_access,
+                          struct mmu_fault *fault)
+{
+    memset(walk, 0, sizeof(*walk));
+    if (!(context->cr0 & CR0_PG)) {
+        /* Without paging every access is private. APM Vol 2 15.34.4. */
+        *gpa = gva & 0xFFFFFFFFULL;
+        *private_access = true;
+        return true;
+    }
+    if (!(context->efer & EFER_LMA) || (context->cr4 & CR4_LA57)) {
+        return mmu_fail(fault, MMU_FAULT_UNMODELLED);
+    }
+    if (!mmu_canonical(gva)) {
+        return mmu_fail(fault, MMU_FAULT_GP);
+    }
+    if (!mmu_walk_tables(mmu, context, gva, walk, fault)) {
+        return false;
+    }
+    if (!mmu_allowed(context, walk, fault->access)) {
+        return mmu_fail_pf(fault, context, PF_PRESENT);
+    }
+    *gpa = (mmu_table_gpa(walk->leaf) & ~(walk->page_size_bytes - 1)) |
+           (gva & (walk->page_size_bytes - 1));
+    *private_access = fault->access == MMU_FETCH || (walk->leaf & CBIT_MASK);
+    return true;
+}
+
+bool mmu_translate(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
+                   enum mmu_access access, struct mmu_translation *translation,
+                   struct mmu_fault *fault)
+{
+    struct mmu_walk walk;
+    uint64_t gpa;
+    bool private_access;
+
+    memset(fault, 0, sizeof(*fault));
+    fault->gva = gva;
+    fault->access = access;
+    return mmu_page_walk(mmu, context, gva, &walk, &gpa, &private_access, fault) &&
+           mmu_set_accessed(mmu, context, &walk, access == MMU_WRITE, fault) &&
+           mmu_check_page(mmu, context, gpa, mmu_rmp_access(access), private_access, translation,
+                          fault);
+}
+
+bool mmu_translate_operand(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
+                           struct mmu_translation *translation, struct mmu_fault *fault)
+{
+    struct mmu_walk walk;
+
+    memset(fault, 0, sizeof(*fault));
+    memset(translation, 0, sizeof(*translation));
+    fault->gva = gva;
+    fault->access = MMU_READ;
+    if (!mmu_page_walk(mmu, context, gva, &walk, &translation->gpa, &translation->private_access,
+                       fault) ||
+        !mmu_set_accessed(mmu, context, &walk, false, fault)) {
+        return false;
+    }
+    translation->page = memory_page(mmu->memory, translation->gpa);
+    if (translation->page == MEMORY_NO_PAGE) {
+        fault->gpa = translation->gpa & ~PAGE_MASK;
+        fault->private_access = translation->private_access;
+        fault->absent = true;
+        return mmu_fail(fault, MMU_FAULT_NPF);
+    }
+    return true;
+}
+
+static size_t mmu_chunk(uint64_t gva, size_t size_bytes)
+{
+    size_t left = PAGE_SIZE - (gva & PAGE_MASK);
+
+    return size_bytes < left ? size_bytes : left;
+}
+
+bool mmu_read(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva, void *bytes,
+              size_t size_bytes, struct mmu_fault *fault)
+{
+    uint8_t *out = bytes;
+
+    while (size_bytes > 0) {
+        size_t chunk = mmu_chunk(gva, size_bytes);
+        struct mmu_translation place;
+
+        if (!mmu_translate(mmu, context, gva, MMU_READ, &place, fault)) {
+            return false;
+        }
+        if (place.ciphertext) {
+            place.page = memory_cipher_page(mmu->memory);
+            memcpy(out, mmu->memory->ram + (size_t)place.page * PAGE_SIZE + (gva & PAGE_MASK),
+                   chunk);
+        } else {
+            memcpy(out, memory_bytes(mmu->memory, place.page) + (gva & PAGE_MASK), chunk);
+        }
+        out += chunk;
+        gva += chunk;
+        size_bytes -= chunk;
+    }
+    return true;
+}
+
+bool mmu_write(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
+               const void *bytes, size_t size_bytes, struct mmu_fault *fault)
+{
+    struct mmu_translation place[2];
+    size_t chunk = mmu_chunk(gva, size_bytes);
+
+    assert(size_bytes <= MMU_COPY_MAX);
+    if (!mmu_translate(mmu, context, gva, MMU_WRITE, &place[0], fault)) {
+        return false;
+    }
+    if (chunk < size_bytes &&
+        !mmu_translate(mmu, context, gva + chunk, MMU_WRITE, &place[1], fault)) {
+        return false;
+    }
+    memcpy(memory_bytes_for_write(mmu->memory, place[0].page) + (gva & PAGE_MASK), bytes, chunk);
+    if (chunk < size_bytes) {
+        memcpy(memory_bytes_for_write(mmu->memory, place[1].page), (const uint8_t *)bytes + chunk,
+               size_bytes - chunk);
+    }
+    return true;
+}
+
+/* The walk of mmu_peek: no checks but those that keep it inside memory. */
+static bool mmu_peek_gpa(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
+                         uint64_t *gpa)
+{
+    uint64_t table = mmu_table_gpa(context->cr3);
+
+    if (!(context->cr0 & CR0_PG)) {
+        *gpa = gva & 0xFFFFFFFFULL;
+        return true;
+    }
+    for (unsigned level = MMU_LEVELS; level > 0; level--) {
+        unsigned shift = PAGE_SHIFT + 9 * (level - 1);
+        uint64_t entry_gpa = table + ((gva >> shift) & 0x1FF) * 8;
+        uint32_t page = memory_page(mmu->memory, entry_gpa);
+        uint64_t entry;
+
+        if (page == MEMORY_NO_PAGE || !(mmu->memory->flags[page] & MEMORY_TOUCHED)) {
+            return false;
+        }
+        memcpy(&entry, memory_bytes(mmu->memory, page) + (entry_gpa & PAGE_MASK), 8);
+        if (!(entry & PTE_PRESENT)) {
+            return false;
+        }
+        if (level == 1 || (level < 4 && (entry & PTE_LARGE))) {
+            uint64_t mask = (1ULL << shift) - 1;
+
+            *gpa = (mmu_table_gpa(entry) & ~mask) | (gva & mask);
+            return true;
+        }
+        table = mmu_table_gpa(entry);
+    }
+    return false;
+}
+
+size_t mmu_peek(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva, void *bytes,
+                size_t size_bytes)
+{
+    size_t done = 0;
+
+    while (done < size_bytes) {
+        size_t chunk = mmu_chunk(gva + done, size_bytes - done);
+        uint64_t gpa;
+        uint32_t page;
+
+        if (!mmu_peek_gpa(mmu, context, gva + done, &gpa)) {
+            break;
+        }
+        page = memory_page(mmu->memory, gpa);
+        if (page == MEMORY_NO_PAGE || !(mmu->memory->flags[page] & MEMORY_TOUCHED)) {
+            break;
+        }
+        memcpy((uint8_t *)bytes + done, memory_bytes(mmu->memory, page) + (gpa & PAGE_MASK), chunk);
+        done += chunk;
+    }
+    return done;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "machine/snapshot.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct machine_snapshot {
+    struct machine_state state;
+    uint8_t *flags;
+    uint16_t *generation;
+    struct rmp_entry *entry;
+    uint32_t *slot; /* per page: where its copy is, or MEMORY_NO_PAGE */
+    uint8_t *copy;  /* touched pages, one after the other */
+};
+
+void snapshot_free(struct machine_snapshot *snapshot)
+{
+    if (snapshot) {
+        free(snapshot->flags);
+        free(snapshot->generation);
+        free(snapshot->entry);
+        free(snapshot->slot);
+        free(snapshot->copy);
+        free(snapshot);
+    }
+}
+
+static uint32_t snapshot_count_touched(const struct memory *memory)
+{
+    uint32_t count = 0;
+
+    for (uint32_t page = 0; page < memory->page_count; page++) {
+        count += memory->flags[page] & MEMORY_TOUCHED ? 1 : 0;
+    }
+    return count;
+}
+
+static struct machine_snapshot *snapshot_new(const struct memory *memory)
+{
+    struct machine_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    uint32_t pages = memory->page_count;
+
+    if (!snapshot) {
+        return NULL;
+    }
+    snapshot->flags = malloc(pages);
+    snapshot->generation = malloc(pages * sizeof(*snapshot->generation));
+    snapshot->entry = malloc(pages * sizeof(*snapshot->entry));
+    snapshot->slot = malloc(pages * sizeof(*snapshot->slot));
+    snapshot->copy = malloc((size_t)snapshot_count_touched(memory) * PAGE_SIZE + 1);
+    if (!snapshot->flags || !snapshot->generation || !snapshot->entry || !snapshot->slot ||
+        !snapshot->copy) {
+        snapshot_free(snapshot);
+        return NULL;
+    }
+    return snapshot;
+}
+
+static void snapshot_copy_pages(struct machine_snapshot *snapshot, const struct memory *memory)
+{
+    uint32_t slots = 0;
+
+    for (uint32_t page = 0; page < memory->page_count; page++) {
+        snapshot->slot[page] = MEMORY_NO_PAGE;
+        if (memory->flags[page] & MEMORY_TOUCHED) {
+            memcpy(snapshot->copy + (size_t)slots * PAGE_SIZE,
+                   memory->ram + (size_t)page * PAGE_SIZE, PAGE_SIZE);
+            snapshot->slot[page] = slots++;
+        }
+    }
+}
+
+/* From here on each first write to a page is noticed: forget which were noticed before. */
+static void snapshot_start_tracking(struct machine *machine)
+{
+    struct memory *memory = &machine->memory;
+    struct rmp *rmp = &machine->rmp;
+
+    for (uint32_t page = 0; page < memory->page_count; page++) {
+        memory->flags[page] &= (uint8_t)~MEMORY_DIRTY;
+    }
+    memory->dirty_count = 0;
+    memory->tracking = true;
+    memset(rmp->region_dirty, 0, rmp->page_count / PAGES_PER_LARGE_PAGE);
+    rmp->tracking = true;
+}
+
+int snapshot_save(struct machine *machine, struct error *error)
+{
+    struct memory *memory = &machine->memory;
+    struct machine_snapshot *snapshot;
+    int status;
+
+    snapshot_free(machine->snapshot);
+    machine->snapshot = NULL;
+    snapshot_start_tracking(machine);
+    snapshot = snapshot_new(memory);
+    if (!snapshot) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
+    }
+    status = vcpu_save(machine->vcpu, error);
+    if (status != 0) {
+        snapshot_free(snapshot);
+        return status;
+    }
+    snapshot->state = machine->state;
+    memcpy(snapshot->flags, memory->flags, memory->page_count);
+    memcpy(snapshot->generation, memory->generation,
+           memory->page_count * sizeof(*memory->generation));
+    memcpy(snapshot->entry, machine->rmp.entry, memory->page_count * sizeof(*snapshot->entry));
+    snapshot_copy_pages(snapshot, memory);
+    machine->snapshot = snapshot;
+    /* Pages that are writable in the engine now would change unnoticed. */
+    vcpu_flush(machine->vcpu);
+    return 0;
+}
+
+/* Returns true when the page held code. */
+static bool snapshot_restore_page(const struct machine_snapshot *snapshot, struct memory *memory,
+                                  uint32_t page)
+{
+    bool code = memory->flags[page] & MEMORY_CODE;
+
+    memory->flags[page] = snapshot->flags[page];
+    memory->generation[page] = snapshot->generation[page];
+    if (snapshot->slot[page] != MEMORY_NO_PAGE) {
+        memcpy(memory->ram + (size_t)page * PAGE_SIZE,
+               snapshot->copy + (size_t)snapshot->slot[page] * PAGE_SIZE, PAGE_SIZE);
+    }
+    return code;
+}
+
+int snapshot_restore(struct machine *machine, struct error *error)
+{
+    const struct machine_snapshot *snapshot = machine->snapshot;
+    struct memory *memory = &machine->memory;
+    struct rmp *rmp = &machine->rmp;
+    bool code = false;
+
+    assert(snapshot);
+    machine->state = snapshot->state;
+    for (uint32_t i = 0; i < memory->dirty_count; i++) {
+        code = snapshot_restore_page(snapshot, memory, memory->dirty[i]) || code;
+    }
+    memory->dirty_count = 0;
+    for (uint32_t region = 0; region < rmp->page_count / PAGES_PER_LARGE_PAGE; region++) {
+        if (rmp->region_dirty[region]) {
+            size_t first = (size_t)region * PAGES_PER_LARGE_PAGE;
+
+            memcpy(rmp->entry + first, snapshot->entry + first,
+                   PAGES_PER_LARGE_PAGE * sizeof(*rmp->entry));
+            rmp->region_dirty[region] = 0;
+        }
+    }
+    if (code) {
+        vcpu_code_changed(machine->vcpu);
+    }
+    return vcpu_restore(machine->vcpu, error);
+}

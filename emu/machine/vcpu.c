@@ -1,0 +1,849 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "machine/vcpu.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unicorn/unicorn.h>
+
+#include "abi/msr.h"
+
+#define BLOCK_BITS 16
+#define BLOCK_SLOTS (1u << BLOCK_BITS)
+#define BLOCK_LOAD_MAX (BLOCK_SLOTS / 2)
+#define BLOCK_BYTES_MAX 8192 /* 512 instructions of at most 15 bytes fit */
+#define SITE_MAX 4096
+#define CODE_VIEW_SLOTS 256
+#define OFFSET_SLOTS 256
+
+/* A translated block, as the engine's block hook reports it. size 0: an empty slot. */
+struct block {
+    uint64_t gva;
+    uint32_t size;
+    uint32_t insns;
+};
+
+/* Which page a page of code was last seen at. */
+struct code_view {
+    uint64_t gva;
+    uint32_t page;
+};
+
+/* How many instructions of the block at `gva` come before `rip`. */
+struct block_offset {
+    uint64_t gva, rip;
+    uint32_t insns;
+};
+
+struct watch_range {
+    uint64_t gpa;
+    uint32_t size_bytes;
+    uc_hook hook;
+    vcpu_watch *callback;
+    void *context;
+    struct vcpu *vcpu;
+};
+
+struct vcpu {
+    uc_engine *uc;
+    struct memory *memory;
+    struct rmp *rmp;
+    struct mmu mmu;
+    vcpu_decode *decode;
+
+    uint64_t retired; /* whole blocks while running; exact between runs */
+    uint64_t limit;
+    struct block current; /* the block that counts into `retired` now */
+    struct block *block;
+    uint32_t block_count;
+    struct code_view code_view[CODE_VIEW_SLOTS];
+    struct block_offset offset[OFFSET_SLOTS];
+
+    struct vcpu_stop stop;
+    bool faulted; /* stop.fault was set since the engine was entered */
+    bool replan;  /* the block about to run has trap sites without hooks */
+    uint64_t replan_gva;
+    uint32_t replan_size;
+
+    uint64_t *site; /* addresses with a hook, sorted */
+    uint32_t site_count;
+    bool break_set;
+    uint64_t break_gva;
+
+    struct watch_range watch[VCPU_WATCH_MAX];
+    size_t watch_count;
+
+    uint32_t *stamp; /* per page: the generation of its last fill */
+    uint32_t generation;
+
+    uc_context *saved;
+    uint64_t saved_retired;
+};
+
+static const int vcpu_register_id[VCPU_REGISTER_COUNT] = {
+    [VCPU_RAX] = UC_X86_REG_RAX,         [VCPU_RBX] = UC_X86_REG_RBX,
+    [VCPU_RCX] = UC_X86_REG_RCX,         [VCPU_RDX] = UC_X86_REG_RDX,
+    [VCPU_RSI] = UC_X86_REG_RSI,         [VCPU_RDI] = UC_X86_REG_RDI,
+    [VCPU_RBP] = UC_X86_REG_RBP,         [VCPU_RSP] = UC_X86_REG_RSP,
+    [VCPU_R8] = UC_X86_REG_R8,           [VCPU_R9] = UC_X86_REG_R9,
+    [VCPU_R10] = UC_X86_REG_R10,         [VCPU_R11] = UC_X86_REG_R11,
+    [VCPU_R12] = UC_X86_REG_R12,         [VCPU_R13] = UC_X86_REG_R13,
+    [VCPU_R14] = UC_X86_REG_R14,         [VCPU_R15] = UC_X86_REG_R15,
+    [VCPU_RIP] = UC_X86_REG_RIP,         [VCPU_RFLAGS] = UC_X86_REG_RFLAGS,
+    [VCPU_CR0] = UC_X86_REG_CR0,         [VCPU_CR2] = UC_X86_REG_CR2,
+    [VCPU_CR3] = UC_X86_REG_CR3,         [VCPU_CR4] = UC_X86_REG_CR4,
+    [VCPU_CR8] = UC_X86_REG_CR8,         [VCPU_ES] = UC_X86_REG_ES,
+    [VCPU_CS] = UC_X86_REG_CS,           [VCPU_SS] = UC_X86_REG_SS,
+    [VCPU_DS] = UC_X86_REG_DS,           [VCPU_FS] = UC_X86_REG_FS,
+    [VCPU_GS] = UC_X86_REG_GS,           [VCPU_FS_BASE] = UC_X86_REG_FS_BASE,
+    [VCPU_GS_BASE] = UC_X86_REG_GS_BASE, [VCPU_DR6] = UC_X86_REG_DR6,
+    [VCPU_DR7] = UC_X86_REG_DR7,         [VCPU_MXCSR] = UC_X86_REG_MXCSR,
+    [VCPU_FPCW] = UC_X86_REG_FPCW,
+};
+
+static const int vcpu_table_id[VCPU_TABLE_COUNT] = {
+    [VCPU_GDTR] = UC_X86_REG_GDTR,
+    [VCPU_IDTR] = UC_X86_REG_IDTR,
+    [VCPU_LDTR] = UC_X86_REG_LDTR,
+    [VCPU_TR] = UC_X86_REG_TR,
+};
+
+/* The engine's control macros shift into an int's sign bit, which UBSan reports. */
+#define ENGINE_CONTROL __attribute__((no_sanitize("shift")))
+
+ENGINE_CONTROL static uc_err engine_use_vtlb(uc_engine *uc)
+{
+    return uc_ctl_tlb_mode(uc, UC_TLB_VIRTUAL);
+}
+
+ENGINE_CONTROL static uc_err engine_use_no_exits(uc_engine *uc)
+{
+    uint64_t none = 0;
+    uc_err err = uc_ctl_exits_enable(uc);
+
+    return err ? err : uc_ctl_set_exits(uc, &none, 0);
+}
+
+ENGINE_CONTROL static uc_err engine_set_model(uc_engine *uc)
+{
+    return uc_ctl_set_cpu_model(uc, UC_CPU_X86_EPYC_ROME);
+}
+
+ENGINE_CONTROL static void engine_flush_tlb(uc_engine *uc)
+{
+    uc_ctl_flush_tlb(uc);
+}
+
+ENGINE_CONTROL static void engine_flush_blocks(uc_engine *uc)
+{
+    uc_ctl_flush_tb(uc);
+}
+
+ENGINE_CONTROL static void engine_remove_block(uc_engine *uc, uint64_t gva, uint32_t size)
+{
+    uc_ctl_remove_cache(uc, gva, gva + size);
+}
+
+/* ---- blocks: counting, and finding what must trap ---- */
+
+static inline uint32_t block_slot(uint64_t gva)
+{
+    return (uint32_t)(gva ^ (gva >> BLOCK_BITS)) & (BLOCK_SLOTS - 1);
+}
+
+static struct block *block_find(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    uint32_t slot = block_slot(gva);
+
+    while (vcpu->block[slot].size &&
+           (vcpu->block[slot].gva != gva || vcpu->block[slot].size != size)) {
+        slot = (slot + 1) & (BLOCK_SLOTS - 1);
+    }
+    return &vcpu->block[slot];
+}
+
+static void block_forget_all(struct vcpu *vcpu)
+{
+    memset(vcpu->block, 0, BLOCK_SLOTS * sizeof(*vcpu->block));
+    memset(vcpu->offset, 0, sizeof(vcpu->offset));
+    vcpu->block_count = 0;
+}
+
+static bool site_known(const struct vcpu *vcpu, uint64_t gva, uint32_t *at)
+{
+    uint32_t low = 0, high = vcpu->site_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (vcpu->site[middle] < gva) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *at = low;
+    return low < vcpu->site_count && vcpu->site[low] == gva;
+}
+
+/* The guest's bytes at gva, as it would fetch them. */
+static size_t code_peek(const struct vcpu *vcpu, uint64_t gva, uint8_t *bytes, size_t size)
+{
+    struct mmu_context context;
+
+    vcpu_mmu_context(vcpu, &context);
+    return mmu_peek(&vcpu->mmu, &context, gva, bytes, size);
+}
+
+static void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
+
+/* True when a hook was added. */
+static bool site_add(struct vcpu *vcpu, uint64_t gva)
+{
+    uint32_t at;
+    uc_hook hook;
+
+    if (site_known(vcpu, gva, &at) || vcpu->site_count == SITE_MAX) {
+        return false;
+    }
+    if (uc_hook_add(vcpu->uc, &hook, UC_HOOK_CODE, (void *)vcpu_on_site, vcpu, gva, gva)) {
+        return false;
+    }
+    memmove(vcpu->site + at + 1, vcpu->site + at, (vcpu->site_count - at) * sizeof(*vcpu->site));
+    vcpu->site[at] = gva;
+    vcpu->site_count++;
+    return true;
+}
+
+/* Decode a block that runs for the first time. Sets replan when it holds new trap sites. */
+static void block_analyse(struct vcpu *vcpu, struct block *block)
+{
+    uint8_t bytes[BLOCK_BYTES_MAX + 16];
+    size_t have = code_peek(vcpu, block->gva, bytes,
+                            (size_t)block->size + 15 < sizeof(bytes) ? (size_t)block->size + 15
+                                                                     : sizeof(bytes));
+    uint32_t at = 0;
+
+    block->insns = 0;
+    while (at < block->size && at < have) {
+        struct vcpu_insn insn = {0};
+
+        vcpu->decode(bytes + at, have - at, &insn);
+        block->insns++;
+        if (insn.trap && site_add(vcpu, block->gva + at)) {
+            vcpu->replan = true;
+        }
+        if (insn.spin && at == 0 && block->size == insn.length) {
+            vcpu->stop.kind = VCPU_STOP_SPIN;
+        }
+        if (insn.length == 0) {
+            break; /* the engine ends a block at an instruction it does not know, too */
+        }
+        at += insn.length;
+    }
+}
+
+/* First execution, the end of the budget, or a crowded slot. */
+__attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    struct block *slot = block_find(vcpu, gva, size);
+
+    if (!slot->size) {
+        struct block fresh = {.gva = gva, .size = size};
+
+        block_analyse(vcpu, &fresh);
+        if (vcpu->replan || vcpu->stop.kind == VCPU_STOP_SPIN) {
+            vcpu->replan_gva = gva;
+            vcpu->replan_size = size;
+            uc_emu_stop(vcpu->uc);
+            return;
+        }
+        if (vcpu->block_count >= BLOCK_LOAD_MAX) {
+            block_forget_all(vcpu);
+            slot = block_find(vcpu, gva, size);
+        }
+        *slot = fresh;
+        vcpu->block_count++;
+    }
+    if (vcpu->retired + slot->insns > vcpu->limit) {
+        vcpu->stop.kind = VCPU_STOP_LIMIT;
+        vcpu->replan_gva = gva;
+        vcpu->replan_size = size;
+        uc_emu_stop(vcpu->uc);
+        return;
+    }
+    vcpu->retired += slot->insns;
+    vcpu->current = *slot;
+}
+
+static void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
+{
+    struct vcpu *vcpu = opaque;
+    const struct block *block = &vcpu->block[block_slot(gva)];
+
+    (void)uc;
+    if (block->gva == gva && block->size == size && vcpu->retired + block->insns <= vcpu->limit) {
+        vcpu->retired += block->insns;
+        vcpu->current = *block;
+        return;
+    }
+    block_slow(vcpu, gva, size);
+}
+
+/* Instructions of the current block before rip. */
+static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t rip)
+{
+    const struct block *block = &vcpu->current;
+    struct block_offset *memo = &vcpu->offset[(rip ^ block->gva >> 3) % OFFSET_SLOTS];
+    uint8_t bytes[BLOCK_BYTES_MAX + 16];
+    uint64_t at = 0;
+    uint32_t insns = 0;
+    size_t have;
+
+    if (memo->rip == rip && memo->gva == block->gva) {
+        return memo->insns;
+    }
+    have = code_peek(vcpu, block->gva, bytes, sizeof(bytes));
+    while (at < rip - block->gva && at < have) {
+        struct vcpu_insn insn = {0};
+
+        vcpu->decode(bytes + at, have - at, &insn);
+        if (insn.length == 0) {
+            break;
+        }
+        at += insn.length;
+        insns++;
+    }
+    *memo = (struct block_offset){.gva = block->gva, .rip = rip, .insns = insns};
+    return insns;
+}
+
+/* The engine counted the whole block; only the instructions before rip have retired. */
+static uint64_t vcpu_retired_at(struct vcpu *vcpu, uint64_t rip)
+{
+    const struct block *block = &vcpu->current;
+
+    if (block->size && rip - block->gva < block->size) {
+        return vcpu->retired - block->insns + block_insns_before(vcpu, rip);
+    }
+    return vcpu->retired;
+}
+
+static void vcpu_settle(struct vcpu *vcpu, uint64_t rip)
+{
+    vcpu->retired = vcpu_retired_at(vcpu, rip);
+    vcpu->current.size = 0;
+}
+
+/* ---- what the engine tells us ---- */
+
+static void vcpu_stop_with(struct vcpu *vcpu, enum vcpu_stop_kind kind)
+{
+    vcpu->stop.kind = kind;
+    uc_emu_stop(vcpu->uc);
+}
+
+static void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
+{
+    struct vcpu *vcpu = opaque;
+    uint8_t bytes[15];
+    struct vcpu_insn insn = {0};
+
+    (void)uc;
+    (void)size;
+    /* Code may have changed since the hook was set. */
+    vcpu->decode(bytes, code_peek(vcpu, gva, bytes, sizeof(bytes)), &insn);
+    if (insn.trap) {
+        vcpu_stop_with(vcpu, VCPU_STOP_SITE);
+    }
+}
+
+static void vcpu_on_break(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
+{
+    (void)uc;
+    (void)gva;
+    (void)size;
+    vcpu_stop_with(opaque, VCPU_STOP_BREAK);
+}
+
+static void vcpu_on_limit(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
+{
+    (void)uc;
+    (void)gva;
+    (void)size;
+    vcpu_stop_with(opaque, VCPU_STOP_LIMIT);
+}
+
+static bool vcpu_on_invalid(uc_engine *uc, void *opaque)
+{
+    (void)uc;
+    vcpu_stop_with(opaque, VCPU_STOP_INVALID);
+    return true;
+}
+
+static void vcpu_on_interrupt(uc_engine *uc, uint32_t vector, void *opaque)
+{
+    struct vcpu *vcpu = opaque;
+
+    (void)uc;
+    vcpu->stop.vector = vector;
+    vcpu_stop_with(vcpu, VCPU_STOP_INTERRUPT);
+}
+
+/* A page of code appeared at gva: counts and trap sites of what stood there before are stale. */
+static void code_view_update(struct vcpu *vcpu, uint64_t gva, uint32_t page)
+{
+    struct code_view *view = &vcpu->code_view[(gva >> PAGE_SHIFT) % CODE_VIEW_SLOTS];
+
+    vcpu->memory->flags[page] |= MEMORY_CODE;
+    if (view->page == page && view->gva == gva) {
+        return;
+    }
+    if (view->gva == gva || view->page != MEMORY_NO_PAGE) {
+        block_forget_all(vcpu);
+    }
+    *view = (struct code_view){.gva = gva, .page = page};
+}
+
+static bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
+                             void *opaque)
+{
+    struct vcpu *vcpu = opaque;
+    enum mmu_access access = type == UC_MEM_FETCH   ? MMU_FETCH
+                             : type == UC_MEM_WRITE ? MMU_WRITE
+                                                    : MMU_READ;
+    struct mmu_context context;
+    struct mmu_translation place;
+
+    (void)uc;
+    vcpu_mmu_context(vcpu, &context);
+    if (!mmu_translate(&vcpu->mmu, &context, gva, access, &place, &vcpu->stop.fault)) {
+        vcpu->faulted = true;
+        return false;
+    }
+    vcpu->stamp[place.page] = vcpu->generation;
+    if (place.ciphertext) {
+        place.page = memory_cipher_page(vcpu->memory);
+    } else if (access == MMU_WRITE) {
+        memory_bytes_for_write(vcpu->memory, place.page);
+        if (vcpu->memory->flags[place.page] & MEMORY_CODE) {
+            block_forget_all(vcpu);
+        }
+    } else {
+        memory_bytes(vcpu->memory, place.page);
+        if (access == MMU_FETCH) {
+            code_view_update(vcpu, gva, place.page);
+        }
+    }
+    entry->paddr = (uint64_t)place.page << PAGE_SHIFT;
+    entry->perms = access == MMU_FETCH   ? UC_PROT_READ | UC_PROT_EXEC
+                   : access == MMU_WRITE ? UC_PROT_READ | UC_PROT_WRITE
+                                         : UC_PROT_READ;
+    return true;
+}
+
+static void vcpu_on_watched_read(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
+                                 int64_t value, void *opaque)
+{
+    struct watch_range *watch = opaque;
+    struct vcpu *vcpu = watch->vcpu;
+    uint64_t rip = vcpu_get(vcpu, VCPU_RIP);
+
+    (void)uc;
+    (void)type;
+    (void)value;
+    watch->callback(watch->context,
+                    memory_gpa(vcpu->memory, (uint32_t)(address >> PAGE_SHIFT)) |
+                        (address & PAGE_MASK),
+                    (uint32_t)size, rip, vcpu_retired_at(vcpu, rip));
+}
+
+/* ---- opening and running ---- */
+
+static uc_err engine_add_hooks(struct vcpu *vcpu)
+{
+    uc_engine *uc = vcpu->uc;
+    uc_hook hook;
+    uc_err err;
+
+    /* begin > end: everywhere */
+    err = uc_hook_add(uc, &hook, UC_HOOK_TLB_FILL, (void *)vcpu_on_tlb_fill, vcpu, 1, 0);
+    if (!err) {
+        err = uc_hook_add(uc, &hook, UC_HOOK_BLOCK, (void *)vcpu_on_block, vcpu, 1, 0);
+    }
+    if (!err) {
+        err = uc_hook_add(uc, &hook, UC_HOOK_INSN_INVALID, (void *)vcpu_on_invalid, vcpu, 1, 0);
+    }
+    if (!err) {
+        err = uc_hook_add(uc, &hook, UC_HOOK_INTR, (void *)vcpu_on_interrupt, vcpu, 1, 0);
+    }
+    return err;
+}
+
+static uc_err engine_open(struct vcpu *vcpu)
+{
+    struct memory *memory = vcpu->memory;
+    uc_err err = uc_open(UC_ARCH_X86, UC_MODE_64, &vcpu->uc);
+
+    if (!err) {
+        err = engine_set_model(vcpu->uc);
+    }
+    if (!err) {
+        err = engine_use_vtlb(vcpu->uc);
+    }
+    if (!err) {
+        err = engine_use_no_exits(vcpu->uc);
+    }
+    if (!err) {
+        err = uc_mem_map_ptr(vcpu->uc, 0, ((size_t)memory->page_count + 1) * PAGE_SIZE, UC_PROT_ALL,
+                             memory->ram);
+    }
+    return err ? err : engine_add_hooks(vcpu);
+}
+
+int vcpu_open(struct vcpu **out, struct memory *memory, struct rmp *rmp, vcpu_decode *decode,
+              struct error *error)
+{
+    struct vcpu *vcpu = calloc(1, sizeof(*vcpu));
+    uc_err err;
+
+    if (!vcpu) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a vCPU");
+    }
+    vcpu->memory = memory;
+    vcpu->rmp = rmp;
+    vcpu->mmu = (struct mmu){.memory = memory, .rmp = rmp};
+    vcpu->decode = decode;
+    vcpu->limit = UINT64_MAX;
+    vcpu->generation = 1;
+    vcpu->block = calloc(BLOCK_SLOTS, sizeof(*vcpu->block));
+    vcpu->site = calloc(SITE_MAX, sizeof(*vcpu->site));
+    vcpu->stamp = calloc(memory->page_count, sizeof(*vcpu->stamp));
+    for (size_t i = 0; i < CODE_VIEW_SLOTS; i++) {
+        vcpu->code_view[i].page = MEMORY_NO_PAGE;
+    }
+    if (!vcpu->block || !vcpu->site || !vcpu->stamp) {
+        vcpu_close(vcpu);
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a vCPU");
+    }
+    err = engine_open(vcpu);
+    if (err) {
+        vcpu_close(vcpu);
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not start: %s",
+                         uc_strerror(err));
+    }
+    vcpu_set(vcpu, VCPU_MXCSR, 0x1F80);
+    vcpu_set(vcpu, VCPU_FPCW, 0x37F);
+    *out = vcpu;
+    return 0;
+}
+
+void vcpu_close(struct vcpu *vcpu)
+{
+    if (!vcpu) {
+        return;
+    }
+    if (vcpu->saved) {
+        uc_context_free(vcpu->saved);
+    }
+    if (vcpu->uc) {
+        uc_close(vcpu->uc);
+    }
+    free(vcpu->block);
+    free(vcpu->site);
+    free(vcpu->stamp);
+    free(vcpu);
+}
+
+/* Sort out why the engine came back when no hook asked it to. */
+static void vcpu_classify(struct vcpu *vcpu, uc_err err, uint64_t rip)
+{
+    uint8_t byte = 0;
+
+    if (err == UC_ERR_EXCEPTION && vcpu->faulted) {
+        vcpu->stop.kind = VCPU_STOP_FAULT;
+    } else if (err == UC_ERR_OK && code_peek(vcpu, rip - 1, &byte, 1) == 1 && byte == 0xF4) {
+        vcpu->stop.kind = VCPU_STOP_HALT;
+    } else {
+        vcpu->stop.kind = VCPU_STOP_ENGINE;
+        vcpu->stop.vector = (uint32_t)err;
+    }
+}
+
+/* The block at replan_gva does not fit into the budget: run what does, instruction by address. */
+static uc_err vcpu_run_remainder(struct vcpu *vcpu)
+{
+    uint64_t left = vcpu->limit - vcpu->retired;
+    uint64_t at = vcpu->replan_gva;
+    uc_hook hook;
+    uc_err err;
+
+    if (left == 0) {
+        return UC_ERR_OK;
+    }
+    for (uint64_t i = 0; i < left; i++) {
+        uint8_t bytes[15];
+        struct vcpu_insn insn = {0};
+
+        vcpu->decode(bytes, code_peek(vcpu, at, bytes, sizeof(bytes)), &insn);
+        at += insn.length ? insn.length : 1;
+    }
+    err = uc_hook_add(vcpu->uc, &hook, UC_HOOK_CODE, (void *)vcpu_on_limit, vcpu, at, at);
+    if (err) {
+        return err;
+    }
+    engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
+    vcpu->limit = UINT64_MAX;
+    vcpu->stop.kind = VCPU_STOP_NONE;
+    err = uc_emu_start(vcpu->uc, vcpu->replan_gva, 0, 0, 0);
+    uc_hook_del(vcpu->uc, hook);
+    engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
+    return err;
+}
+
+int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
+{
+    uint64_t limit = vcpu->limit;
+    uint64_t rip;
+    uc_err err;
+
+    do {
+        memset(&vcpu->stop, 0, sizeof(vcpu->stop));
+        vcpu->faulted = false;
+        vcpu->replan = false;
+        err = uc_emu_start(vcpu->uc, vcpu_get(vcpu, VCPU_RIP), 0, 0, 0);
+        if (vcpu->replan) {
+            engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
+        }
+    } while (vcpu->replan);
+    if (vcpu->stop.kind == VCPU_STOP_LIMIT) {
+        err = vcpu_run_remainder(vcpu);
+        vcpu->limit = limit;
+    }
+    rip = vcpu_get(vcpu, VCPU_RIP);
+    if (vcpu->stop.kind == VCPU_STOP_NONE || (vcpu->faulted && err == UC_ERR_EXCEPTION)) {
+        vcpu_classify(vcpu, err, rip);
+    }
+    if (vcpu->stop.kind == VCPU_STOP_ENGINE && vcpu->site_count == SITE_MAX) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "more than %d trapping instructions",
+                         SITE_MAX);
+    }
+    /* A fetch that fails belongs to the next block, which has not been counted yet. */
+    if (vcpu->stop.kind == VCPU_STOP_FAULT && vcpu->stop.fault.access == MMU_FETCH) {
+        vcpu->current.size = 0;
+    }
+    vcpu_settle(vcpu, rip);
+    vcpu->stop.rip = rip;
+    *stop = vcpu->stop;
+    return 0;
+}
+
+/* ---- registers ---- */
+
+uint64_t vcpu_get(const struct vcpu *vcpu, enum vcpu_register reg)
+{
+    uint64_t value = 0;
+
+    uc_reg_read(vcpu->uc, vcpu_register_id[reg], &value);
+    return value;
+}
+
+void vcpu_set(struct vcpu *vcpu, enum vcpu_register reg, uint64_t value)
+{
+    uc_reg_write(vcpu->uc, vcpu_register_id[reg], &value);
+}
+
+void vcpu_get_table(const struct vcpu *vcpu, enum vcpu_table_register reg, struct vcpu_table *table)
+{
+    uc_x86_mmr mmr = {0};
+
+    uc_reg_read(vcpu->uc, vcpu_table_id[reg], &mmr);
+    table->selector = mmr.selector;
+    table->base = mmr.base;
+    table->limit = mmr.limit;
+    table->flags = mmr.flags;
+}
+
+void vcpu_set_table(struct vcpu *vcpu, enum vcpu_table_register reg, const struct vcpu_table *table)
+{
+    uc_x86_mmr mmr = {
+        .selector = table->selector,
+        .base = table->base,
+        .limit = table->limit,
+        .flags = table->flags,
+    };
+
+    uc_reg_write(vcpu->uc, vcpu_table_id[reg], &mmr);
+}
+
+uint64_t vcpu_get_msr(const struct vcpu *vcpu, uint32_t index)
+{
+    uc_x86_msr msr = {.rid = index};
+
+    uc_reg_read(vcpu->uc, UC_X86_REG_MSR, &msr);
+    return msr.value;
+}
+
+void vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
+{
+    uc_x86_msr msr = {.rid = index, .value = value};
+
+    uc_reg_write(vcpu->uc, UC_X86_REG_MSR, &msr);
+}
+
+void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context)
+{
+    context->cr0 = vcpu_get(vcpu, VCPU_CR0);
+    context->cr3 = vcpu_get(vcpu, VCPU_CR3);
+    context->cr4 = vcpu_get(vcpu, VCPU_CR4);
+    context->efer = vcpu_get_msr(vcpu, MSR_EFER);
+    context->rflags = vcpu_get(vcpu, VCPU_RFLAGS);
+    context->cpl = vcpu_get(vcpu, VCPU_CS) & 3;
+    context->vmpl = vcpu_vmpl(vcpu);
+}
+
+unsigned vcpu_vmpl(const struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return 0; /* lower VMPLs do not run yet: creating one is `unmodelled` */
+}
+
+void vcpu_enter_long_mode(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_t cr4,
+                          uint64_t efer)
+{
+    vcpu_set(vcpu, VCPU_CR4, cr4);
+    vcpu_set(vcpu, VCPU_CR3, cr3);
+    vcpu_set_msr(vcpu, MSR_EFER, efer);
+    vcpu_set(vcpu, VCPU_CR0, cr0);
+}
+
+void vcpu_retire(struct vcpu *vcpu, unsigned length)
+{
+    vcpu_set(vcpu, VCPU_RIP, vcpu_get(vcpu, VCPU_RIP) + length);
+    vcpu->retired++;
+}
+
+uint64_t vcpu_retired(const struct vcpu *vcpu)
+{
+    return vcpu->retired;
+}
+
+void vcpu_set_limit(struct vcpu *vcpu, uint64_t retired)
+{
+    vcpu->limit = retired;
+}
+
+int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, struct error *error)
+{
+    uc_hook hook;
+
+    if (uc_hook_add(vcpu->uc, &hook, UC_HOOK_CODE, (void *)vcpu_on_break, vcpu, gva, gva)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a breakpoint");
+    }
+    vcpu->break_set = true;
+    vcpu->break_gva = gva;
+    engine_flush_blocks(vcpu->uc);
+    return 0;
+}
+
+/* ---- translations and watches ---- */
+
+void vcpu_flush(struct vcpu *vcpu)
+{
+    engine_flush_tlb(vcpu->uc);
+    vcpu->generation++;
+}
+
+void vcpu_page_changed(struct vcpu *vcpu, uint32_t page)
+{
+    if (vcpu->stamp[page] == vcpu->generation) {
+        vcpu_flush(vcpu);
+    }
+}
+
+int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_watch *callback,
+                   void *context, struct error *error)
+{
+    struct watch_range *watch = &vcpu->watch[vcpu->watch_count];
+    uint32_t page = memory_page(vcpu->memory, gpa);
+    uint64_t start = ((uint64_t)page << PAGE_SHIFT) | (gpa & PAGE_MASK);
+
+    assert(page != MEMORY_NO_PAGE && (gpa & PAGE_MASK) + size_bytes <= PAGE_SIZE);
+    if (vcpu->watch_count == VCPU_WATCH_MAX) {
+        return error_set(error, SNPEMU_ERR_INPUT, "more than %d watched ranges at a time",
+                         VCPU_WATCH_MAX);
+    }
+    *watch = (struct watch_range){
+        .gpa = gpa,
+        .size_bytes = size_bytes,
+        .callback = callback,
+        .context = context,
+        .vcpu = vcpu,
+    };
+    /* The range starts 63 bytes early: a wide read that begins before it may reach into it. */
+    if (uc_hook_add(vcpu->uc, &watch->hook, UC_HOOK_MEM_READ, (void *)vcpu_on_watched_read, watch,
+                    start < 63 ? 0 : start - 63, start + size_bytes - 1)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+    }
+    /* The presence of memory hooks is compiled into blocks. */
+    if (vcpu->watch_count++ == 0) {
+        engine_flush_blocks(vcpu->uc);
+        vcpu_flush(vcpu);
+    }
+    return 0;
+}
+
+void vcpu_watch_clear(struct vcpu *vcpu)
+{
+    if (vcpu->watch_count == 0) {
+        return;
+    }
+    for (size_t i = 0; i < vcpu->watch_count; i++) {
+        uc_hook_del(vcpu->uc, vcpu->watch[i].hook);
+    }
+    vcpu->watch_count = 0;
+    engine_flush_blocks(vcpu->uc);
+    vcpu_flush(vcpu);
+}
+
+/* ---- snapshot ---- */
+
+int vcpu_save(struct vcpu *vcpu, struct error *error)
+{
+    if (!vcpu->saved && uc_context_alloc(vcpu->uc, &vcpu->saved)) {
+        vcpu->saved = NULL;
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a vCPU's context");
+    }
+    if (uc_context_save(vcpu->uc, vcpu->saved)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not save its context");
+    }
+    vcpu->saved_retired = vcpu->retired;
+    return 0;
+}
+
+int vcpu_restore(struct vcpu *vcpu, struct error *error)
+{
+    assert(vcpu->saved);
+    if (uc_context_restore(vcpu->uc, vcpu->saved)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not restore its context");
+    }
+    vcpu->retired = vcpu->saved_retired;
+    vcpu->current.size = 0;
+    vcpu_flush(vcpu);
+    return 0;
+}
+
+void vcpu_code_changed(struct vcpu *vcpu)
+{
+    block_forget_all(vcpu);
+    engine_flush_blocks(vcpu->uc);
+}
+
+#define VERSION_TEXT_(x) #x
+#define VERSION_TEXT(x) VERSION_TEXT_(x)
+
+const char *vcpu_engine_version(void)
+{
+    return VERSION_TEXT(UC_VERSION_MAJOR) "." VERSION_TEXT(UC_VERSION_MINOR) "." VERSION_TEXT(
+        UC_VERSION_PATCH);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A virtual CPU: the only place that knows the CPU engine. It runs guest code until something
+ * happens that the engine must not, or cannot, do by itself, and says what; it never decides what
+ * that means for the guest.
+ *
+ * Time is the number of retired instructions, exact to the one. An iteration of a REP instruction
+ * counts as an instruction.
+ */
+#ifndef SNPEMU_MACHINE_VCPU_H
+#define SNPEMU_MACHINE_VCPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "machine/memory.h"
+#include "machine/mmu.h"
+#include "machine/rmp.h"
+
+struct vcpu; /* opaque */
+
+enum vcpu_register {
+    VCPU_RAX,
+    VCPU_RBX,
+    VCPU_RCX,
+    VCPU_RDX,
+    VCPU_RSI,
+    VCPU_RDI,
+    VCPU_RBP,
+    VCPU_RSP,
+    VCPU_R8,
+    VCPU_R9,
+    VCPU_R10,
+    VCPU_R11,
+    VCPU_R12,
+    VCPU_R13,
+    VCPU_R14,
+    VCPU_R15,
+    VCPU_RIP,
+    VCPU_RFLAGS,
+    VCPU_CR0,
+    VCPU_CR2,
+    VCPU_CR3,
+    VCPU_CR4,
+    VCPU_CR8,
+    VCPU_ES,
+    VCPU_CS,
+    VCPU_SS,
+    VCPU_DS,
+    VCPU_FS,
+    VCPU_GS,
+    VCPU_FS_BASE,
+    VCPU_GS_BASE,
+    VCPU_DR6,
+    VCPU_DR7,
+    VCPU_MXCSR,
+    VCPU_FPCW,
+    VCPU_REGISTER_COUNT,
+};
+
+/* A descriptor-table or system-segment register. */
+struct vcpu_table {
+    uint16_t selector; /* LDTR and TR */
+    uint64_t base;
+    uint32_t limit;
+    uint32_t flags;
+};
+
+enum vcpu_table_register {
+    VCPU_GDTR,
+    VCPU_IDTR,
+    VCPU_LDTR,
+    VCPU_TR,
+    VCPU_TABLE_COUNT,
+};
+
+/* Why vcpu_run came back. RIP is that of the instruction in question unless it says otherwise. */
+enum vcpu_stop_kind {
+    VCPU_STOP_NONE,
+    VCPU_STOP_INVALID,   /* an instruction the engine does not know */
+    VCPU_STOP_SITE,      /* an instruction the decoder marked as a trap; not executed */
+    VCPU_STOP_HALT,      /* HLT; RIP is after it */
+    VCPU_STOP_FAULT,     /* a translation failed; nothing of the instruction was done */
+    VCPU_STOP_INTERRUPT, /* the engine raised `vector`: a fault at RIP, or INT n before RIP */
+    VCPU_STOP_SPIN,      /* a jump to itself */
+    VCPU_STOP_LIMIT,     /* vcpu_set_limit reached */
+    VCPU_STOP_BREAK,     /* vcpu_set_break reached; not executed */
+    VCPU_STOP_ENGINE,    /* the engine gave up; `vector` is its own error number */
+};
+
+struct vcpu_stop {
+    enum vcpu_stop_kind kind;
+    uint64_t rip;
+    uint32_t vector;
+    struct mmu_fault
+        fault; /* VCPU_STOP_FAULT; gva is that of the page until the caller refines it */
+};
+
+/* What the vCPU must know of an instruction; the decoder itself lives in a higher room. */
+struct vcpu_insn {
+    uint8_t length; /* 0: not decodable */
+    bool trap;      /* must not be executed by the engine */
+    bool spin;      /* a jump to itself */
+};
+
+typedef void vcpu_decode(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *insn);
+
+/*
+ * A guest read of watched memory, reported before the load. rip and retired are those of the
+ * reading instruction. It may change memory through memory_bytes_for_write and nothing else.
+ */
+typedef void vcpu_watch(void *context, uint64_t gpa, uint32_t size_bytes, uint64_t rip,
+                        uint64_t retired);
+
+int vcpu_open(struct vcpu **vcpu, struct memory *memory, struct rmp *rmp, vcpu_decode *decode,
+              struct error *error);
+void vcpu_close(struct vcpu *vcpu); /* takes NULL */
+
+/* Run from RIP to the next stop. Returns 0, or SNPEMU_ERR_INTERNAL. */
+int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error);
+
+uint64_t vcpu_get(const struct vcpu *vcpu, enum vcpu_register reg);
+void vcpu_set(struct vcpu *vcpu, enum vcpu_register reg, uint64_t value);
+void vcpu_get_table(const struct vcpu *vcpu, enum vcpu_table_register reg,
+                    struct vcpu_table *table);
+void vcpu_set_table(struct vcpu *vcpu, enum vcpu_table_register reg,
+                    const struct vcpu_table *table);
+/* MSRs that the engine keeps. The caller knows which: trap/msr.c. */
+uint64_t vcpu_get_msr(const struct vcpu *vcpu, uint32_t index);
+void vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
+
+/* Registers that a translation depends on, as they are now. */
+void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context);
+unsigned vcpu_vmpl(const struct vcpu *vcpu);
+
+/* Enter long mode at launch, in the order the engine needs. */
+void vcpu_enter_long_mode(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_t cr4,
+                          uint64_t efer);
+
+/* An emulated instruction of `length` bytes has retired: RIP moves on, time advances by one. */
+void vcpu_retire(struct vcpu *vcpu, unsigned length);
+
+/* Retired instructions since boot. Exact between runs. */
+uint64_t vcpu_retired(const struct vcpu *vcpu);
+/* Stop when that many have retired, exactly. */
+void vcpu_set_limit(struct vcpu *vcpu, uint64_t retired);
+/* Stop before the instruction at gva executes. */
+int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, struct error *error);
+
+/* The RMP or the owner of a page changed: forget translations that led to it. */
+void vcpu_page_changed(struct vcpu *vcpu, uint32_t page);
+void vcpu_flush(struct vcpu *vcpu);
+
+/*
+ * Watch guest reads of [gpa, gpa + size_bytes) within one page. While any range is watched, memory
+ * accesses are several times slower. Ranges are dropped all at once.
+ */
+#define VCPU_WATCH_MAX 64
+int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_watch *callback,
+                   void *context, struct error *error);
+void vcpu_watch_clear(struct vcpu *vcpu);
+
+/* Keep and bring back the registers, hidden ones included, and the time. */
+int vcpu_save(struct vcpu *vcpu, struct error *error);
+int vcpu_restore(struct vcpu *vcpu, struct error *error);
+/* Code in memory was changed behind the engine's back. */
+void vcpu_code_changed(struct vcpu *vcpu);
+
+/* "2.1.4" */
+const char *vcpu_engine_version(void);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "trap/decode.h"
+
+#include <Zydis/Zydis.h>
+#include <assert.h>
+#include <string.h>
+
+#include "abi/x86.h"
+
+#define INSN_LENGTH_MAX 15
+
+/* 0F 01 /modrm: the prefix decides. Source: AMD APM Vol 3 (24594), opcode map, group 7. */
+struct group7_row {
+    uint8_t modrm;
+    uint8_t prefix; /* 0xF2, 0xF3, or 0 for none of them */
+    enum insn_id id;
+};
+
+static const struct group7_row group7_rows[] = {
+    {0xD9, 0xF3, INSN_VMGEXIT},   {0xD9, 0xF2, INSN_VMMCALL},  {0xD9, 0x00, INSN_VMMCALL},
+    {0xFF, 0xF2, INSN_PVALIDATE}, {0xFF, 0x00, INSN_TLBSYNC},  {0xFE, 0xF3, INSN_RMPADJUST},
+    {0xFE, 0x00, INSN_INVLPGB},   {0xFD, 0xF3, INSN_RMPQUERY},
+};
+
+struct mnemonic_row {
+    ZydisMnemonic mnemonic;
+    enum insn_id id;
+};
+
+static const struct mnemonic_row mnemonic_rows[] = {
+    {ZYDIS_MNEMONIC_UD0, INSN_UNDEFINED},   {ZYDIS_MNEMONIC_UD1, INSN_UNDEFINED},
+    {ZYDIS_MNEMONIC_UD2, INSN_UNDEFINED},   {ZYDIS_MNEMONIC_RDMSR, INSN_RDMSR},
+    {ZYDIS_MNEMONIC_WRMSR, INSN_WRMSR},     {ZYDIS_MNEMONIC_CPUID, INSN_CPUID},
+    {ZYDIS_MNEMONIC_IN, INSN_IO},           {ZYDIS_MNEMONIC_OUT, INSN_IO},
+    {ZYDIS_MNEMONIC_INSB, INSN_IO},         {ZYDIS_MNEMONIC_INSW, INSN_IO},
+    {ZYDIS_MNEMONIC_INSD, INSN_IO},         {ZYDIS_MNEMONIC_OUTSB, INSN_IO},
+    {ZYDIS_MNEMONIC_OUTSW, INSN_IO},        {ZYDIS_MNEMONIC_OUTSD, INSN_IO},
+    {ZYDIS_MNEMONIC_RDTSC, INSN_RDTSC},     {ZYDIS_MNEMONIC_RDTSCP, INSN_RDTSCP},
+    {ZYDIS_MNEMONIC_RDRAND, INSN_RDRAND},   {ZYDIS_MNEMONIC_RDSEED, INSN_RDSEED},
+    {ZYDIS_MNEMONIC_XSETBV, INSN_XSETBV},   {ZYDIS_MNEMONIC_SYSCALL, INSN_SYSCALL},
+    {ZYDIS_MNEMONIC_SYSRET, INSN_SYSCALL},  {ZYDIS_MNEMONIC_SYSENTER, INSN_SYSCALL},
+    {ZYDIS_MNEMONIC_SYSEXIT, INSN_SYSCALL}, {ZYDIS_MNEMONIC_MONITOR, INSN_MONITOR},
+    {ZYDIS_MNEMONIC_MWAIT, INSN_MWAIT},     {ZYDIS_MNEMONIC_MONITORX, INSN_MONITOR},
+    {ZYDIS_MNEMONIC_MWAITX, INSN_MWAIT},    {ZYDIS_MNEMONIC_WBINVD, INSN_WBINVD},
+    {ZYDIS_MNEMONIC_INVD, INSN_INVD},       {ZYDIS_MNEMONIC_VMRUN, INSN_SVM},
+    {ZYDIS_MNEMONIC_VMLOAD, INSN_SVM},      {ZYDIS_MNEMONIC_VMSAVE, INSN_SVM},
+    {ZYDIS_MNEMONIC_STGI, INSN_SVM},        {ZYDIS_MNEMONIC_CLGI, INSN_SVM},
+    {ZYDIS_MNEMONIC_SKINIT, INSN_SVM},      {ZYDIS_MNEMONIC_INVLPGA, INSN_SVM},
+};
+
+static const char *const insn_names[INSN_COUNT] = {
+    [INSN_OTHER] = "instruction",   [INSN_UNDEFINED] = "undefined opcode",
+    [INSN_VMGEXIT] = "vmgexit",     [INSN_VMMCALL] = "vmmcall",
+    [INSN_PVALIDATE] = "pvalidate", [INSN_RMPADJUST] = "rmpadjust",
+    [INSN_RMPQUERY] = "rmpquery",   [INSN_INVLPGB] = "invlpgb",
+    [INSN_TLBSYNC] = "tlbsync",     [INSN_RDMSR] = "rdmsr",
+    [INSN_WRMSR] = "wrmsr",         [INSN_CPUID] = "cpuid",
+    [INSN_IO] = "port i/o",         [INSN_RDTSC] = "rdtsc",
+    [INSN_RDTSCP] = "rdtscp",       [INSN_RDRAND] = "rdrand",
+    [INSN_RDSEED] = "rdseed",       [INSN_XSETBV] = "xsetbv",
+    [INSN_SYSCALL] = "syscall",     [INSN_MONITOR] = "monitor",
+    [INSN_MWAIT] = "mwait",         [INSN_WBINVD] = "wbinvd",
+    [INSN_INVD] = "invd",           [INSN_MOV_DR] = "mov dr",
+    [INSN_SVM] = "svm instruction",
+};
+
+const char *insn_name(enum insn_id id)
+{
+    return insn_names[id];
+}
+
+static bool prefix_is_legacy(uint8_t byte)
+{
+    static const uint8_t prefixes[] = {0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65,
+                                       0x66, 0x67, 0xF0, 0xF2, 0xF3};
+
+    return memchr(prefixes, byte, sizeof(prefixes)) != NULL;
+}
+
+/* The 0F 01 group: any legacy prefixes, of which the last F2 or F3 counts, then at most one REX. */
+static bool decode_group7(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
+{
+    uint8_t repeat = 0;
+    size_t at = 0;
+
+    if (size_bytes > INSN_LENGTH_MAX) {
+        size_bytes = INSN_LENGTH_MAX;
+    }
+    while (at < size_bytes && prefix_is_legacy(bytes[at])) {
+        if (bytes[at] == 0xF0) {
+            return false; /* LOCK makes all of them undefined */
+        }
+        if (bytes[at] >= 0xF2) {
+            repeat = bytes[at];
+        }
+        at++;
+    }
+    if (at < size_bytes && (bytes[at] & 0xF0) == 0x40) {
+        at++;
+    }
+    if (at + 3 > size_bytes || bytes[at] != 0x0F || bytes[at + 1] != 0x01) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(group7_rows) / sizeof(group7_rows[0]); i++) {
+        if (group7_rows[i].modrm == bytes[at + 2] && group7_rows[i].prefix == repeat) {
+            insn->id = group7_rows[i].id;
+            insn->length = (uint8_t)(at + 3);
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum insn_id mnemonic_id(const ZydisDecodedInstruction *decoded)
+{
+    for (size_t i = 0; i < sizeof(mnemonic_rows) / sizeof(mnemonic_rows[0]); i++) {
+        if (mnemonic_rows[i].mnemonic == decoded->mnemonic) {
+            return mnemonic_rows[i].id;
+        }
+    }
+    /* 0F 21 and 0F 23: MOV from and to a debug register. */
+    if (decoded->opcode_map == ZYDIS_OPCODE_MAP_0F &&
+        (decoded->opcode == 0x21 || decoded->opcode == 0x23)) {
+        return INSN_MOV_DR;
+    }
+    return INSN_OTHER;
+}
+
+static void decoder_open(ZydisDecoder *decoder)
+{
+    ZydisDecoderInit(decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+}
+
+static bool decode_is_spin(const uint8_t *bytes, const ZydisDecodedInstruction *decoded)
+{
+    return (decoded->length == 2 && bytes[0] == 0xEB && bytes[1] == 0xFE) ||
+           (decoded->length == 5 && memcmp(bytes, "\xE9\xFB\xFF\xFF\xFF", 5) == 0);
+}
+
+void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
+{
+    ZydisDecoder decoder;
+    ZydisDecodedInstruction decoded;
+
+    memset(insn, 0, sizeof(*insn));
+    if (decode_group7(bytes, size_bytes, insn)) {
+        return;
+    }
+    decoder_open(&decoder);
+    if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder, NULL, bytes, size_bytes, &decoded))) {
+        insn->id = INSN_UNDEFINED;
+        return;
+    }
+    insn->length = decoded.length;
+    insn->id = mnemonic_id(&decoded);
+    insn->spin = decode_is_spin(bytes, &decoded);
+    if (insn->id == INSN_RDRAND || insn->id == INSN_RDSEED) {
+        insn->reg = (uint8_t)(decoded.raw.modrm.rm | (decoded.raw.rex.B << 3));
+        insn->operand_size_bytes = decoded.operand_width / 8;
+    }
+}
+
+void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *out)
+{
+    struct insn insn;
+
+    decode_insn(bytes, size_bytes, &insn);
+    out->length = insn.length;
+    out->spin = insn.spin;
+    /* The engine reports what it does not know by itself; a hook there would only cost. */
+    out->trap = insn.id >= INSN_RDMSR;
+}
+
+/* ---- where an access went: CR2 ---- */
+
+static bool register_value(const struct vcpu *vcpu, ZydisRegister reg, uint64_t next_rip,
+                           uint64_t *value)
+{
+    static const enum vcpu_register by_number[16] = {
+        VCPU_RAX, VCPU_RCX, VCPU_RDX, VCPU_RBX, VCPU_RSP, VCPU_RBP, VCPU_RSI, VCPU_RDI,
+        VCPU_R8,  VCPU_R9,  VCPU_R10, VCPU_R11, VCPU_R12, VCPU_R13, VCPU_R14, VCPU_R15,
+    };
+    bool half = reg >= ZYDIS_REGISTER_EAX && reg <= ZYDIS_REGISTER_R15D;
+
+    if (reg == ZYDIS_REGISTER_NONE) {
+        *value = 0;
+        return true;
+    }
+    if (reg == ZYDIS_REGISTER_RIP || reg == ZYDIS_REGISTER_EIP) {
+        *value = next_rip;
+        return true;
+    }
+    if (!half && !(reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15)) {
+        return false;
+    }
+    *value = vcpu_get(vcpu, by_number[reg - (half ? ZYDIS_REGISTER_EAX : ZYDIS_REGISTER_RAX)]);
+    *value = half ? (uint32_t)*value : *value;
+    return true;
+}
+
+static bool operand_address(const struct vcpu *vcpu, const ZydisDecodedInstruction *decoded,
+                            const ZydisDecodedOperand *operand, uint64_t rip, uint64_t *address)
+{
+    const ZydisDecodedOperandMem *mem = &operand->mem;
+    uint64_t base, index;
+
+    if (!register_value(vcpu, mem->base, rip + decoded->length, &base) ||
+        !register_value(vcpu, mem->index, rip + decoded->length, &index)) {
+        return false;
+    }
+    *address = base + index * (mem->scale ? mem->scale : 1) +
+               (mem->disp.has_displacement ? (uint64_t)mem->disp.value : 0);
+    if (decoded->address_width == 32) {
+        *address = (uint32_t)*address;
+    }
+    if (mem->segment == ZYDIS_REGISTER_FS) {
+        *address += vcpu_get(vcpu, VCPU_FS_BASE);
+    } else if (mem->segment == ZYDIS_REGISTER_GS) {
+        *address += vcpu_get(vcpu, VCPU_GS_BASE);
+    }
+    /* A push stores below the stack pointer it starts from. */
+    if (operand->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN && mem->base == ZYDIS_REGISTER_RSP &&
+        (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)) {
+        *address -= operand->size / 8;
+    }
+    return true;
+}
+
+uint64_t decode_fault_address(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes,
+                              uint64_t rip, uint64_t page_gva)
+{
+    ZydisDecoder decoder;
+    ZydisDecodedInstruction decoded;
+    ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+    uint64_t found = page_gva;
+    bool any = false;
+
+    decoder_open(&decoder);
+    if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size_bytes, &decoded, operand))) {
+        return page_gva;
+    }
+    for (size_t i = 0; i < decoded.operand_count; i++) {
+        uint64_t start, end;
+
+        if (operand[i].type != ZYDIS_OPERAND_TYPE_MEMORY ||
+            !operand_address(vcpu, &decoded, &operand[i], rip, &start)) {
+            continue;
+        }
+        end = start + (operand[i].size ? operand[i].size / 8 : 1);
+        if (end - 1 < page_gva || start >= page_gva + PAGE_SIZE) {
+            continue;
+        }
+        start = start < page_gva ? page_gva : start;
+        if (!any || start < found) {
+            found = start;
+            any = true;
+        }
+    }
+    return found;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What an instruction is, as far as SNP cares. Lengths and operands come from a disassembler
+ * library; the instructions of the 0F 01 group that differ only by their prefix are told apart
+ * here, strictly.
+ */
+#ifndef SNPEMU_TRAP_DECODE_H
+#define SNPEMU_TRAP_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "machine/vcpu.h"
+
+enum insn_id {
+    INSN_OTHER,     /* the engine may execute it */
+    INSN_UNDEFINED, /* no instruction, or UD0, UD1, UD2 */
+    INSN_VMGEXIT,
+    INSN_VMMCALL,
+    INSN_PVALIDATE,
+    INSN_RMPADJUST,
+    INSN_RMPQUERY,
+    INSN_INVLPGB,
+    INSN_TLBSYNC,
+    INSN_RDMSR,
+    INSN_WRMSR,
+    INSN_CPUID,
+    INSN_IO, /* IN, OUT, INS, OUTS */
+    INSN_RDTSC,
+    INSN_RDTSCP,
+    INSN_RDRAND,
+    INSN_RDSEED,
+    INSN_XSETBV,
+    INSN_SYSCALL, /* SYSCALL, SYSRET, SYSENTER, SYSEXIT: no-ops in the engine */
+    INSN_MONITOR,
+    INSN_MWAIT,
+    INSN_WBINVD,
+    INSN_INVD,
+    INSN_MOV_DR,
+    INSN_SVM, /* VMRUN, VMLOAD, VMSAVE, STGI, CLGI, SKINIT, INVLPGA */
+    INSN_COUNT,
+};
+
+struct insn {
+    enum insn_id id;
+    uint8_t length;             /* bytes; 0 when it cannot be told */
+    bool spin;                  /* a jump to itself */
+    uint8_t reg;                /* RDRAND, RDSEED: number of the destination register */
+    uint8_t operand_size_bytes; /* RDRAND, RDSEED: 2, 4 or 8 */
+};
+
+/* 64-bit mode. size_bytes is how many bytes are there to look at; 15 are enough. */
+void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn);
+
+/* For the vCPU: a vcpu_decode. */
+void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *insn);
+
+/*
+ * The lowest address in the page at page_gva that the instruction accesses with the given access,
+ * from its memory operands, implicit stack accesses included: what CR2 shows when that page faults.
+ * page_gva itself when no operand reaches it. Needs the registers as before the instruction.
+ */
+uint64_t decode_fault_address(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes,
+                              uint64_t rip, uint64_t page_gva);
+
+/* "pvalidate", "rdmsr", ... */
+const char *insn_name(enum insn_id id);
+
+#endif

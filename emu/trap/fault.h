@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Delivery of exceptions through the guest's own IDT, in 64-bit mode.
+ *
+ * Source: AMD APM Vol 2 (24593) 8.2 (vectors and error codes), 8.9 (long-mode interrupt control
+ * transfers), 8.2.9 (which pairs of exceptions make a double fault).
+ */
+#ifndef SNPEMU_TRAP_FAULT_H
+#define SNPEMU_TRAP_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "trap/trap.h"
+
+struct fault {
+    uint8_t vector;
+    bool has_error_code;
+    uint32_t error_code;
+    bool sets_cr2;
+    uint64_t cr2;
+};
+
+/*
+ * Raise a fault at the current instruction (RIP is pushed as it is). TRAP_RESUME when a handler
+ * runs, TRAP_END after a triple fault, a nested page fault or something not modelled.
+ */
+enum trap_next fault_raise(struct trap_context *trap, const struct fault *fault);
+
+enum trap_next fault_raise_ud(struct trap_context *trap);
+enum trap_next fault_raise_gp(struct trap_context *trap, uint32_t error_code);
+enum trap_next fault_raise_vc(struct trap_context *trap, uint32_t error_code);
+
+/* What a failed translation means to the guest: #PF, #GP, #VC 0x404, or a nested page fault. */
+enum trap_next fault_raise_mmu(struct trap_context *trap, const struct mmu_fault *fault);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "trap/trap.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "abi/x86.h"
+#include "trap/decode.h"
+#include "trap/fault.h"
+#include "trap/insn.h"
+
+enum trap_next trap_end(struct trap_context *trap, enum outcome_kind kind, const char *format, ...)
+{
+    struct outcome *outcome = trap->outcome;
+
+    outcome->kind = kind;
+    if (format) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(outcome->detail, sizeof(outcome->detail), format, arguments);
+        va_end(arguments);
+    }
+    return TRAP_END;
+}
+
+bool trap_event_begin(struct trap_context *trap, struct event *event, const char *name,
+                      const char *topic)
+{
+    if (!trap->trace || !trace_active(trap->trace)) {
+        return false;
+    }
+    trap_event_flush(trap);
+    event_begin(event, name, topic);
+    event->instructions = vcpu_retired(trap->machine->vcpu);
+    event->rip = vcpu_get(trap->machine->vcpu, VCPU_RIP);
+    event->symbol = trap->symbol ? trap->symbol(trap->symbol_context, event->rip) : NULL;
+    return true;
+}
+
+void trap_event_flush(struct trap_context *trap)
+{
+    struct trap_pvalidate_run *run = &trap->pvalidate;
+    struct event *event = &run->event;
+
+    if (run->count == 0) {
+        return;
+    }
+    event_hex(event, "gpa", run->gpa);
+    event_dec(event, "pages", run->count);
+    event_string(event, "size", run->large ? "2M" : "4K");
+    event_dec(event, "status", run->status);
+    event_dec(event, "cf", run->unchanged);
+    snprintf(event->words, sizeof(event->words), "pvalidate: %s %llu x %s from gpa 0x%llx%s",
+             run->validate ? "validate" : "rescind", (unsigned long long)run->count,
+             run->large ? "2 MiB" : "4 KiB", (unsigned long long)run->gpa,
+             run->status      ? ", refused"
+             : run->unchanged ? ", no change"
+                              : "");
+    run->count = 0;
+    trap_event_emit(trap, event);
+}
+
+void trap_event_emit(const struct trap_context *trap, const struct event *event)
+{
+    trace_emit(trap->trace, event);
+}
+
+enum trap_next trap_nested_fault(struct trap_context *trap, const struct mmu_fault *fault)
+{
+    static const char *const access[] = {
+        [MMU_READ] = "read", [MMU_WRITE] = "write", [MMU_FETCH] = "fetch"};
+    const char *reason = fault->absent ? "there is no memory" : rmp_result_text(fault->reason);
+    uint32_t page = memory_page(&trap->machine->memory, fault->gpa);
+    struct event event;
+
+    if (trap_event_begin(trap, &event, "nested_fault", access[fault->access])) {
+        event_hex(&event, "gpa", fault->gpa);
+        event_dec(&event, "private", fault->private_access);
+        event_dec(&event, "walk", fault->walk);
+        event_string(&event, "reason", reason);
+        snprintf(event.words, sizeof(event.words), "nested page fault at gpa 0x%llx: %s",
+                 (unsigned long long)fault->gpa, reason);
+        trap_event_emit(trap, &event);
+    }
+    trap->outcome->host_caused =
+        page != MEMORY_NO_PAGE && (trap->machine->memory.flags[page] & MEMORY_HOST_FAULT);
+    return trap_end(trap, OUTCOME_NESTED_FAULT, "%s of gpa 0x%llx: %s", access[fault->access],
+                    (unsigned long long)fault->gpa, reason);
+}
+
+/* The engine gives faults by page; CR2 and symbols want the byte. */
+static enum trap_next trap_fault(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    struct mmu_fault fault = stop->fault;
+
+    if (fault.access == MMU_FETCH) {
+        fault.gva = (stop->rip & ~PAGE_MASK) == fault.gva ? stop->rip : fault.gva;
+    } else {
+        struct mmu_context context;
+        uint8_t bytes[15];
+        size_t have;
+
+        vcpu_mmu_context(trap->machine->vcpu, &context);
+        have = mmu_peek(&trap->machine->mmu, &context, stop->rip, bytes, sizeof(bytes));
+        fault.gva = decode_fault_address(trap->machine->vcpu, bytes, have, stop->rip, fault.gva);
+    }
+    return fault_raise_mmu(trap, &fault);
+}
+
+static enum trap_next trap_insn(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    struct mmu_context context;
+    struct insn insn;
+    uint8_t bytes[15];
+    size_t have;
+
+    vcpu_mmu_context(trap->machine->vcpu, &context);
+    have = mmu_peek(&trap->machine->mmu, &context, stop->rip, bytes, sizeof(bytes));
+    decode_insn(bytes, have, &insn);
+    return insn_execute(trap, &insn);
+}
+
+static enum trap_next trap_interrupt(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    switch (stop->vector) {
+    case VECTOR_DE:
+        return fault_raise(trap, &(struct fault){.vector = VECTOR_DE});
+    case VECTOR_UD:
+        return fault_raise_ud(trap);
+    case VECTOR_GP:
+        return fault_raise_gp(trap, 0); /* the engine does not tell the error code */
+    default:
+        return trap_end(trap, OUTCOME_UNMODELLED, "interrupt or exception %u raised by the engine",
+                        stop->vector);
+    }
+}
+
+static enum trap_next trap_halt(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    (void)stop;
+    return trap_end(trap, OUTCOME_HALTED, NULL);
+}
+
+static enum trap_next trap_spin(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    (void)stop;
+    return trap_end(trap, OUTCOME_STUCK, "jump to itself");
+}
+
+static enum trap_next trap_limit(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    (void)stop;
+    return trap_end(trap, OUTCOME_BUDGET, "instructions");
+}
+
+static enum trap_next trap_break(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    (void)stop;
+    return trap_end(trap, OUTCOME_REACHED, NULL);
+}
+
+static enum trap_next trap_engine(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    return trap_end(trap, OUTCOME_UNMODELLED, "the CPU engine stopped by itself, error %u",
+                    stop->vector);
+}
+
+enum trap_next trap_handle(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    typedef enum trap_next trap_handler(struct trap_context *, const struct vcpu_stop *);
+    static trap_handler *const handlers[] = {
+        [VCPU_STOP_INVALID] = trap_insn,        [VCPU_STOP_SITE] = trap_insn,
+        [VCPU_STOP_HALT] = trap_halt,           [VCPU_STOP_FAULT] = trap_fault,
+        [VCPU_STOP_INTERRUPT] = trap_interrupt, [VCPU_STOP_SPIN] = trap_spin,
+        [VCPU_STOP_LIMIT] = trap_limit,         [VCPU_STOP_BREAK] = trap_break,
+        [VCPU_STOP_ENGINE] = trap_engine,
+    };
+
+    return handlers[stop->kind](trap, stop);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A trap: the guest reached something that the CPU engine must not simply execute. Handlers decide
+ * what hardware does about it: go on, tell the hypervisor (an exit), raise a fault in the guest, or
+ * end the run with a fact.
+ */
+#ifndef SNPEMU_TRAP_H
+#define SNPEMU_TRAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "check/outcome.h"
+#include "machine/machine.h"
+#include "trace/event.h"
+
+enum trap_next {
+    TRAP_RESUME, /* run on */
+    TRAP_EXIT,   /* VMGEXIT: the hypervisor's turn; RIP is after the instruction already */
+    TRAP_END,    /* the outcome is set */
+};
+
+/*
+ * PVALIDATEs of neighbouring pages that went alike make one event: boot code validates thousands.
+ * The event is emitted when something else happens.
+ */
+struct trap_pvalidate_run {
+    uint64_t count; /* instructions; 0: none pending */
+    uint64_t gpa, next_gpa;
+    bool large, validate, unchanged;
+    unsigned status;
+    struct event event; /* begun at the first */
+};
+
+struct trap_context {
+    struct machine *machine;
+    struct outcome *outcome;
+    const struct trace *trace; /* NULL: nobody listens */
+    /* The function at gva, without offset; NULL when unknown. May be NULL itself. */
+    const char *(*symbol)(void *context, uint64_t gva);
+    void *symbol_context;
+    struct trap_pvalidate_run pvalidate;
+};
+
+/* Carry out what hardware does about a stop of the vCPU. */
+enum trap_next trap_handle(struct trap_context *trap, const struct vcpu_stop *stop);
+
+/* End the run; the detail is a printf format, or NULL. Always returns TRAP_END. */
+enum trap_next trap_end(struct trap_context *trap, enum outcome_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* True when somebody listens: then begin an event at the current instruction, add to it, emit it.
+ */
+bool trap_event_begin(struct trap_context *trap, struct event *event, const char *name,
+                      const char *topic);
+void trap_event_emit(const struct trap_context *trap, const struct event *event);
+/* Emit what is still pending. trap_event_begin does it first of all. */
+void trap_event_flush(struct trap_context *trap);
+
+/* A nested page fault: the hypervisor gets it, and cannot mend it. */
+enum trap_next trap_nested_fault(struct trap_context *trap, const struct mmu_fault *fault);
+
+#endif

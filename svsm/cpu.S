@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The instructions that leave the guest, or would, each alone in a function: a trace names the
+ * function, whatever compiler built the rest. Then the exception entries and the block moves that
+ * compilers expect to find.
+ */
+#include "abi/rmp.h"
+#include "asm.h"
+
+/* PVALIDATE's results are 4 bits wide; the carry flag of a success becomes one of its own. */
+#define PVALIDATE_RESULT_MAX 0x0f
+#define PVALIDATE_UNCHANGED 0x10
+#define PVALIDATE_BAD_RESULT 0x11
+
+    .text
+
+/* u64 rdmsr(u32 msr) */
+FUNCTION(rdmsr)
+    movl %edi, %ecx
+    rdmsr
+    shlq $32, %rdx
+    movl %eax, %eax
+    orq %rdx, %rax
+    ret
+END_FUNCTION(rdmsr)
+
+/* void wrmsr(u32 msr, u64 value) */
+FUNCTION(wrmsr)
+    movl %edi, %ecx
+    movl %esi, %eax
+    movq %rsi, %rdx
+    shrq $32, %rdx
+    wrmsr
+    ret
+END_FUNCTION(wrmsr)
+
+/* void vc_vmgexit(void) */
+FUNCTION(vc_vmgexit)
+    VMGEXIT
+    ret
+END_FUNCTION(vc_vmgexit)
+
+/* u32 pvalidate(u64 va, u32 size, u32 validate) */
+FUNCTION(pvalidate)
+    movq %rdi, %rax
+    movl %esi, %ecx
+    xorl %r8d, %r8d
+    PVALIDATE
+    setc %r8b
+    cmpl $PVALIDATE_RESULT_MAX, %eax
+    ja 1f
+    testl %eax, %eax
+    jnz 2f
+    movl %r8d, %eax
+    imull $PVALIDATE_UNCHANGED, %eax
+    ret
+1:  movl $PVALIDATE_BAD_RESULT, %eax
+2:  ret
+END_FUNCTION(pvalidate)
+
+/* u32 rmpadjust(u64 va, u32 size, u64 attributes) */
+FUNCTION(rmpadjust)
+    movq %rdi, %rax
+    movl %esi, %ecx
+    RMPADJUST
+    ret
+END_FUNCTION(rmpadjust)
+
+/* void halt(void) */
+FUNCTION(halt)
+    hlt
+    ret
+END_FUNCTION(halt)
+
+/* noreturn void svsm_panic(void): where the guest stays after a panic, with no exit. */
+FUNCTION(svsm_panic)
+1:  jmp 1b
+END_FUNCTION(svsm_panic)
+
+/*
+ * Exceptions with an error code. None of the handlers returns: what they need of the frame goes
+ * to C, as f(RIP, error code). AMD APM Vol 2 (24593) 8.9.3: error code, RIP, CS, RFLAGS, RSP, SS.
+ */
+.macro EXCEPTION_ENTRY handler
+FUNCTION(entry_\handler)
+    movq (%rsp), %rsi
+    movq 8(%rsp), %rdi
+    cld
+    andq $-16, %rsp
+    call \handler
+    ud2
+END_FUNCTION(entry_\handler)
+.endm
+
+EXCEPTION_ENTRY df_handler
+EXCEPTION_ENTRY gp_handler
+EXCEPTION_ENTRY pf_handler
+EXCEPTION_ENTRY vc_handler
+
+/* void *memset(void *to, int byte, size_t size) */
+FUNCTION(memset)
+    movq %rdi, %r8
+    movzbl %sil, %eax
+    movabsq $0x0101010101010101, %rcx
+    imulq %rcx, %rax
+    movq %rdx, %rcx
+    shrq $3, %rcx
+    rep stosq
+    movl %edx, %ecx
+    andl $7, %ecx
+    rep stosb
+    movq %r8, %rax
+    ret
+END_FUNCTION(memset)
+
+/* void *memcpy(void *to, const void *from, size_t size) */
+FUNCTION(memcpy)
+    movq %rdi, %rax
+    movq %rdx, %rcx
+    shrq $3, %rcx
+    rep movsq
+    movl %edx, %ecx
+    andl $7, %ecx
+    rep movsb
+    ret
+END_FUNCTION(memcpy)
+
+    .section .note.GNU-stack, "", @progbits

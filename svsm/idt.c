@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Four exceptions have a handler; every other one has no gate, and ends as a double fault.
+ * The double fault wants a stack of its own, which no TSS provides here: a triple fault.
+ *
+ * Behaviour as published: AMDESE/linux-svsm a2d150f959ed, src/cpu/idt.rs.
+ */
+#include "idt.h"
+
+#include "asm.h"
+#include "cpu.h"
+#include "vc.h"
+
+#define VECTORS 256
+#define GATE_INTERRUPT_PRESENT 0x8e00 /* type 0xE, DPL 0, present */
+
+/* AMD APM Vol 2 (24593) 4.8.4. */
+struct gate {
+    u16 offset_low;
+    u16 selector;
+    u16 attributes; /* 2:0 are the IST index */
+    u16 offset_middle;
+    u32 offset_high;
+    u32 reserved;
+};
+
+struct __attribute__((packed)) table_register {
+    u16 limit;
+    u64 base;
+};
+
+static struct gate IDT[VECTORS];
+
+static void gate_set(u32 vector, void (*entry)(void), u16 ist)
+{
+    u64 address = (u64)entry;
+
+    IDT[vector] = (struct gate){
+        .offset_low = (u16)address,
+        .selector = SVSM_CS_SELECTOR,
+        .attributes = GATE_INTERRUPT_PRESENT | ist,
+        .offset_middle = (u16)(address >> 16),
+        .offset_high = (u32)(address >> 32),
+    };
+}
+
+void idt_init(void)
+{
+    struct table_register idtr = {sizeof(IDT) - 1, (u64)IDT};
+
+    gate_set(VECTOR_DF, entry_df_handler, 1);
+    gate_set(VECTOR_GP, entry_gp_handler, 0);
+    gate_set(VECTOR_PF, entry_pf_handler, 0);
+    gate_set(VECTOR_VC, entry_vc_handler, 0);
+    __asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+_Noreturn void df_handler(u64 rip, u64 error_code)
+{
+    (void)error_code;
+    panic_hex("#DF at RIP ", rip, " with error code ", 0);
+}
+
+_Noreturn void gp_handler(u64 rip, u64 error_code)
+{
+    panic_hex("#GP at RIP ", rip, " with error code ", error_code);
+}
+
+_Noreturn void pf_handler(u64 rip, u64 error_code)
+{
+    panic_hex("#PF at RIP ", rip, " with error code ", error_code);
+}

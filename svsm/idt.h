@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SVSM_IDT_H
+#define SVSM_IDT_H
+
+#include "svsm.h"
+
+#pragma GCC visibility push(hidden)
+
+void idt_init(void);
+
+/* What the entries of cpu.S call; vc_handler is in vc.c. */
+_Noreturn void df_handler(u64 rip, u64 error_code);
+_Noreturn void gp_handler(u64 rip, u64 error_code);
+_Noreturn void pf_handler(u64 rip, u64 error_code);
+
+#pragma GCC visibility pop
+
+#endif

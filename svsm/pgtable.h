@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The final page tables. Ranges are virtual, and cover every page that they touch. */
+#ifndef SVSM_PGTABLE_H
+#define SVSM_PGTABLE_H
+
+#include "svsm.h"
+
+#pragma GCC visibility push(hidden)
+
+void pgtable_init(void);
+
+/* The hypervisor is asked and the pages are (in)validated too. Contents are lost. */
+void pgtable_make_pages_shared(u64 va, u64 size_bytes);
+void pgtable_make_pages_private(u64 va, u64 size_bytes);
+
+#pragma GCC visibility pop
+
+#endif

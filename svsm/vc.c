@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Exits: the MSR protocol, the page protocol, termination, and what becomes of a #VC.
+ *
+ * Behaviour as published: AMDESE/linux-svsm a2d150f959ed, src/cpu/vc.rs.
+ */
+#include "vc.h"
+
+#include "abi/msr.h"
+#include "alloc.h"
+#include "cpu.h"
+#include "percpu.h"
+
+#define PROTOCOL_VERSION 2
+#define FEATURES_SHIFT 12 /* GHCBData of the answer, bits 63:12 */
+#define FEATURES_REQUIRED (HV_FEATURE_SNP | HV_FEATURE_AP_CREATION | HV_FEATURE_APIC_ID_LIST)
+
+/* What the published #VC handler first asks the heap for, to print into. */
+#define VC_MESSAGE_SIZE 76
+
+_Noreturn void vc_terminate(u64 reason_set, u64 reason_code)
+{
+    wrmsr(MSR_GHCB, GHCB_MSR_TERMINATE | reason_set << GHCB_MSR_TERM_SET_SHIFT |
+                        reason_code << GHCB_MSR_TERM_CODE_SHIFT);
+    vc_vmgexit();
+    for (;;) {
+        halt();
+    }
+}
+
+_Noreturn void vc_terminate_svsm_general(void)
+{
+    vc_terminate(TERM_SET_SVSM, TERM_SVSM_GENERAL);
+}
+
+_Noreturn void vc_terminate_svsm_enomem(void)
+{
+    vc_terminate(TERM_SET_SVSM, TERM_SVSM_ENOMEM);
+}
+
+_Noreturn void vc_terminate_svsm_resp_invalid(void)
+{
+    vc_terminate(TERM_SET_SVSM, TERM_SVSM_GHCB_RESP_INVALID);
+}
+
+_Noreturn void vc_terminate_svsm_page_err(void)
+{
+    vc_terminate(TERM_SET_SVSM, TERM_SVSM_SET_PAGE_ERROR);
+}
+
+_Noreturn void vc_terminate_svsm_psc(void)
+{
+    vc_terminate(TERM_SET_SVSM, TERM_SVSM_PSC_ERROR);
+}
+
+_Noreturn void vc_terminate_ghcb_general(void)
+{
+    vc_terminate(TERM_SET_GENERAL, TERM_GENERAL_UNSPECIFIED);
+}
+
+/*
+ * No #VC is expected. The message is formatted on the heap before the request to terminate: a #VC
+ * while the heap is not ready, or is locked, panics instead.
+ */
+_Noreturn void vc_handler(u64 rip, u64 error_code)
+{
+    (void)rip;
+    (void)error_code;
+    mem_allocate(VC_MESSAGE_SIZE);
+    vc_terminate(TERM_SET_SVSM, TERM_SVSM_UNHANDLED_VC);
+}
+
+/* The MSR is put back to what it was, so that it keeps pointing to the GHCB page. */
+static u64 vc_msr_protocol(u64 request)
+{
+    u64 saved = rdmsr(MSR_GHCB);
+    u64 response;
+
+    wrmsr(MSR_GHCB, request);
+    vc_vmgexit();
+    response = rdmsr(MSR_GHCB);
+    wrmsr(MSR_GHCB, saved);
+    return response;
+}
+
+static void vc_establish_protocol(void)
+{
+    u64 response = vc_msr_protocol(GHCB_MSR_SEV_INFO_REQ);
+    u64 max = (response >> GHCB_MSR_SEV_INFO_MAX_SHIFT) & 0xffff;
+    u64 min = (response >> GHCB_MSR_SEV_INFO_MIN_SHIFT) & 0xffff;
+
+    if ((response & GHCB_MSR_INFO_MASK) != GHCB_MSR_SEV_INFO_RESP) {
+        vc_terminate_ghcb_general();
+    }
+    if (min > PROTOCOL_VERSION || max < PROTOCOL_VERSION) {
+        vc_terminate(TERM_SET_GENERAL, TERM_GENERAL_PROTOCOL);
+    }
+
+    response = vc_msr_protocol(GHCB_MSR_FEATURES_REQ);
+    if ((response & GHCB_MSR_INFO_MASK) != GHCB_MSR_FEATURES_RESP) {
+        vc_terminate_ghcb_general();
+    }
+    if (((response >> FEATURES_SHIFT) & FEATURES_REQUIRED) != FEATURES_REQUIRED) {
+        vc_terminate(TERM_SET_GENERAL, TERM_GENERAL_SNP_FEATURES);
+    }
+}
+
+void vc_register_ghcb(u64 gpa)
+{
+    u64 response = vc_msr_protocol(gpa | GHCB_MSR_REGISTER_REQ);
+
+    if ((response & GHCB_MSR_INFO_MASK) != GHCB_MSR_REGISTER_RESP) {
+        vc_terminate_svsm_general();
+    }
+    if ((response & ~GHCB_MSR_INFO_MASK) != gpa) {
+        vc_terminate_svsm_general();
+    }
+    wrmsr(MSR_GHCB, gpa);
+}
+
+void vc_init(void)
+{
+    u64 gpa = va_to_gpa(early_ghcb);
+
+    vc_establish_protocol();
+    vc_register_ghcb(gpa);
+}
+
+struct ghcb *vc_get_ghcb(void)
+{
+    return (struct ghcb *)percpu_read_u64(PERCPU_GHCB);
+}
+
+/*
+ * One exit by the page protocol. The caller has stored and marked its inputs, and looks at the
+ * answer's other fields. SW_EXITINFO1 is read twice: its mark, then its value.
+ */
+void vc_perform_vmgexit(struct ghcb *ghcb, u64 code, u64 info1, u64 info2)
+{
+    *(volatile u16 *)(ghcb->byte + GHCB_VERSION) = GHCB_VERSION_1;
+    *(volatile u32 *)(ghcb->byte + GHCB_USAGE) = GHCB_USAGE_STANDARD;
+    ghcb_set(ghcb, GHCB_SW_EXITCODE, code);
+    ghcb_set(ghcb, GHCB_SW_EXITINFO1, info1);
+    ghcb_set(ghcb, GHCB_SW_EXITINFO2, info2);
+
+    vc_vmgexit();
+
+    if (!ghcb_is_valid(ghcb, GHCB_SW_EXITINFO1)) {
+        vc_terminate_svsm_resp_invalid();
+    }
+    if ((u32)ghcb_get(ghcb, GHCB_SW_EXITINFO1) != GHCB_INFO1_OK) {
+        vc_terminate_ghcb_general();
+    }
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* Talking to the hypervisor: the GHCB MSR, the GHCB page, and asking for one's own end. */
+#ifndef SVSM_VC_H
+#define SVSM_VC_H
+
+#include "ghcb.h"
+#include "svsm.h"
+
+struct id_vector;
+
+#pragma GCC visibility push(hidden)
+
+/* vc.c */
+void vc_init(void);
+struct ghcb *vc_get_ghcb(void);
+void vc_perform_vmgexit(struct ghcb *ghcb, u64 code, u64 info1, u64 info2);
+void vc_register_ghcb(u64 gpa);
+_Noreturn void vc_handler(u64 rip, u64 error_code);
+
+_Noreturn void vc_terminate(u64 reason_set, u64 reason_code);
+_Noreturn void vc_terminate_svsm_general(void);
+_Noreturn void vc_terminate_svsm_enomem(void);
+_Noreturn void vc_terminate_svsm_resp_invalid(void);
+_Noreturn void vc_terminate_svsm_page_err(void);
+_Noreturn void vc_terminate_svsm_psc(void);
+_Noreturn void vc_terminate_ghcb_general(void);
+
+/* port.c */
+void vc_outb(u16 port, u8 value);
+u8 vc_inb(u16 port);
+
+/* cpuid.c */
+struct cpuid_regs {
+    u32 eax, ebx, ecx, edx;
+};
+void vc_cpuid(u32 leaf, u32 subleaf, struct cpuid_regs *regs);
+
+/* psc.c: ranges are guest physical, 4 KiB aligned, end excluded. */
+void vc_make_pages_shared(u64 begin, u64 end);
+void vc_make_pages_private(u64 begin, u64 end);
+void vc_early_make_pages_private(u64 begin, u64 end);
+
+/* apic_ids.c */
+void vc_get_apic_ids(u32 bsp_apic_id, struct id_vector *ids);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * snpemu explain: the tables of terminations, outcomes and verdicts, in words.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "options.h"
+#include "trace/meaning.h"
+
+#define EXPLAIN_WORDS_MAX 2
+
+struct explain {
+    struct options options;
+    const char *word[EXPLAIN_WORDS_MAX];
+    size_t word_count;
+};
+
+static const struct argp_option explain_options[] = {
+    OPTION_HELP,
+    {0},
+};
+
+static const char explain_doc[] =
+    "Say what a termination, an outcome or a verdict means. Without an argument: all of them.\v"
+    "A termination is SET:CODE in hexadecimal, or the value of the GHCB MSR that asked for it.\n"
+    "\n"
+    "  snpemu explain 0xf:0x6\n"
+    "  snpemu explain 0x6f100\n"
+    "  snpemu explain hang";
+
+static error_t explain_parse(int key, char *arg, struct argp_state *state)
+{
+    struct explain *explain = state->input;
+
+    if (key != ARGP_KEY_ARG) {
+        return option_other(key, state);
+    }
+    if (explain->word_count == EXPLAIN_WORDS_MAX) {
+        return option_fail(state, "explain: '%.100s' is one word too many; explain one thing", arg);
+    }
+    explain->word[explain->word_count++] = arg;
+    return 0;
+}
+
+static void explain_termination(const struct termination *row)
+{
+    printf("terminated 0x%x:0x%x\n  %s: %s\n", row->set, row->code, termination_set_name(row->set),
+           row->name);
+    if (row->meaning) {
+        printf("  %s\n", row->meaning);
+    }
+    printf("  Source: %s\n", row->source);
+}
+
+static void explain_outcome(enum outcome_kind kind)
+{
+    struct outcome outcome = {.kind = kind};
+
+    printf("outcome %s\n  %s\n  Verdict, unless something says otherwise: %s", outcome_name(kind),
+           outcome_meaning(kind), verdict_name(outcome_verdict(&outcome)));
+    outcome.host_caused = true;
+    if (outcome_verdict(&outcome) != outcome_verdict(&(struct outcome){.kind = kind})) {
+        printf("; if the host's script caused it: %s", verdict_name(outcome_verdict(&outcome)));
+    }
+    printf("\n");
+}
+
+static void explain_all(void)
+{
+    const struct termination *row;
+
+    printf("Terminations (set:code)\n");
+    for (size_t i = 0; (row = termination_at(i)) != NULL; i++) {
+        printf("  0x%x:0x%-3x %s: %s\n", row->set, row->code, termination_set_name(row->set),
+               row->name);
+    }
+    printf("\nOutcomes\n");
+    for (int kind = OUTCOME_NONE + 1; kind < OUTCOME_KIND_COUNT; kind++) {
+        printf("  %-13s %s\n", outcome_name((enum outcome_kind)kind),
+               outcome_meaning((enum outcome_kind)kind));
+    }
+    printf("\nVerdicts\n");
+    for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
+        printf("  %-13s %s\n", verdict_name((enum verdict)verdict),
+               verdict_meaning((enum verdict)verdict));
+    }
+}
+
+static int fail_unknown(const char *word, struct error *error)
+{
+    struct nearest nearest;
+
+    nearest_start(&nearest, word);
+    for (int kind = OUTCOME_NONE + 1; kind < OUTCOME_KIND_COUNT; kind++) {
+        nearest_try(&nearest, outcome_name((enum outcome_kind)kind));
+    }
+    for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
+        nearest_try(&nearest, verdict_name((enum verdict)verdict));
+    }
+    if (option_nearest(&nearest)) {
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "explain: nothing is called '%.100s'; nearest: %s", word,
+                         option_nearest(&nearest));
+    }
+    return error_set(error, SNPEMU_ERR_INPUT,
+                     "explain: '%.100s' is no outcome, no verdict, and no termination such as "
+                     "0xf:0x6; 'snpemu explain' lists all",
+                     word);
+}
+
+static int explain_word(const char *word, struct error *error)
+{
+    enum outcome_kind kind = outcome_named(word);
+    enum verdict verdict = verdict_named(word);
+    const struct termination *row;
+    uint8_t set, code;
+
+    if (kind != OUTCOME_KIND_COUNT && kind != OUTCOME_NONE) {
+        explain_outcome(kind);
+        return SNPEMU_OK;
+    }
+    if (verdict != VERDICT_COUNT) {
+        printf("verdict %s\n  %s\n", word, verdict_meaning(verdict));
+        return SNPEMU_OK;
+    }
+    if (termination_parse(word, &set, &code) != SNPEMU_OK) {
+        return fail_unknown(word, error);
+    }
+    row = termination_find(set, code);
+    if (!row) {
+        const char *who = termination_set_name(set);
+
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "explain: no meaning is known of 0x%x:0x%x (set 0x%x: %s)", set, code, set,
+                         who ? who : "nobody known");
+    }
+    explain_termination(row);
+    return SNPEMU_OK;
+}
+
+int cmd_explain(int argc, char **argv)
+{
+    static const struct argp argp = {explain_options,
+                                     explain_parse,
+                                     "[SET:CODE | OUTCOME | VERDICT]",
+                                     explain_doc,
+                                     NULL,
+                                     NULL,
+                                     NULL};
+    struct explain explain = {0};
+    struct error *error = &explain.options.error;
+    int status = options_parse(&argp, argc, argv, &explain.options);
+    const char *word = explain.word[0];
+
+    if (status == SNPEMU_OK && explain.word_count == 2) {
+        /* "terminated 0xf:0x6", as an outcome is printed */
+        if (strcmp(word, outcome_name(OUTCOME_TERMINATED)) != 0) {
+            status = error_set(error, SNPEMU_ERR_INPUT,
+                               "explain: '%.100s' is one word too many; explain one thing",
+                               explain.word[1]);
+        }
+        word = explain.word[1];
+    }
+    if (status == SNPEMU_OK && !word) {
+        explain_all();
+    } else if (status == SNPEMU_OK) {
+        status = explain_word(word, error);
+    }
+    return status == SNPEMU_OK ? EXIT_MET : command_fail(status, error);
+}

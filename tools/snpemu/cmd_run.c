@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * snpemu run: one run, shown to a person as it goes.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aside.h"
+#include "command.h"
+#include "options.h"
+#include "output.h"
+#include "run.h"
+#include "subject.h"
+#include "trace/ladder.h"
+#include "trace/text.h"
+
+enum {
+    KEY_CPUS = 0x100,
+    KEY_APIC_IDS,
+    KEY_TRACE,
+    KEY_TRACE_FORM,
+    KEY_SEED,
+    KEY_BUDGET,
+    KEY_EXIT_BUDGET,
+    KEY_UNTIL,
+};
+
+struct run_command {
+    struct options options;
+    struct overrides overrides;
+    const char *path, *trace_path, *until;
+    enum text_form form;
+    bool form_given;
+
+    /* While it runs. */
+    struct subject subject;
+    struct host *host;
+    struct run *run;
+    struct aside aside;
+    struct text_trace *text;
+    struct ladder *ladder;
+    struct trace trace;
+    FILE *console;
+};
+
+static const struct argp_option run_options[] = {
+    OPTION_HELP,
+    {"cpus", KEY_CPUS, "N", 0, "Number of CPUs that the hypervisor has", 0},
+    {"apic-ids", KEY_APIC_IDS, "ID,...", 0,
+     "The APIC IDs that it lists, as given; the first is the boot CPU's", 0},
+    {"trace", KEY_TRACE, "FILE", 0, "Write the trace to FILE; '-': standard output", 0},
+    {"trace-form", KEY_TRACE_FORM, "FORM", 0,
+     "full (default): counts, addresses and the digest of the final state; golden: what does not "
+     "depend on the guest's compiler",
+     0},
+    {"seed", KEY_SEED, "N", 0, "Seed of all random numbers", 0},
+    {"budget", KEY_BUDGET, "N", 0, "End the run after N instructions", 0},
+    {"exit-budget", KEY_EXIT_BUDGET, "N", 0, "End the run after N exits", 0},
+    {"until", KEY_UNTIL, "SYMBOL", 0, "End the run when SYMBOL is about to execute", 0},
+    {0},
+};
+
+static const char run_doc[] =
+    "Run an SVSM image against a scripted hypervisor, and say how it ended.\v"
+    "SCENARIO.lua names the image, the hypervisor and what is expected. IMAGE is an ELF file, or "
+    "the name of a built image; it runs against the honest hypervisor. Numbers are decimal, or "
+    "hexadecimal with 0x.\n"
+    "\n"
+    "The guest's console goes to standard output (to standard error with --trace -), all else to "
+    "standard error. Exit status: 0 expectation met (without one: pass or contained), 1 not met, "
+    "2 bad input or usage, 3 the emulator's own failure.";
+
+static error_t run_parse(int key, char *arg, struct argp_state *state)
+{
+    struct run_command *command = state->input;
+    struct overrides *overrides = &command->overrides;
+
+    switch (key) {
+    case KEY_CPUS:
+        overrides->cpus_given = true;
+        return option_number(state, "--cpus", arg, 1, HYPERVISOR_CPU_MAX, &overrides->cpus);
+    case KEY_APIC_IDS:
+        return option_numbers(state, "--apic-ids", arg, overrides->apic_id, HYPERVISOR_APIC_ID_MAX,
+                              &overrides->apic_id_count);
+    case KEY_TRACE:
+        command->trace_path = arg;
+        return *arg ? 0 : option_fail(state, "--trace: the path is empty");
+    case KEY_TRACE_FORM:
+        command->form_given = true;
+        for (int form = TEXT_FULL; form <= TEXT_GOLDEN; form++) {
+            if (strcmp(arg, text_form_name((enum text_form)form)) == 0) {
+                command->form = (enum text_form)form;
+                return 0;
+            }
+        }
+        return option_fail(state, "--trace-form: '%.100s' is neither full nor golden", arg);
+    case KEY_SEED:
+        overrides->seed_given = true;
+        return option_number(state, "--seed", arg, 0, UINT64_MAX, &overrides->seed);
+    case KEY_BUDGET:
+        overrides->budget_given = true;
+        return option_number(state, "--budget", arg, 1, INT64_MAX, &overrides->budget);
+    case KEY_EXIT_BUDGET:
+        overrides->exit_budget_given = true;
+        return option_number(state, "--exit-budget", arg, 1, INT64_MAX, &overrides->exit_budget);
+    case KEY_UNTIL:
+        command->until = arg;
+        return *arg ? 0 : option_fail(state, "--until: the symbol is empty");
+    case ARGP_KEY_ARG:
+        if (command->path) {
+            return option_fail(state, "run: '%.100s' is one too many; run one scenario or image",
+                               arg);
+        }
+        command->path = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!command->path) {
+            return option_fail(state, "run: no scenario or image; see 'snpemu run --help'");
+        }
+        if (command->form_given && !command->trace_path) {
+            return option_fail(state, "--trace-form needs --trace FILE");
+        }
+        return 0;
+    default:
+        return option_other(key, state);
+    }
+}
+
+static void run_console_bytes(void *context, const uint8_t *bytes, size_t size_bytes)
+{
+    struct run_command *command = context;
+
+    output_console(command->console, bytes, size_bytes);
+}
+
+static bool run_cancelled(void *context)
+{
+    (void)context;
+    return command_interrupted();
+}
+
+/* Open all that the run needs; what cannot be written shows before anything runs. */
+static int run_prepare(struct run_command *command, struct error *error)
+{
+    const struct run_options options = {
+        .until = command->until,
+        .trace = &command->trace,
+        .console = run_console_bytes,
+        .context = command,
+        .cancelled = run_cancelled,
+    };
+    struct text_header header;
+    int status = subject_open(&command->subject, command->path, &command->overrides, error);
+
+    if (status != SNPEMU_OK) {
+        return status;
+    }
+    if (command->until && !image_symbol_find(command->subject.image, command->until, NULL, NULL)) {
+        return error_set(error, SNPEMU_ERR_INPUT, "--until: %.200s has no symbol '%.100s'",
+                         command->subject.image->path, command->until);
+    }
+    if (command->trace_path) {
+        status = aside_open(&command->aside, command->trace_path, error);
+        if (status != SNPEMU_OK) {
+            return status;
+        }
+        header = subject_header(&command->subject);
+        command->text = text_trace_new(command->form, &header, command->aside.file);
+        if (!command->text) {
+            return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
+        }
+        command->trace.sink[command->trace.sink_count++] = text_trace_sink(command->text);
+    }
+    command->ladder = ladder_new(stderr, output_has_colour(stderr));
+    if (!command->ladder) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
+    }
+    command->trace.sink[command->trace.sink_count++] = ladder_sink(command->ladder);
+    command->console =
+        command->trace_path && strcmp(command->trace_path, "-") == 0 ? stderr : stdout;
+    status = scenario_host(command->subject.scenario, &command->host, error);
+    if (status != SNPEMU_OK) {
+        return status;
+    }
+    return run_new(&command->run, command->subject.scenario, command->subject.image, command->host,
+                   &options, error);
+}
+
+static int run_finish_trace(struct run_command *command, struct error *error)
+{
+    uint8_t digest[RUN_DIGEST_SIZE];
+    struct error why;
+    int status;
+
+    if (!command->text) {
+        return SNPEMU_OK;
+    }
+    status = run_digest(command->run, digest, error);
+    if (status != SNPEMU_OK) {
+        return status;
+    }
+    text_trace_digest(command->text, digest, sizeof(digest));
+    status = text_trace_finish(command->text, &why);
+    if (status != SNPEMU_OK) {
+        return error_set(error, status, "%.300s: cannot be written: %.150s", command->aside.path,
+                         why.text);
+    }
+    return aside_commit(&command->aside, error);
+}
+
+static bool run_read(void *context, const struct expect_state *state, uint64_t *value)
+{
+    return run_read_state(context, state, value);
+}
+
+/* Judge what happened, and say so. */
+static int run_report(struct run_command *command, const struct outcome *outcome)
+{
+    const struct expect *expect = &command->subject.scenario->expect;
+    enum verdict verdict = outcome_verdict(outcome);
+    bool colour = output_has_colour(stderr), met;
+    struct error unused = {0};
+    char why[512] = "";
+
+    output_percpu(stderr, command->run, colour);
+    output_outcome(stderr, outcome, verdict, colour);
+    if (!expect->given) {
+        return verdict == VERDICT_PASS || verdict == VERDICT_CONTAINED ? EXIT_MET
+               : verdict == VERDICT_EMULATOR_BUG                       ? EXIT_INTERNAL
+                                                                       : EXIT_NOT_MET;
+    }
+    met = expect_check(expect, outcome, verdict, run_console(command->run), run_read, command->run,
+                       why, sizeof(why));
+    if (met && command->host->finish &&
+        command->host->finish(command->host, &unused) != SNPEMU_OK) {
+        met = false;
+        snprintf(why, sizeof(why), "%s", unused.text);
+    }
+    fprintf(stderr, "expected  %s%s%s%s%s\n", output_escape(colour, met ? COLOUR_GOOD : COLOUR_BAD),
+            met ? "met" : "not met", output_escape(colour, COLOUR_NONE), met ? "" : ": ", why);
+    return met ? EXIT_MET : verdict == VERDICT_EMULATOR_BUG ? EXIT_INTERNAL : EXIT_NOT_MET;
+}
+
+static void run_release(struct run_command *command)
+{
+    run_free(command->run);
+    if (command->host) {
+        command->host->free(command->host);
+    }
+    ladder_free(command->ladder);
+    text_trace_free(command->text);
+    aside_drop(&command->aside);
+    subject_close(&command->subject);
+}
+
+int cmd_run(int argc, char **argv)
+{
+    static const struct argp argp = {
+        run_options, run_parse, "SCENARIO.lua | IMAGE", run_doc, NULL, NULL, NULL,
+    };
+    struct run_command *command = calloc(1, sizeof(*command));
+    struct outcome outcome;
+    int status, exit_status;
+
+    if (!command) {
+        return command_fail(SNPEMU_ERR_MEMORY, &(struct error){"out of memory"});
+    }
+    status = options_parse(&argp, argc, argv, &command->options);
+    if (status == SNPEMU_OK) {
+        command_catch_signals();
+        status = run_prepare(command, &command->options.error);
+    }
+    if (status == SNPEMU_OK) {
+        status = run_to_end(command->run, &outcome, &command->options.error);
+        ladder_finish(command->ladder);
+    }
+    if (status == SNPEMU_OK) {
+        status = run_finish_trace(command, &command->options.error);
+    }
+    if (command_interrupted()) {
+        exit_status = command_say_interrupted();
+    } else if (status == SNPEMU_OK) {
+        exit_status = run_report(command, &outcome);
+    } else {
+        exit_status = command_fail(status, &command->options.error);
+    }
+    run_release(command);
+    free(command);
+    return exit_status;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command snpemu: one function for each subcommand, and how any of them ends.
+ */
+#ifndef SNPEMU_COMMAND_H
+#define SNPEMU_COMMAND_H
+
+#include <stdbool.h>
+
+#include "error.h"
+
+enum exit_status {
+    EXIT_MET = 0,      /* the expectation; without one: pass or contained */
+    EXIT_NOT_MET = 1,  /* the expectation, or a fixture failed */
+    EXIT_INPUT = 2,    /* a file, a script or an option is wrong */
+    EXIT_INTERNAL = 3, /* the emulator's own failure */
+    EXIT_SIGNAL = 128, /* plus the number of the signal that interrupted it */
+};
+
+/* argv[0] is the whole name, such as "snpemu run". Each returns an exit status. */
+int cmd_run(int argc, char **argv);
+int cmd_test(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
+
+/* The exit status that belongs to a negative status. */
+int command_status(int status);
+/* Print "snpemu: ..." as one line to standard error; the exit status that belongs to `status`. */
+int command_fail(int status, const struct error *error);
+
+/*
+ * From here on SIGINT and SIGTERM are only noted; a second one ends the program. One that was
+ * ignored when the program began stays so.
+ */
+void command_catch_signals(void);
+bool command_interrupted(void);
+/* Print that it was interrupted; the exit status that says by what. */
+int command_say_interrupted(void);
+
+#endif

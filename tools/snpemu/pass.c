@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "pass.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int pass_begin(struct pass *pass, const struct subject *subject, bool with_golden,
+               struct error *error)
+{
+    const struct run_options options = {.trace = &pass->trace};
+    struct text_header header = subject_header(subject);
+    int status;
+
+    memset(pass, 0, sizeof(*pass));
+    pass->subject = subject;
+    pass->full = text_trace_new(TEXT_FULL, &header, NULL);
+    pass->golden = with_golden ? text_trace_new(TEXT_GOLDEN, &header, NULL) : NULL;
+    if (!pass->full || (with_golden && !pass->golden)) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
+    }
+    pass->trace.sink[pass->trace.sink_count++] = text_trace_sink(pass->full);
+    if (pass->golden) {
+        pass->trace.sink[pass->trace.sink_count++] = text_trace_sink(pass->golden);
+    }
+    status = scenario_host(subject->scenario, &pass->host, error);
+    if (status != SNPEMU_OK) {
+        return status;
+    }
+    return run_new(&pass->run, subject->scenario, subject->image, pass->host, &options, error);
+}
+
+int pass_to_end(struct pass *pass, struct error *error)
+{
+    uint8_t digest[RUN_DIGEST_SIZE];
+    int status = run_to_end(pass->run, &pass->outcome, error);
+
+    if (status == SNPEMU_OK) {
+        status = run_digest(pass->run, digest, error);
+    }
+    if (status == SNPEMU_OK) {
+        text_trace_digest(pass->full, digest, sizeof(digest));
+        status = text_trace_finish(pass->full, error);
+    }
+    return status;
+}
+
+void pass_release(struct pass *pass)
+{
+    run_free(pass->run);
+    if (pass->host) {
+        pass->host->free(pass->host);
+    }
+    text_trace_free(pass->full);
+    text_trace_free(pass->golden);
+    memset(pass, 0, sizeof(*pass));
+}
+
+/* The first host's script has been advanced by the first end: the second end needs a fresh one. */
+static int pass_replace_host(struct pass *pass, struct error *error)
+{
+    struct host *fresh;
+    int status = scenario_host(pass->subject->scenario, &fresh, error);
+
+    if (status == SNPEMU_OK) {
+        run_set_host(pass->run, fresh);
+        pass->host->free(pass->host);
+        pass->host = fresh;
+    }
+    return status;
+}
+
+int pass_restored(struct pass *pass, const struct subject *subject, uint64_t exits, char **first,
+                  size_t *first_size_bytes, struct error *error)
+{
+    uint64_t exit_number = subject->scenario->scripted ? UINT64_MAX : exits / 2 + 1;
+    bool at_exit = false;
+    size_t start;
+    int status;
+
+    *first = NULL;
+    status = pass_begin(pass, subject, false, error);
+    if (status == SNPEMU_OK) {
+        status = run_to_exit(pass->run, &exit_number, &at_exit, error);
+    }
+    text_trace_text(pass->full, &start);
+    if (status == SNPEMU_OK && at_exit) {
+        status = run_snapshot(pass->run, error);
+    }
+    if (status == SNPEMU_OK) {
+        status = pass_to_end(pass, error);
+    }
+    if (status != SNPEMU_OK) {
+        return status;
+    }
+    *first = strdup(text_trace_text(pass->full, first_size_bytes));
+    if (!*first) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
+    }
+    if (!at_exit) {
+        return SNPEMU_OK; /* over before the exit: there is nothing to restore */
+    }
+    text_trace_cut(pass->full, start);
+    status = run_restore(pass->run, error);
+    if (status == SNPEMU_OK) {
+        status = pass_replace_host(pass, error);
+    }
+    return status == SNPEMU_OK ? pass_to_end(pass, error) : status;
+}

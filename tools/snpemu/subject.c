@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "subject.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), end_length = strlen(end);
+
+    return length > end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+/* A word that can only be the name of a built image. */
+static bool is_image_name(const char *text)
+{
+    return *text && !strchr(text, '/') && !ends_with(text, ".elf") && !ends_with(text, ".lua");
+}
+
+static bool is_elf(const char *path)
+{
+    static const char magic[] = {0x7F, 'E', 'L', 'F'};
+    char start[sizeof(magic)];
+    FILE *file = fopen(path, "rb");
+    bool elf = file && fread(start, 1, sizeof(start), file) == sizeof(start) &&
+               memcmp(start, magic, sizeof(magic)) == 0;
+
+    if (file) {
+        fclose(file);
+    }
+    return elf;
+}
+
+/* The directory of this program, without a slash at its end; "." when the system does not say. */
+static void own_directory(char *directory, size_t size)
+{
+    ssize_t length = readlink("/proc/self/exe", directory, size - 1);
+    char *slash;
+
+    directory[length > 0 ? length : 0] = '\0';
+    slash = strrchr(directory, '/');
+    if (slash) {
+        *slash = '\0';
+    } else {
+        snprintf(directory, size, ".");
+    }
+}
+
+/*
+ * Built images lie in $SNPEMU_IMAGES, or in a fixed place beside the program: images/ of the build
+ * tree, or share/snpemu/images where it is installed.
+ */
+static int find_built(const char *name, char *path, size_t size, struct error *error)
+{
+    static const char *const beside[] = {"/../images", "/../share/snpemu/images"};
+    const char *given = getenv("SNPEMU_IMAGES");
+    char directory[2][PATH_MAX], own[PATH_MAX - 64];
+    size_t count = 0;
+
+    if (given && *given) {
+        snprintf(directory[count++], PATH_MAX, "%s", given);
+    } else {
+        own_directory(own, sizeof(own));
+        for (; count < 2; count++) {
+            snprintf(directory[count], PATH_MAX, "%s%s", own, beside[count]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if ((size_t)snprintf(path, size, "%s/%s.elf", directory[i], name) < size &&
+            access(path, F_OK) == 0) {
+            return SNPEMU_OK;
+        }
+    }
+    return error_set(error, SNPEMU_ERR_IO,
+                     "no image '%.64s.elf' in %.150s%s%.150s; build it, set SNPEMU_IMAGES, or give "
+                     "a path",
+                     name, directory[0], count > 1 ? " or " : "", count > 1 ? directory[1] : "");
+}
+
+/* Where a scenario's image is: a name, or a path that is relative to the script. */
+static int find_image(const struct scenario *scenario, char *path, size_t size, struct error *error)
+{
+    const char *image = scenario->image, *slash = NULL;
+    int length;
+
+    if (scenario->path && is_image_name(image)) {
+        return find_built(image, path, size, error);
+    }
+    if (scenario->path && image[0] != '/') {
+        slash = strrchr(scenario->path, '/');
+    }
+    length = slash ? snprintf(path, size, "%.*s/%s", (int)(slash - scenario->path), scenario->path,
+                              image)
+                   : snprintf(path, size, "%s", image);
+    if (length < 0 || (size_t)length >= size) {
+        return error_set(error, SNPEMU_ERR_INPUT, "%.200s: the path of the image is too long",
+                         scenario->path ? scenario->path : image);
+    }
+    return SNPEMU_OK;
+}
+
+static int override(struct scenario *scenario, const struct overrides *overrides,
+                    struct error *error)
+{
+    uint64_t cpus = overrides->cpus_given ? overrides->cpus : overrides->apic_id_count;
+    int status = SNPEMU_OK;
+
+    if (cpus > HYPERVISOR_CPU_MAX) {
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "--apic-ids: more than %d; give the number of CPUs with --cpus",
+                         HYPERVISOR_CPU_MAX);
+    }
+    if (cpus > 0) {
+        status = scenario_set_cpus(scenario, (uint32_t)cpus, error);
+    }
+    if (status != SNPEMU_OK) {
+        return status;
+    }
+    if (overrides->apic_id_count > 0) {
+        scenario_set_apic_ids(scenario, overrides->apic_id, overrides->apic_id_count);
+    }
+    scenario->seed = overrides->seed_given ? overrides->seed : scenario->seed;
+    scenario->budget = overrides->budget_given ? overrides->budget : scenario->budget;
+    scenario->exit_budget =
+        overrides->exit_budget_given ? overrides->exit_budget : scenario->exit_budget;
+    return SNPEMU_OK;
+}
+
+static int load(struct scenario **scenario, const char *path, struct error *error)
+{
+    char built[PATH_MAX];
+    struct stat stat_data;
+
+    if (!*path) {
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "the path is empty; give a scenario (NAME.lua) or an ELF image");
+    }
+    if (stat(path, &stat_data) != 0) {
+        if (errno == ENOENT && is_image_name(path)) {
+            int status = find_built(path, built, sizeof(built), error);
+
+            return status == SNPEMU_OK ? scenario_for_image(scenario, built, 1, error) : status;
+        }
+        return error_set(error, SNPEMU_ERR_IO, "%.300s: %s; give a scenario or an ELF image", path,
+                         strerror(errno));
+    }
+    if (S_ISDIR(stat_data.st_mode)) {
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "%.300s: is a directory; 'snpemu test' takes a directory of scenarios",
+                         path);
+    }
+    if (ends_with(path, ".lua")) {
+        return scenario_load(scenario, path, error);
+    }
+    if (access(path, R_OK) != 0) {
+        return error_set(error, SNPEMU_ERR_IO, "%.300s: %s", path, strerror(errno));
+    }
+    if (is_elf(path) || ends_with(path, ".elf")) {
+        return scenario_for_image(scenario, path, 1, error);
+    }
+    return error_set(error, SNPEMU_ERR_INPUT,
+                     "%.300s: neither a scenario (NAME.lua) nor an ELF image", path);
+}
+
+int subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
+                 struct error *error)
+{
+    char image_path[PATH_MAX];
+    int status;
+
+    memset(subject, 0, sizeof(*subject));
+    status = load(&subject->scenario, path, error);
+    if (status == SNPEMU_OK && overrides) {
+        status = override(subject->scenario, overrides, error);
+    }
+    if (status == SNPEMU_OK) {
+        status = find_image(subject->scenario, image_path, sizeof(image_path), error);
+    }
+    if (status == SNPEMU_OK) {
+        status = image_open(&subject->image, image_path, error);
+    }
+    if (status != SNPEMU_OK) {
+        subject_close(subject);
+    }
+    return status;
+}
+
+void subject_close(struct subject *subject)
+{
+    image_close(subject->image);
+    scenario_free(subject->scenario);
+    memset(subject, 0, sizeof(*subject));
+}
+
+struct text_header subject_header(const struct subject *subject)
+{
+    const struct scenario *scenario = subject->scenario;
+
+    return (struct text_header){
+        .image = subject->image->name,
+        .cpus = scenario->cpus,
+        .memory_mib =
+            scenario->memory_mib ? scenario->memory_mib : subject->image->memory_size_bytes >> 20,
+        .seed = scenario->seed,
+    };
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a run is about: a scenario and its image, found and opened.
+ */
+#ifndef SNPEMU_SUBJECT_H
+#define SNPEMU_SUBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "ghcb/hypervisor.h"
+#include "host/scenario.h"
+#include "image/image.h"
+#include "trace/text.h"
+
+struct subject {
+    struct scenario *scenario;
+    struct image *image;
+};
+
+/* What the command line says instead of the scenario. */
+struct overrides {
+    bool cpus_given, seed_given, budget_given, exit_budget_given;
+    uint64_t cpus, seed, budget, exit_budget;
+    uint32_t apic_id[HYPERVISOR_APIC_ID_MAX];
+    size_t apic_id_count; /* 0: not given; without cpus_given also the number of CPUs */
+};
+
+/*
+ * `path` is a scenario (NAME.lua), an ELF file, or the name of a built image. `overrides` may be
+ * NULL.
+ */
+int subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
+                 struct error *error);
+void subject_close(struct subject *subject);
+
+/* What the first line of a trace says of it. */
+struct text_header subject_header(const struct subject *subject);
+
+#endif
