@@ -284,11 +284,12 @@ static const struct {
     {"byte bomb", "(('x'):rep(100000)):byte(1, -1)", "more than 1024 results"},
     {"recursion", "local function f() return f() + 1 end\nf()", "case.lua"},
     {"recursion, caught", "local function f() pcall(f); f() end\nf()", "case.lua"},
-    {"deep nesting", NULL, "case.lua:1:"}, /* made below */
+    {"deep nesting", NULL, "C stack overflow"}, /* made below */
     {"__index loop",
      "local t = {}\nsetmetatable(t, { __index = t })\nreturn { image = t.x, u = t.x.y }",
      "case.lua:3: "},
-    {"__call loop", "local t = {}\nsetmetatable(t, { __call = t })\nt()", "case.lua"},
+    {"__call loop", "local t = {}\nsetmetatable(t, { __call = t })\nt()",
+     "case.lua:2: setmetatable: __call must be a function"},
     {"pairs over tables as keys", "for _ in pairs({ [{}] = 1 }) do end", "a key is a table"},
     {"concat of a table", "table.concat({ {} })", "element 1 is a table"},
     {"wrong insert", "table.insert({}, 5, 1)", "position out of bounds"},
@@ -443,8 +444,7 @@ static void check_bad(const char *name, const char *script, size_t size_bytes, c
                   message);
     ck_assert_msg(strstr(error.text, "case.lua") != NULL, "%s: no file in \"%s\"", name,
                   error.text);
-    ck_assert_msg(strstr(error.text, "0x5") == NULL && strstr(error.text, "0x7f") == NULL,
-                  "%s: an address in \"%s\"", name, error.text);
+    ck_assert_msg(strstr(error.text, ": 0x") == NULL, "%s: an address in \"%s\"", name, error.text);
     ck_assert_ptr_null(strchr(error.text, '\n'));
 }
 
@@ -470,7 +470,7 @@ START_TEST(bad_bytes)
     char *spaces = malloc(long_size);
 
     check_bad("bytecode", bytecode, sizeof(bytecode) - 1, "attempt to load a binary chunk");
-    check_bad("NUL", nul, sizeof(nul) - 1, "<eof> expected near '<\\0>'");
+    check_bad("NUL", nul, sizeof(nul) - 1, "<eof> expected");
     ck_assert_ptr_nonnull(spaces);
     memset(spaces, ' ', long_size);
     check_bad("too long", spaces, long_size, "is longer than 1024 KiB");

@@ -15,6 +15,8 @@
 #include "host/sandbox.h"
 
 #define PAIRS_MAX 65536
+#define PCALL_COST 20
+#define CAUGHT_COST 1000 /* an error is made, thrown, and the stack cut back */
 
 const char *sandbox_tostring(lua_State *L, int index)
 {
@@ -44,6 +46,7 @@ static int base_pcall(lua_State *L)
     int status;
 
     luaL_checkany(L, 1);
+    sandbox_charge(L, PCALL_COST);
     lua_pushboolean(L, 1);
     lua_insert(L, 1);
     status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
@@ -53,6 +56,7 @@ static int base_pcall(lua_State *L)
     if (sandbox_is_spent(L)) {
         return lua_error(L);
     }
+    sandbox_charge(L, CAUGHT_COST);
     lua_pushboolean(L, 0);
     lua_insert(L, -2);
     return 2;
@@ -213,6 +217,12 @@ static int base_setmetatable(lua_State *L)
         }
         lua_pop(L, 1);
     }
+    /* A chain of callable tables costs Lua the square of its length in one instruction. */
+    lua_pushliteral(L, "__call");
+    if (lua_rawget(L, 2) != LUA_TNIL && !lua_isfunction(L, -1)) {
+        return luaL_error(L, "setmetatable: __call must be a function");
+    }
+    lua_pop(L, 1);
     lua_createtable(L, 0, 4);
     for (size_t i = 0; i < METAMETHOD_COUNT; i++) {
         lua_pushstring(L, metamethods[i]);
@@ -227,6 +237,7 @@ static int base_setmetatable(lua_State *L)
     lua_pushvalue(L, 2);
     lua_setfield(L, 3, "__metatable");
     lua_setmetatable(L, 1);
+    lua_settop(L, 1);
     return 1;
 }
 

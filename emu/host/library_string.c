@@ -9,11 +9,13 @@
 #include "host/sandbox.h"
 
 #define BYTES_MAX 1024 /* results of one string.byte */
+#define CALL_COST 10
+#define FORMAT_COST 100 /* "%99.99f" makes 400 characters */
 
 /* Lua's own function (upvalue 1), charged by the length of its arguments. */
 static int charged(lua_State *L)
 {
-    size_t cost = 1;
+    size_t cost = CALL_COST;
 
     for (int i = lua_gettop(L); i > 0; i--) {
         if (lua_type(L, i) == LUA_TSTRING) {
@@ -132,6 +134,7 @@ static int string_format(lua_State *L)
             return luaL_error(L, "string.format: %%p is not available");
         }
     }
+    sandbox_charge(L, FORMAT_COST + 10 * (length / 2)); /* a conversion has two characters */
     for (int i = 2; i <= lua_gettop(L); i++) {
         if (lua_type(L, i) > LUA_TSTRING || lua_type(L, i) == LUA_TLIGHTUSERDATA) {
             sandbox_tostring(L, i);

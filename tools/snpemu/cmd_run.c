@@ -100,10 +100,10 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
         return option_number(state, "--seed", arg, 0, UINT64_MAX, &overrides->seed);
     case KEY_BUDGET:
         overrides->budget_given = true;
-        return option_number(state, "--budget", arg, 1, INT64_MAX, &overrides->budget);
+        return option_number(state, "--budget", arg, 1, UINT64_MAX, &overrides->budget);
     case KEY_EXIT_BUDGET:
         overrides->exit_budget_given = true;
-        return option_number(state, "--exit-budget", arg, 1, INT64_MAX, &overrides->exit_budget);
+        return option_number(state, "--exit-budget", arg, 1, UINT64_MAX, &overrides->exit_budget);
     case KEY_UNTIL:
         command->until = arg;
         return *arg ? 0 : option_fail(state, "--until: the symbol is empty");

@@ -123,13 +123,17 @@ static bool number_read(const char *text, const char **end, uint64_t max, uint64
     const char *digits = hex ? text + 2 : text;
     char *after;
 
+    /* A second prefix would be taken, too. */
+    if (hex && digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) {
+        return false;
+    }
     if (hex ? !isxdigit((unsigned char)*digits) : !isdigit((unsigned char)*digits)) {
         return false;
     }
     errno = 0;
     *value = strtoull(digits, &after, hex ? 16 : 10);
     *end = after;
-    return errno == 0 && *value <= max && !(hex && (*after == 'x' || *after == 'X'));
+    return errno == 0 && *value <= max;
 }
 
 error_t option_number(struct argp_state *state, const char *name, const char *text, uint64_t min,

@@ -82,10 +82,10 @@ int pass_restored(struct pass *pass, const struct subject *subject, uint64_t exi
     if (status == SNPEMU_OK) {
         status = run_to_exit(pass->run, &exit_number, &at_exit, error);
     }
-    text_trace_text(pass->full, &start);
     if (status == SNPEMU_OK && at_exit) {
         status = run_snapshot(pass->run, error);
     }
+    text_trace_text(pass->full, &start); /* taking a snapshot may have completed an event */
     if (status == SNPEMU_OK) {
         status = pass_to_end(pass, error);
     }
