@@ -259,7 +259,8 @@ static int run_guest(struct run *run, struct error *error)
             trap_end(&run->trap, OUTCOME_BUDGET, "instructions");
         } else if (stop.kind != VCPU_STOP_LIMIT) {
             run->state.at_exit = trap_handle(&run->trap, &stop) == TRAP_EXIT;
-        } else if (run->options.cancelled && run->options.cancelled(run->options.context)) {
+        }
+        if (run->options.cancelled && run->options.cancelled(run->options.context)) {
             return error_set(error, SNPEMU_ERR_INTERNAL, "interrupted");
         }
     }

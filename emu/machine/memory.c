@@ -123,7 +123,7 @@ uint8_t *memory_bytes(struct memory *memory, uint32_t page)
     return bytes;
 }
 
-uint8_t *memory_bytes_for_write(struct memory *memory, uint32_t page)
+uint8_t *memory_bytes_for_guest_write(struct memory *memory, uint32_t page)
 {
     uint8_t *bytes = memory_bytes(memory, page);
 
@@ -131,8 +131,21 @@ uint8_t *memory_bytes_for_write(struct memory *memory, uint32_t page)
     return bytes;
 }
 
+/* The engine sees the guest's stores into code, and no others. */
+static void memory_note_code(struct memory *memory, uint32_t page)
+{
+    memory->code_changed = memory->code_changed || (memory->flags[page] & MEMORY_CODE);
+}
+
+uint8_t *memory_bytes_for_write(struct memory *memory, uint32_t page)
+{
+    memory_note_code(memory, page);
+    return memory_bytes_for_guest_write(memory, page);
+}
+
 void memory_discard(struct memory *memory, uint32_t page)
 {
+    memory_note_code(memory, page);
     memory_mark_dirty(memory, page);
     memory->flags[page] &= (uint8_t)~MEMORY_TOUCHED;
     memory->generation[page]++;
@@ -140,6 +153,7 @@ void memory_discard(struct memory *memory, uint32_t page)
 
 void memory_zero(struct memory *memory, uint32_t page)
 {
+    memory_note_code(memory, page);
     memory_mark_dirty(memory, page);
     memory->flags[page] |= MEMORY_TOUCHED;
     memset(memory->ram + (size_t)page * PAGE_SIZE, 0, PAGE_SIZE);

@@ -39,6 +39,8 @@ struct memory {
     uint64_t seed;
     uint8_t *flags;       /* enum memory_flag, one byte a page */
     uint16_t *generation; /* how often the page changed hands */
+    /* The emulator, not the guest, changed a page that was executable; vcpu_run clears it. */
+    bool code_changed;
     /* Pages that became dirty, in the order they did; only while a snapshot is kept. */
     bool tracking;
     uint32_t *dirty;
@@ -56,8 +58,10 @@ uint64_t memory_gpa(const struct memory *memory, uint32_t page);
 
 /* The page's 4096 bytes, filled with their pattern if this is the first touch. */
 uint8_t *memory_bytes(struct memory *memory, uint32_t page);
-/* The same, and the page counts as written from now on. */
+/* The same for the emulator's own writes: the page counts as written from now on. */
 uint8_t *memory_bytes_for_write(struct memory *memory, uint32_t page);
+/* The same when the guest is about to write. */
+uint8_t *memory_bytes_for_guest_write(struct memory *memory, uint32_t page);
 /* The contents are lost: the next touch finds a new pattern. */
 void memory_discard(struct memory *memory, uint32_t page);
 /* Contents become zero (launch pages). */

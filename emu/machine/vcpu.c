@@ -425,7 +425,7 @@ static bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_t
     if (place.ciphertext) {
         place.page = memory_cipher_page(vcpu->memory);
     } else if (access == MMU_WRITE) {
-        memory_bytes_for_write(vcpu->memory, place.page);
+        memory_bytes_for_guest_write(vcpu->memory, place.page);
         if (vcpu->memory->flags[place.page] & MEMORY_CODE) {
             block_forget_all(vcpu);
         }
@@ -607,6 +607,10 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     uint64_t rip;
     uc_err err;
 
+    if (vcpu->memory->code_changed) {
+        vcpu->memory->code_changed = false;
+        vcpu_code_changed(vcpu);
+    }
     do {
         memset(&vcpu->stop, 0, sizeof(vcpu->stop));
         vcpu->faulted = false;

@@ -36,19 +36,28 @@ struct rung {
     char words[LADDER_TEXT_MAX];
 };
 
+/* What a rung belongs to: an exit with its reply, or one thing that happened inside. */
+struct step {
+    const char *name, *topic; /* static strings of the event */
+};
+
 /*
- * Exits and replies of one name, or inside events of one name, form a series. Its first round is
- * written at once. Of the following ones the last is held: if it stays the only one it is
- * written, else a line says how many there were.
+ * Steps that repeat, one alone or up to LADDER_PERIOD_MAX in turn, form a series: pages are made
+ * shared one by one, each by an exit and a PVALIDATE. The first round is written when it comes.
+ * The following ones are held: if one stays alone it is written, else a line says how many.
  */
+#define LADDER_PERIOD_MAX 3
+#define LADDER_HELD_MAX 16
+
 struct ladder {
     struct trace_sink sink; /* first: the sink is the ladder */
     FILE *file;
     bool colour, headed;
-    const char *series_name, *series_topic; /* static strings of the events */
-    uint64_t rounds;                        /* of this series */
-    enum rung_side opens;                   /* the side that begins a round */
-    struct rung held[2];
+    struct step recent[LADDER_PERIOD_MAX]; /* the last steps, the latest first */
+    size_t period;                         /* steps in a round; 0: no series */
+    size_t position;                       /* steps begun in the round that is held */
+    uint64_t rounds;                       /* complete ones that are held */
+    struct rung held[LADDER_HELD_MAX];     /* of the first round and of the last, incomplete one */
     size_t held_count;
 };
 
@@ -118,23 +127,17 @@ static void rung_set(struct rung *rung, enum rung_side side, const struct event 
     rung->words[length] = '\0';
 }
 
-static void ladder_flush(struct ladder *ladder)
+static bool event_is_exit(const char *name)
 {
-    if (ladder->rounds == 2) {
-        for (size_t i = 0; i < ladder->held_count; i++) {
-            ladder_write_rung(ladder, &ladder->held[i]);
-        }
-    } else if (ladder->rounds > 2) {
-        struct rung rung = {.side = RUNG_INSIDE, .vcpu = ladder->held[0].vcpu};
+    return strcmp(name, "exit") == 0;
+}
 
-        snprintf(rung.words, sizeof(rung.words), "... and %" PRIu64 " more: %s", ladder->rounds - 1,
-                 ladder->series_topic ? ladder->series_topic : ladder->series_name);
-        ladder_write_rung(ladder, &rung);
+static enum rung_side event_side(const struct event *event)
+{
+    if (event_is_exit(event->name)) {
+        return RUNG_EXIT;
     }
-    ladder->held_count = 0;
-    ladder->rounds = 0;
-    ladder->series_name = NULL;
-    ladder->series_topic = NULL;
+    return strcmp(event->name, "reply") == 0 ? RUNG_REPLY : RUNG_INSIDE;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -142,30 +145,82 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* Whether the event goes on with the series: a reply belongs to its exit. */
-static bool ladder_continues(const struct ladder *ladder, const struct event *event,
-                             enum rung_side side)
+static bool same_step(const struct step *a, const struct step *b)
 {
-    if (!ladder->series_name || !same_text(ladder->series_topic, event->topic)) {
-        return false;
-    }
-    if (side == RUNG_INSIDE) {
-        return same_text(ladder->series_name, event->name);
-    }
-    return ladder->opens != RUNG_INSIDE;
+    return same_text(a->name, b->name) && same_text(a->topic, b->topic);
 }
 
-static enum rung_side event_side(const struct event *event)
+static void ladder_write_more(struct ladder *ladder)
 {
-    if (strcmp(event->name, "exit") == 0) {
-        return RUNG_EXIT;
+    struct rung rung = {.side = RUNG_INSIDE};
+    size_t used;
+
+    used = (size_t)snprintf(rung.words, sizeof(rung.words),
+                            "... and %" PRIu64 " more:", ladder->rounds);
+    /* While a series goes on, the steps of one round are the most recent ones. */
+    for (size_t i = ladder->period; i > 0 && used < sizeof(rung.words); i--) {
+        const struct step *step = &ladder->recent[(i - 1 + ladder->position) % ladder->period];
+
+        used += (size_t)snprintf(
+            rung.words + used, sizeof(rung.words) - used, " %s%s",
+            step->topic && event_is_exit(step->name) ? step->topic : step->name, i > 1 ? "," : "");
     }
-    return strcmp(event->name, "reply") == 0 ? RUNG_REPLY : RUNG_INSIDE;
+    ladder_write_rung(ladder, &rung);
+}
+
+/* A round is complete when the next step begins, since a reply may still belong to its last. */
+static void ladder_end_round(struct ladder *ladder)
+{
+    if (ladder->period > 0 && ladder->position == ladder->period) {
+        ladder->position = 0;
+        ladder->rounds++;
+        ladder->held_count = ladder->rounds > 1 ? 0 : ladder->held_count;
+    }
+}
+
+static void ladder_flush(struct ladder *ladder)
+{
+    ladder_end_round(ladder);
+    if (ladder->rounds > 1) {
+        ladder_write_more(ladder);
+    }
+    for (size_t i = 0; i < ladder->held_count; i++) {
+        ladder_write_rung(ladder, &ladder->held[i]);
+    }
+    ladder->period = 0;
+    ladder->position = 0;
+    ladder->rounds = 0;
+    ladder->held_count = 0;
+}
+
+/* The shortest period after which this step comes again; 0: it did not come lately. */
+static size_t ladder_period(const struct ladder *ladder, const struct step *step)
+{
+    for (size_t i = 0; i < LADDER_PERIOD_MAX; i++) {
+        if (ladder->recent[i].name && same_step(&ladder->recent[i], step)) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+static void ladder_begin_step(struct ladder *ladder, const struct step *step)
+{
+    ladder_end_round(ladder);
+    if (ladder->period == 0 || !same_step(&ladder->recent[ladder->period - 1], step)) {
+        ladder_flush(ladder);
+        ladder->period = ladder_period(ladder, step);
+    }
+    ladder->position++;
+    memmove(&ladder->recent[1], &ladder->recent[0],
+            (LADDER_PERIOD_MAX - 1) * sizeof(ladder->recent[0]));
+    ladder->recent[0] = *step;
 }
 
 static void ladder_emit(struct trace_sink *sink, const struct event *event)
 {
     struct ladder *ladder = (struct ladder *)sink;
+    const struct step step = {event->name, event->topic}, *latest = &ladder->recent[0];
     enum rung_side side = event_side(event);
     struct rung rung;
 
@@ -176,21 +231,19 @@ static void ladder_emit(struct trace_sink *sink, const struct event *event)
         fprintf(ladder->file, "%s%*s\n", "guest", LADDER_WIDTH + 4, "hypervisor");
         ladder->headed = true;
     }
-    if (!ladder_continues(ladder, event, side)) {
-        ladder_flush(ladder);
-        ladder->series_name = event->name;
-        ladder->series_topic = event->topic;
-        ladder->opens = side;
-    }
-    if (side == ladder->opens) {
-        ladder->rounds++;
-        ladder->held_count = 0;
+    /* A reply belongs to the exit before it. */
+    if (side != RUNG_REPLY || !latest->name || !event_is_exit(latest->name) ||
+        !same_text(latest->topic, event->topic)) {
+        ladder_begin_step(ladder, &step);
     }
     rung_set(&rung, side, event);
-    if (ladder->rounds == 1) {
-        ladder_write_rung(ladder, &rung);
-    } else if (ladder->held_count < sizeof(ladder->held) / sizeof(ladder->held[0])) {
+    if (ladder->period > 0 && ladder->held_count == LADDER_HELD_MAX) {
+        ladder_flush(ladder);
+    }
+    if (ladder->period > 0) {
         ladder->held[ladder->held_count++] = rung;
+    } else {
+        ladder_write_rung(ladder, &rung);
     }
 }
 
