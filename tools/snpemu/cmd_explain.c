@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "options.h"
+#include "output.h"
 #include "trace/meaning.h"
 
 #define EXPLAIN_WORDS_MAX 2
@@ -46,23 +47,26 @@ static error_t explain_parse(int key, char *arg, struct argp_state *state)
 
 static void explain_termination(const struct termination *row)
 {
+    char source[256];
+
     printf("terminated 0x%x:0x%x\n  %s: %s\n", row->set, row->code, termination_set_name(row->set),
            row->name);
     if (row->meaning) {
-        printf("  %s\n", row->meaning);
+        output_words(stdout, 2, row->meaning);
     }
-    printf("  Source: %s\n", row->source);
+    snprintf(source, sizeof(source), "Source: %s", row->source);
+    output_words(stdout, 2, source);
 }
 
 static void explain_outcome(enum outcome_kind kind)
 {
-    struct outcome outcome = {.kind = kind};
+    const struct outcome usual = {.kind = kind}, caused = {.kind = kind, .host_caused = true};
 
-    printf("outcome %s\n  %s\n  Verdict, unless something says otherwise: %s", outcome_name(kind),
-           outcome_meaning(kind), verdict_name(outcome_verdict(&outcome)));
-    outcome.host_caused = true;
-    if (outcome_verdict(&outcome) != outcome_verdict(&(struct outcome){.kind = kind})) {
-        printf("; if the host's script caused it: %s", verdict_name(outcome_verdict(&outcome)));
+    printf("outcome %s\n", outcome_name(kind));
+    output_words(stdout, 2, outcome_meaning(kind));
+    printf("  Verdict, unless something says otherwise: %s", verdict_name(outcome_verdict(&usual)));
+    if (outcome_verdict(&caused) != outcome_verdict(&usual)) {
+        printf("; if the host's script caused it: %s", verdict_name(outcome_verdict(&caused)));
     }
     printf("\n");
 }
@@ -78,13 +82,13 @@ static void explain_all(void)
     }
     printf("\nOutcomes\n");
     for (int kind = OUTCOME_NONE + 1; kind < OUTCOME_KIND_COUNT; kind++) {
-        printf("  %-13s %s\n", outcome_name((enum outcome_kind)kind),
-               outcome_meaning((enum outcome_kind)kind));
+        printf("  %s\n", outcome_name((enum outcome_kind)kind));
+        output_words(stdout, 6, outcome_meaning((enum outcome_kind)kind));
     }
     printf("\nVerdicts\n");
     for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
-        printf("  %-13s %s\n", verdict_name((enum verdict)verdict),
-               verdict_meaning((enum verdict)verdict));
+        printf("  %s\n", verdict_name((enum verdict)verdict));
+        output_words(stdout, 6, verdict_meaning((enum verdict)verdict));
     }
 }
 
@@ -122,7 +126,8 @@ static int explain_word(const char *word, struct error *error)
         return SNPEMU_OK;
     }
     if (verdict != VERDICT_COUNT) {
-        printf("verdict %s\n  %s\n", word, verdict_meaning(verdict));
+        printf("verdict %s\n", word);
+        output_words(stdout, 2, verdict_meaning(verdict));
         return SNPEMU_OK;
     }
     if (termination_parse(word, &set, &code) != SNPEMU_OK) {

@@ -156,10 +156,6 @@ static int run_prepare(struct run_command *command, struct error *error)
     if (status != SNPEMU_OK) {
         return status;
     }
-    if (command->until && !image_symbol_find(command->subject.image, command->until, NULL, NULL)) {
-        return error_set(error, SNPEMU_ERR_INPUT, "--until: %.200s has no symbol '%.100s'",
-                         command->subject.image->path, command->until);
-    }
     if (command->trace_path) {
         status = aside_open(&command->aside, command->trace_path, error);
         if (status != SNPEMU_OK) {

@@ -40,7 +40,7 @@ static const struct argp_option main_options[] = {
 static const char main_doc[] =
     "A deterministic software emulator of AMD SEV-SNP for bringing up an SVSM.\v"
     "Commands:\n"
-    "  run      run an SVSM image against a scripted hypervisor, and say how it ended\n"
+    "  run      run an SVSM image against a scripted hypervisor\n"
     "  test     run scenarios as fixtures and compare their traces\n"
     "  explain  say what a termination, an outcome or a verdict means\n"
     "\n"
@@ -179,8 +179,11 @@ static int run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    int status = run_command(argc, argv);
+    int status;
 
+    /* The ladder is many small pieces: a line at a time is soon enough. */
+    setvbuf(stderr, NULL, _IOLBF, 0);
+    status = run_command(argc, argv);
     /* A full disk may show only now; what was asked for is then not there. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "snpemu: standard output: cannot be written: %s\n", strerror(errno));

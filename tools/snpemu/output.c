@@ -102,8 +102,7 @@ void output_percpu(FILE *file, struct run *run, bool colour)
     free(row);
 }
 
-/* A paragraph, broken at spaces, each line after `indent` spaces. */
-static void put_words(FILE *file, int indent, const char *words)
+void output_words(FILE *file, int indent, const char *words)
 {
     size_t room = (size_t)(WORDS_WIDTH - indent);
 
@@ -134,7 +133,7 @@ static void put_termination(FILE *file, const struct outcome *outcome)
         snprintf(text, sizeof(text), "%s: %s. %s", who, row->name,
                  row->meaning ? row->meaning : "");
     }
-    put_words(file, 10, text);
+    output_words(file, 10, text);
 }
 
 void output_outcome(FILE *file, const struct outcome *outcome, enum verdict verdict, bool colour)
@@ -147,22 +146,22 @@ void output_outcome(FILE *file, const struct outcome *outcome, enum verdict verd
     fprintf(file, "\noutcome   %s%s%s\n", output_escape(colour, COLOUR_BOLD), phrase,
             output_escape(colour, COLOUR_NONE));
     if (outcome->detail[0]) {
-        put_words(file, 10, outcome->detail);
+        output_words(file, 10, outcome->detail);
     }
     if (outcome->kind == OUTCOME_TERMINATED) {
         put_termination(file, outcome);
     } else {
-        put_words(file, 10, outcome_meaning(outcome->kind));
+        output_words(file, 10, outcome_meaning(outcome->kind));
     }
     snprintf(where, sizeof(where),
              "at 0x%" PRIx64 "%s%s, after %" PRIu64 " instructions and %" PRIu64 " exits",
              outcome->rip, outcome->symbol[0] ? " in " : "", outcome->symbol, outcome->instructions,
              outcome->exits);
-    put_words(file, 10, where);
+    output_words(file, 10, where);
     if (outcome->panic[0]) {
         fprintf(file, "panic     %s\n", outcome->panic);
     }
     fprintf(file, "verdict   %s%s%s\n", output_escape(colour, judged), verdict_name(verdict),
             output_escape(colour, COLOUR_NONE));
-    put_words(file, 10, verdict_meaning(verdict));
+    output_words(file, 10, verdict_meaning(verdict));
 }

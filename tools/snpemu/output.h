@@ -29,6 +29,9 @@ const char *output_escape(bool on, enum output_colour colour);
 /* Bytes of the guest's console. On a terminal control characters become '?'. */
 void output_console(FILE *file, const uint8_t *bytes, size_t size_bytes);
 
+/* A paragraph, broken at spaces, each line after `indent` spaces. */
+void output_words(FILE *file, int indent, const char *words);
+
 /* A text at most `lines` lines long, and how many there are besides; diffs get colours. */
 void output_diff(FILE *file, const char *text, size_t lines, bool colour);
 
