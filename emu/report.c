@@ -132,6 +132,9 @@ static void report_reply_words(struct event *event, const struct exit *exit,
                  (unsigned long long)reply->field[FIELD_RAX]);
     } else {
         snprintf(event->words, sizeof(event->words), "done");
+        if (exit->row->say_reply) {
+            exit->row->say_reply(exit, reply, event->words, sizeof(event->words));
+        }
     }
 }
 

@@ -383,6 +383,90 @@ START_TEST(ladder_counts_repeats)
 }
 END_TEST
 
+/*
+ * Steps that come in turn: a capital is an exit with its reply, a small letter something inside.
+ * What is written: a letter for each of them, and (N AB) for N further rounds of A and B.
+ */
+static const struct {
+    const char *steps, *written;
+} turn_rows[] = {
+    {"ABC", "ABC"},
+    {"AA", "AA"},
+    {"AAA", "A(2 A)"},
+    {"ABAB", "ABAB"},
+    {"ABABAB", "AB(2 AB)"},
+    {"ABABABA", "AB(2 AB)A"},
+    {"aBaBaBaBC", "aB(3 aB)C"},
+    {"aBaBaBaBa", "aB(3 aB)a"},
+    {"ABCABCABCABC", "ABC(3 ABC)"},
+    {"ABCABCABCAB", "ABC(2 ABC)AB"},
+    {"ABCDABCDABCD", "ABCDABCDABCD"}, /* a round of four is no series */
+    {"ABAC", "ABAC"},
+    {"ABAA", "ABAA"},
+    {"AABAABAAB", "AABAABAAB"},
+    {"BbbbAbbb", "Bb(2 b)Ab(2 b)"},
+    {"xAAAAAAAABx", "xA(7 A)Bx"},
+};
+
+static void ladder_say_steps(struct ladder *ladder, const char *steps)
+{
+    /* Events have static names. */
+    static const char names[26][2] = {"a", "b", "c", "d", [23] = "x"};
+    static const char topics[26][2] = {"A", "B", "C", "D"};
+
+    for (const char *c = steps; *c; c++) {
+        if (*c >= 'a') {
+            ladder_say(ladder, names[*c - 'a'], NULL, names[*c - 'a']);
+        } else {
+            ladder_say(ladder, "exit", topics[*c - 'A'], topics[*c - 'A']);
+            ladder_say(ladder, "reply", topics[*c - 'A'], "reply");
+        }
+    }
+}
+
+/* Read a ladder back: in the notation of the rows. Exits must be followed by their replies. */
+static void ladder_read_steps(const char *text, char *written)
+{
+    for (const char *line = strchr(text, '\n') + 1; *line; line = strchr(line, '\n') + 1) {
+        const char *words = line + strcspn(line, "|") + 4;
+        unsigned long more;
+        int end;
+
+        if (strncmp(words, "reply", 5) == 0) {
+            ck_assert(written[-1] <= 'Z');
+        } else if (sscanf(words, "... and %lu more:%n", &more, &end) == 1) {
+            written += sprintf(written, "(%lu ", more);
+            for (const char *c = words + end; *c != '|'; c++) {
+                if (*c != ' ' && *c != ',') {
+                    *written++ = *c;
+                }
+            }
+            *written++ = ')';
+        } else {
+            *written++ = *words;
+        }
+    }
+    *written = '\0';
+}
+
+START_TEST(ladder_counts_turns)
+{
+    char *text = NULL, written[64] = "";
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    struct ladder *ladder = ladder_new(file, false);
+
+    ladder_say_steps(ladder, turn_rows[_i].steps);
+    ladder_finish(ladder);
+    ladder_free(ladder);
+    fclose(file);
+    ladder_read_steps(text, written + 1);
+    ck_assert_str_eq(written + 1, turn_rows[_i].written);
+    assert_rails(text);
+    free(text);
+}
+END_TEST
+
 START_TEST(ladder_shows_strange_words)
 {
     char *text = NULL, words[160];
@@ -639,6 +723,7 @@ static Suite *trace_suite(void)
     tcase_add_loop_test(tests, text_to_a_full_disk, 0, 1);
     tcase_add_loop_test(tests, text_to_a_full_disk, 999, 1000);
     tcase_add_loop_test(tests, ladder_counts_repeats, 0, ROWS(series_rows));
+    tcase_add_loop_test(tests, ladder_counts_turns, 0, ROWS(turn_rows));
     tcase_add_test(tests, ladder_shows_strange_words);
     tcase_add_loop_test(tests, diff_texts, 0, ROWS(diff_rows));
     tcase_add_loop_test(tests, diff_applies, 0, 24);

@@ -275,6 +275,41 @@ static void say_apic_id_list(const struct exit *exit, char *text, size_t size)
     }
 }
 
+#define SAY_ID_MAX 8
+
+/* The list that the host wrote: its count, and the first IDs. */
+static void say_apic_id_list_reply(const struct exit *exit, const struct reply *reply, char *text,
+                                   size_t size)
+{
+    const struct reply_action *count = NULL, *ids = NULL;
+    uint32_t word;
+    size_t used;
+
+    for (size_t i = 0; i < reply->action_count; i++) {
+        const struct reply_action *action = &reply->action[i];
+        uint64_t gpa = exit_field(exit, FIELD_INFO1);
+
+        if (action->kind == REPLY_WRITE && action->gpa == gpa && action->size_bytes >= 4) {
+            count = action;
+        } else if (action->kind == REPLY_WRITE && action->gpa == gpa + APIC_ID_LIST_HEADER_SIZE) {
+            ids = action;
+        }
+    }
+    if (!count || !ids) {
+        return;
+    }
+    memcpy(&word, reply->data + count->data_offset, sizeof(word));
+    used = (size_t)snprintf(text, size, "a list: count %u, IDs", word);
+    for (size_t at = 0; at + 4 <= ids->size_bytes && used < size; at += 4) {
+        memcpy(&word, reply->data + ids->data_offset + at, sizeof(word));
+        if (at == SAY_ID_MAX * 4) {
+            snprintf(text + used, size - used, " ...");
+            break;
+        }
+        used += (size_t)snprintf(text + used, size - used, " %u", word);
+    }
+}
+
 /* ---- rows ---- */
 
 static void say_raw(const struct exit *exit, char *text, size_t size)
@@ -334,7 +369,8 @@ const struct exit_row exit_nae_rows[] = {
      .source = "LKML 20260608144252.351443-57-joro@8bytes.org",
      .required = FIELD_BIT(FIELD_RAX),
      .answer = answer_apic_id_list,
-     .say = say_apic_id_list},
+     .say = say_apic_id_list,
+     .say_reply = say_apic_id_list_reply},
     {.name = "run_vmpl",
      .protocol = EXIT_PAGE,
      .code = NAE_RUN_VMPL,

@@ -30,6 +30,8 @@ struct exit_row {
     void (*answer)(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply);
     /* One line in plain words for the ladder: what the guest asks. Writes at most `size` bytes. */
     void (*say)(const struct exit *exit, char *text, size_t size);
+    /* The same for a reply that is not the plain "done"; NULL: none. */
+    void (*say_reply)(const struct exit *exit, const struct reply *reply, char *text, size_t size);
     /* Decoded fields for the trace besides the marked ones; NULL: none. */
     void (*describe)(const struct exit *exit, struct event *event);
 };

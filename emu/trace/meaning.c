@@ -56,7 +56,7 @@ static const struct termination rows[] = {
      "An allocation failed whose result is checked; more than 32 pages in one piece always fail, "
      "so an APIC ID list of 33 pages or 1025 CPUs end here. The start code uses the same value "
      "when its C-bit check fails.",
-     SOURCE_SVSM("src/mem/alloc.rs users; src/start/start.S")},
+     SOURCE_SVSM("src/mem/alloc.rs and its callers; src/start/start.S")},
     {TERM_SET_SVSM, TERM_SVSM_UNHANDLED_VC, "unhandled #VC",
      "Any #VC exception inside the SVSM, such as an access to a page that is not validated, ends "
      "here. The start code uses the same value when it does not run where it was linked.",
