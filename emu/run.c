@@ -428,6 +428,7 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     run->watches.trap = &run->trap;
     run->watches.fired = run_watch_fired;
     run->watches.context = run;
+    vcpu_set_translation(run->machine.vcpu, options->translate, options->translate_context);
     status = run_set_until(run, options->until, error);
     if (status == 0 && !run_console_reserve(run, 0)) {
         status = error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a run");

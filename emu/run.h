@@ -15,6 +15,7 @@
 #include "host/host.h"
 #include "host/scenario.h"
 #include "image/image.h"
+#include "machine/vcpu.h"
 #include "trace/event.h"
 
 #define RUN_DIGEST_SIZE 32 /* SHA-256 */
@@ -26,9 +27,11 @@ struct run_options {
     struct trace *trace; /* not owned; NULL: no events */
     void (*console)(void *context, const uint8_t *bytes, size_t size_bytes); /* NULL: dropped */
     void *context;
-    /* Asked about every 2^20 instructions; true ends the run with SNPEMU_ERR_INTERNAL. May be NULL.
+    /* Asked now and then; true ends the run with SNPEMU_ERR_INTERNAL. May be NULL.
      */
     bool (*cancelled)(void *context);
+    vcpu_translate *translate; /* for measurements: see vcpu_set_translation; NULL otherwise */
+    void *translate_context;
 };
 
 /* One row of the per-CPU table, read through the image's symbols after the run. */

@@ -511,6 +511,39 @@ START_TEST(bad_paths)
 }
 END_TEST
 
+/* Each whole scenario in the manual must be one. */
+START_TEST(manual)
+{
+    static char text[65536];
+    FILE *file = fopen(SNPEMU_SOURCE_DIR "/docs/SCENARIOS.md", "r");
+    const char *block = text;
+    unsigned count = 0;
+    size_t size;
+
+    ck_assert_ptr_nonnull(file);
+    size = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    ck_assert_uint_lt(size, sizeof(text) - 1);
+    while ((block = strstr(block, "```lua\n")) != NULL) {
+        struct scenario *scenario;
+        struct error error;
+        const char *end;
+        int status;
+
+        block += strlen("```lua\n");
+        end = strstr(block, "```");
+        ck_assert_ptr_nonnull(end);
+        status = load(block, (size_t)(end - block), &scenario, &error);
+        ck_assert_msg(status == SNPEMU_OK, "%s", error.text);
+        ck_assert(scenario->expect.given);
+        scenario_free(scenario);
+        block = end + strlen("```");
+        count++;
+    }
+    ck_assert_uint_ge(count, 4);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("scenario");
@@ -528,6 +561,7 @@ int main(void)
     tcase_add_loop_test(tcase, bad, 0, COUNT(bad_rows));
     tcase_add_test(tcase, bad_bytes);
     tcase_add_test(tcase, bad_paths);
+    tcase_add_test(tcase, manual);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -27,6 +27,7 @@
 /* RMPADJUST, RDX: target VMPL in 7:0, permission mask in 15:8, VMSA in 16. */
 #define RMPADJUST_PERM_SHIFT 8
 #define RMPADJUST_VMSA (1u << 16)
+#define RMPADJUST_RESERVED_SHIFT 17
 
 #define VMPL_COUNT 4
 

@@ -171,20 +171,23 @@ struct page_request {
 /* The i-th page state change that the guest asks for in this exit; false when there is none. */
 static bool request_at(const struct exit *exit, uint32_t i, struct page_request *request)
 {
-    uint32_t at = PSC_HEADER_SIZE + i * PSC_ENTRY_SIZE;
-    uint16_t header[2];
     uint64_t raw = exit->msr;
 
     if (exit->protocol == EXIT_PAGE) {
-        if (exit->row->code != NAE_PAGE_STATE_CHANGE || i >= PSC_ENTRY_MAX ||
-            at + PSC_ENTRY_SIZE > exit->scratch_size_bytes) {
+        uint16_t header[2]; /* the first entry not yet done, and the last: both as the guest says */
+        uint32_t entry;
+
+        if (exit->row->code != NAE_PAGE_STATE_CHANGE ||
+            exit->scratch_size_bytes < PSC_HEADER_SIZE) {
             return false;
         }
         memcpy(header, exit->scratch, sizeof(header));
-        if (header[0] + i > header[1]) {
+        entry = header[0] + i;
+        if (entry > header[1] || entry >= PSC_ENTRY_MAX ||
+            PSC_HEADER_SIZE + (entry + 1) * PSC_ENTRY_SIZE > exit->scratch_size_bytes) {
             return false;
         }
-        memcpy(&raw, exit->scratch + at + header[0] * PSC_ENTRY_SIZE, 8);
+        memcpy(&raw, exit->scratch + PSC_HEADER_SIZE + entry * PSC_ENTRY_SIZE, 8);
     } else if (i > 0 || (raw & GHCB_MSR_INFO_MASK) != GHCB_MSR_PSC_REQ) {
         return false;
     }
@@ -195,14 +198,31 @@ static bool request_at(const struct exit *exit, uint32_t i, struct page_request 
     return true;
 }
 
-static bool request_covers(const struct exit *exit, const struct reply_action *action)
+static bool request_covers(const struct exit *exit, uint32_t i, const struct reply_action *action)
 {
     struct page_request request;
 
+    return request_at(exit, i, &request) && action->gpa >= request.gpa &&
+           action->gpa + action->size_bytes <= request.gpa + request.size_bytes &&
+           (request.op == PSC_OP_PRIVATE) == (action->kind == REPLY_ASSIGN);
+}
+
+/*
+ * Whether any request of the exit covers the action. `next` is where to look first: replies mostly
+ * keep the order of the requests.
+ */
+static bool request_exists(const struct exit *exit, uint32_t *next,
+                           const struct reply_action *action)
+{
+    struct page_request request;
+
+    if (request_covers(exit, *next, action)) {
+        *next += 1;
+        return true;
+    }
     for (uint32_t i = 0; request_at(exit, i, &request); i++) {
-        if (action->gpa >= request.gpa &&
-            action->gpa + action->size_bytes <= request.gpa + request.size_bytes &&
-            (request.op == PSC_OP_PRIVATE) == (action->kind == REPLY_ASSIGN)) {
+        if (request_covers(exit, i, action)) {
+            *next = i + 1;
             return true;
         }
     }
@@ -244,13 +264,15 @@ static void answer_judge_request(struct answer *answer)
 /* A page state change that the guest did not ask for is the host's doing, and is seen. */
 static void answer_judge_uninvited(struct answer *answer)
 {
+    uint32_t next = 0;
+
     for (size_t i = 0; i < answer->reply->action_count; i++) {
         const struct reply_action *action = &answer->reply->action[i];
         const char *what = action->kind == REPLY_ASSIGN ? "assign" : "unassign";
         struct event event;
 
         if ((action->kind != REPLY_ASSIGN && action->kind != REPLY_UNASSIGN) ||
-            request_covers(answer->exit, action)) {
+            request_exists(answer->exit, &next, action)) {
             continue;
         }
         answer_blame(answer, action->gpa, action->size_bytes);

@@ -73,19 +73,6 @@ void memory_release(struct memory *memory)
     memset(memory, 0, sizeof(*memory));
 }
 
-uint32_t memory_page(const struct memory *memory, uint64_t gpa)
-{
-    for (size_t i = 0; i < memory->slot_count; i++) {
-        const struct memory_slot *slot = &memory->slot[i];
-        uint64_t page = (gpa - slot->gpa) >> PAGE_SHIFT;
-
-        if (gpa >= slot->gpa && page < slot->page_count) {
-            return slot->first_page + (uint32_t)page;
-        }
-    }
-    return MEMORY_NO_PAGE;
-}
-
 uint64_t memory_gpa(const struct memory *memory, uint32_t page)
 {
     for (size_t i = 0; i < memory->slot_count; i++) {
@@ -107,20 +94,14 @@ static void memory_mark_dirty(struct memory *memory, uint32_t page)
     }
 }
 
-uint8_t *memory_bytes(struct memory *memory, uint32_t page)
+void memory_touch(struct memory *memory, uint32_t page)
 {
-    uint8_t *bytes = memory->ram + (size_t)page * PAGE_SIZE;
+    uint64_t gpa = memory_gpa(memory, page);
 
-    assert(page < memory->page_count);
-    if (!(memory->flags[page] & MEMORY_TOUCHED)) {
-        uint64_t gpa = memory_gpa(memory, page);
-
-        memory_pattern(bytes,
-                       memory_mix(memory->seed ^ memory_mix(gpa + memory->generation[page])));
-        memory_mark_dirty(memory, page);
-        memory->flags[page] |= MEMORY_TOUCHED;
-    }
-    return bytes;
+    memory_pattern(memory->ram + (size_t)page * PAGE_SIZE,
+                   memory_mix(memory->seed ^ memory_mix(gpa + memory->generation[page])));
+    memory_mark_dirty(memory, page);
+    memory->flags[page] |= MEMORY_TOUCHED;
 }
 
 uint8_t *memory_bytes_for_guest_write(struct memory *memory, uint32_t page)

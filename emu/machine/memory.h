@@ -7,6 +7,7 @@
 #ifndef SNPEMU_MACHINE_MEMORY_H
 #define SNPEMU_MACHINE_MEMORY_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,12 +53,36 @@ int memory_init(struct memory *memory, const struct memory_slot *slot, size_t sl
                 uint64_t seed, struct error *error);
 void memory_release(struct memory *memory);
 
-/* The number of the page that holds `gpa`, or MEMORY_NO_PAGE. */
-uint32_t memory_page(const struct memory *memory, uint64_t gpa);
+/* The number of the page that holds `gpa`, or MEMORY_NO_PAGE. Here because each walk asks often. */
+static inline uint32_t memory_page(const struct memory *memory, uint64_t gpa)
+{
+    for (size_t i = 0; i < memory->slot_count; i++) {
+        const struct memory_slot *slot = &memory->slot[i];
+        uint64_t page = (gpa - slot->gpa) >> PAGE_SHIFT;
+
+        /* An address below the slot wraps to a number that is too large. */
+        if (page < slot->page_count) {
+            return slot->first_page + (uint32_t)page;
+        }
+    }
+    return MEMORY_NO_PAGE;
+}
+
 uint64_t memory_gpa(const struct memory *memory, uint32_t page);
 
+/* Fill a page with its pattern at the first touch. */
+void memory_touch(struct memory *memory, uint32_t page);
+
 /* The page's 4096 bytes, filled with their pattern if this is the first touch. */
-uint8_t *memory_bytes(struct memory *memory, uint32_t page);
+static inline uint8_t *memory_bytes(struct memory *memory, uint32_t page)
+{
+    assert(page < memory->page_count);
+    if (!(memory->flags[page] & MEMORY_TOUCHED)) {
+        memory_touch(memory, page);
+    }
+    return memory->ram + (size_t)page * PAGE_SIZE;
+}
+
 /* The same for the emulator's own writes: the page counts as written from now on. */
 uint8_t *memory_bytes_for_write(struct memory *memory, uint32_t page);
 /* The same when the guest is about to write. */

@@ -334,6 +334,9 @@ static bool mmu_peek_gpa(const struct mmu *mmu, const struct mmu_context *contex
         *gpa = gva & 0xFFFFFFFFULL;
         return true;
     }
+    if (!mmu_canonical(gva)) {
+        return false;
+    }
     for (unsigned level = MMU_LEVELS; level > 0; level--) {
         unsigned shift = PAGE_SHIFT + 9 * (level - 1);
         uint64_t entry_gpa = table + ((gva >> shift) & 0x1FF) * 8;

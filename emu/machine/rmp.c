@@ -199,7 +199,7 @@ enum rmp_result rmp_adjust(struct rmp *rmp, uint32_t page, bool large, unsigned 
     if (!(rmp->entry[page].flags & RMP_VALIDATED)) {
         return RMP_VC_NOT_VALIDATED;
     }
-    if (target >= VMPL_COUNT) {
+    if (target >= VMPL_COUNT || (perm & ~RMP_PERM_ALL) || operand >> RMPADJUST_RESERVED_SHIFT) {
         *status = RMP_FAIL_INPUT;
         return RMP_OK;
     }

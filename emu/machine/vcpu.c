@@ -7,10 +7,12 @@
 #include <unicorn/unicorn.h>
 
 #include "abi/msr.h"
+#include "abi/x86.h"
 
 #define BLOCK_BITS 16
 #define BLOCK_SLOTS (1u << BLOCK_BITS)
 #define BLOCK_LOAD_MAX (BLOCK_SLOTS / 2)
+#define LIMIT_NONE ((uint64_t)INT64_MAX)
 #define BLOCK_BYTES_MAX 8192 /* 512 instructions of at most 15 bytes fit */
 #define SITE_MAX 4096
 #define CODE_VIEW_SLOTS 256
@@ -45,16 +47,22 @@ struct watch_range {
 };
 
 struct vcpu {
+    /* By block_slot, or the next free slot after it. First, so that finding one is a shift and an
+       addition: the block hook is called for every few instructions. */
+    struct block block[BLOCK_SLOTS];
+
     uc_engine *uc;
     struct memory *memory;
     struct rmp *rmp;
     struct mmu mmu;
     vcpu_decode *decode;
+    vcpu_translate *translate; /* NULL: mmu_translate */
+    void *translate_context;
 
-    uint64_t retired; /* whole blocks while running; exact between runs */
-    uint64_t limit;
-    struct block current; /* the block that counts into `retired` now */
-    struct block *block;
+    uint64_t limit;              /* of retired instructions; at most LIMIT_NONE */
+    int64_t left;                /* until then; less whole blocks while running, else exact */
+    const struct block *current; /* the block that has been taken off `left`; NULL: none */
+    struct block kept;           /* what `current` points to when the table forgets it */
     uint32_t block_count;
     struct code_view code_view[CODE_VIEW_SLOTS];
     struct block_offset offset[OFFSET_SLOTS];
@@ -78,6 +86,9 @@ struct vcpu {
 
     uc_context *saved;
     uint64_t saved_retired;
+
+    uc_context *mending; /* see "the engine's record of exceptions" */
+    size_t record_offset; /* 0: this engine clears its record by itself */
 };
 
 static const int vcpu_register_id[VCPU_REGISTER_COUNT] = {
@@ -148,7 +159,7 @@ ENGINE_CONTROL static void engine_remove_block(uc_engine *uc, uint64_t gva, uint
 
 static inline uint32_t block_slot(uint64_t gva)
 {
-    return (uint32_t)(gva ^ (gva >> BLOCK_BITS)) & (BLOCK_SLOTS - 1);
+    return (uint32_t)gva & (BLOCK_SLOTS - 1);
 }
 
 static struct block *block_find(struct vcpu *vcpu, uint64_t gva, uint32_t size)
@@ -164,7 +175,11 @@ static struct block *block_find(struct vcpu *vcpu, uint64_t gva, uint32_t size)
 
 static void block_forget_all(struct vcpu *vcpu)
 {
-    memset(vcpu->block, 0, BLOCK_SLOTS * sizeof(*vcpu->block));
+    if (vcpu->current) {
+        vcpu->kept = *vcpu->current;
+        vcpu->current = &vcpu->kept;
+    }
+    memset(vcpu->block, 0, sizeof(vcpu->block));
     memset(vcpu->offset, 0, sizeof(vcpu->offset));
     vcpu->block_count = 0;
 }
@@ -265,27 +280,32 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
         *slot = fresh;
         vcpu->block_count++;
     }
-    if (vcpu->retired + slot->insns > vcpu->limit) {
+    if (vcpu->left < (int64_t)slot->insns) {
         vcpu->stop.kind = VCPU_STOP_LIMIT;
         vcpu->replan_gva = gva;
         vcpu->replan_size = size;
         uc_emu_stop(vcpu->uc);
         return;
     }
-    vcpu->retired += slot->insns;
-    vcpu->current = *slot;
+    vcpu->left -= slot->insns;
+    vcpu->current = slot;
 }
 
+/* Called before each block: the emulator's largest cost. Everything else is in block_slow. */
 static void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
 {
     struct vcpu *vcpu = opaque;
     const struct block *block = &vcpu->block[block_slot(gva)];
+    int64_t left;
 
     (void)uc;
-    if (block->gva == gva && block->size == size && vcpu->retired + block->insns <= vcpu->limit) {
-        vcpu->retired += block->insns;
-        vcpu->current = *block;
-        return;
+    if (block->gva == gva && block->size == size) {
+        left = vcpu->left - block->insns;
+        if (left >= 0) {
+            vcpu->left = left;
+            vcpu->current = block;
+            return;
+        }
     }
     block_slow(vcpu, gva, size);
 }
@@ -293,7 +313,7 @@ static void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaq
 /* Instructions of the current block before rip. */
 static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t rip)
 {
-    const struct block *block = &vcpu->current;
+    const struct block *block = vcpu->current;
     struct block_offset *memo = &vcpu->offset[(rip ^ block->gva >> 3) % OFFSET_SLOTS];
     uint8_t bytes[BLOCK_BYTES_MAX + 16];
     uint64_t at = 0;
@@ -321,18 +341,19 @@ static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t rip)
 /* The engine counted the whole block; only the instructions before rip have retired. */
 static uint64_t vcpu_retired_at(struct vcpu *vcpu, uint64_t rip)
 {
-    const struct block *block = &vcpu->current;
+    const struct block *block = vcpu->current;
+    uint64_t retired = vcpu_retired(vcpu);
 
-    if (block->size && rip - block->gva < block->size) {
-        return vcpu->retired - block->insns + block_insns_before(vcpu, rip);
+    if (block && rip - block->gva < block->size) {
+        return retired - block->insns + block_insns_before(vcpu, rip);
     }
-    return vcpu->retired;
+    return retired;
 }
 
 static void vcpu_settle(struct vcpu *vcpu, uint64_t rip)
 {
-    vcpu->retired = vcpu_retired_at(vcpu, rip);
-    vcpu->current.size = 0;
+    vcpu->left = (int64_t)(vcpu->limit - vcpu_retired_at(vcpu, rip));
+    vcpu->current = NULL;
 }
 
 /* ---- what the engine tells us ---- */
@@ -405,6 +426,18 @@ static void code_view_update(struct vcpu *vcpu, uint64_t gva, uint32_t page)
     *view = (struct code_view){.gva = gva, .page = page};
 }
 
+static bool vcpu_place(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
+                       struct mmu_translation *place)
+{
+    struct mmu_context context;
+
+    if (vcpu->translate) {
+        return vcpu->translate(vcpu->translate_context, gva, access, place);
+    }
+    vcpu_mmu_context(vcpu, &context);
+    return mmu_translate(&vcpu->mmu, &context, gva, access, place, &vcpu->stop.fault);
+}
+
 static bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
                              void *opaque)
 {
@@ -412,12 +445,10 @@ static bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_t
     enum mmu_access access = type == UC_MEM_FETCH   ? MMU_FETCH
                              : type == UC_MEM_WRITE ? MMU_WRITE
                                                     : MMU_READ;
-    struct mmu_context context;
     struct mmu_translation place;
 
     (void)uc;
-    vcpu_mmu_context(vcpu, &context);
-    if (!mmu_translate(&vcpu->mmu, &context, gva, access, &place, &vcpu->stop.fault)) {
+    if (!vcpu_place(vcpu, gva, access, &place)) {
         vcpu->faulted = true;
         return false;
     }
@@ -458,6 +489,101 @@ static void vcpu_on_watched_read(uc_engine *uc, uc_mem_type type, uint64_t addre
                     (uint32_t)size, rip, vcpu_retired_at(vcpu, rip));
 }
 
+/* ---- the engine's record of exceptions ---- */
+
+/*
+ * The engine remembers the last contributory exception that it raised by itself, to make a double
+ * fault of the next, and waits for its own delivery code to forget it. That code never runs here,
+ * so the second #DE of a run would come as vector 8 and the third not at all. No call clears the
+ * record, but a saved context holds it. Where, is found by watching it change: it is the one
+ * 32-bit word that is -1 at first, 0 after a #DE and 8 after another.
+ */
+#define RECORD_NONE (-1)
+
+static uc_err record_provoke(struct vcpu *vcpu, uint64_t code, uint32_t *vector)
+{
+    vcpu->stop.vector = UINT32_MAX;
+    (void)uc_emu_start(vcpu->uc, code, 0, 0, 0); /* its error is that of the exception */
+    *vector = vcpu->stop.vector;
+    return uc_context_save(vcpu->uc, vcpu->mending);
+}
+
+static int32_t record_word(const uint8_t *context, size_t offset)
+{
+    int32_t word;
+
+    memcpy(&word, context + offset, sizeof(word));
+    return word;
+}
+
+/* The one offset where the three contexts hold -1, 0 and 8; 0 when there is not exactly one. */
+static size_t record_search(const uint8_t *before, const uint8_t *first, const uc_context *second,
+                            size_t size)
+{
+    size_t found = 0;
+
+    for (size_t at = 0; at + sizeof(int32_t) <= size; at += sizeof(int32_t)) {
+        if (record_word(before, at) == RECORD_NONE && record_word(first, at) == VECTOR_DE &&
+            record_word((const uint8_t *)second, at) == VECTOR_DF) {
+            if (found) {
+                return 0;
+            }
+            found = at;
+        }
+    }
+    return found;
+}
+
+/* Before the engine translates addresses: two #DE in the page after guest memory. */
+static uc_err record_find(struct vcpu *vcpu)
+{
+    static const uint8_t divide_by_zero[] = {0x31, 0xC9, 0xF7, 0xF1}; /* xor ecx, ecx; div ecx */
+    uint64_t code = (uint64_t)memory_cipher_page(vcpu->memory) << PAGE_SHIFT;
+    size_t size = uc_context_size(vcpu->uc);
+    uint8_t kept[sizeof(divide_by_zero)];
+    uint8_t *before = malloc(size), *first = malloc(size);
+    uint32_t vector[2] = {0, 0};
+    uc_err err = before && first ? uc_context_save(vcpu->uc, vcpu->mending) : UC_ERR_NOMEM;
+
+    if (!err) {
+        memcpy(kept, vcpu->memory->ram + code, sizeof(kept));
+        memcpy(vcpu->memory->ram + code, divide_by_zero, sizeof(kept));
+        memcpy(before, vcpu->mending, size);
+        err = record_provoke(vcpu, code, &vector[0]);
+        memcpy(first, vcpu->mending, size);
+        err = err ? err : record_provoke(vcpu, code, &vector[1]);
+        memcpy(vcpu->memory->ram + code, kept, sizeof(kept));
+    }
+    if (!err && vector[1] != VECTOR_DE) {
+        vcpu->record_offset = record_search(before, first, vcpu->mending, size);
+        err = vcpu->record_offset ? UC_ERR_OK : UC_ERR_VERSION;
+    }
+    if (!err) {
+        memcpy(vcpu->mending, before, size);
+        err = uc_context_restore(vcpu->uc, vcpu->mending);
+    }
+    free(before);
+    free(first);
+    return err;
+}
+
+/* After an exception that the engine raised. */
+static uc_err record_clear(struct vcpu *vcpu)
+{
+    const int32_t none = RECORD_NONE;
+    uc_err err;
+
+    if (vcpu->record_offset == 0) {
+        return UC_ERR_OK;
+    }
+    err = uc_context_save(vcpu->uc, vcpu->mending);
+    if (!err) {
+        memcpy((uint8_t *)vcpu->mending + vcpu->record_offset, &none, sizeof(none));
+        err = uc_context_restore(vcpu->uc, vcpu->mending);
+    }
+    return err;
+}
+
 /* ---- opening and running ---- */
 
 static uc_err engine_add_hooks(struct vcpu *vcpu)
@@ -467,15 +593,21 @@ static uc_err engine_add_hooks(struct vcpu *vcpu)
     uc_err err;
 
     /* begin > end: everywhere */
-    err = uc_hook_add(uc, &hook, UC_HOOK_TLB_FILL, (void *)vcpu_on_tlb_fill, vcpu, 1, 0);
+    err = uc_hook_add(uc, &hook, UC_HOOK_INTR, (void *)vcpu_on_interrupt, vcpu, 1, 0);
+    if (!err) {
+        err = record_find(vcpu);
+    }
+    if (!err) {
+        err = engine_use_vtlb(uc);
+    }
+    if (!err) {
+        err = uc_hook_add(uc, &hook, UC_HOOK_TLB_FILL, (void *)vcpu_on_tlb_fill, vcpu, 1, 0);
+    }
     if (!err) {
         err = uc_hook_add(uc, &hook, UC_HOOK_BLOCK, (void *)vcpu_on_block, vcpu, 1, 0);
     }
     if (!err) {
         err = uc_hook_add(uc, &hook, UC_HOOK_INSN_INVALID, (void *)vcpu_on_invalid, vcpu, 1, 0);
-    }
-    if (!err) {
-        err = uc_hook_add(uc, &hook, UC_HOOK_INTR, (void *)vcpu_on_interrupt, vcpu, 1, 0);
     }
     return err;
 }
@@ -489,14 +621,14 @@ static uc_err engine_open(struct vcpu *vcpu)
         err = engine_set_model(vcpu->uc);
     }
     if (!err) {
-        err = engine_use_vtlb(vcpu->uc);
-    }
-    if (!err) {
         err = engine_use_no_exits(vcpu->uc);
     }
     if (!err) {
         err = uc_mem_map_ptr(vcpu->uc, 0, ((size_t)memory->page_count + 1) * PAGE_SIZE, UC_PROT_ALL,
                              memory->ram);
+    }
+    if (!err) {
+        err = uc_context_alloc(vcpu->uc, &vcpu->mending);
     }
     return err ? err : engine_add_hooks(vcpu);
 }
@@ -514,15 +646,15 @@ int vcpu_open(struct vcpu **out, struct memory *memory, struct rmp *rmp, vcpu_de
     vcpu->rmp = rmp;
     vcpu->mmu = (struct mmu){.memory = memory, .rmp = rmp};
     vcpu->decode = decode;
-    vcpu->limit = UINT64_MAX;
+    vcpu->limit = LIMIT_NONE;
+    vcpu->left = (int64_t)LIMIT_NONE;
     vcpu->generation = 1;
-    vcpu->block = calloc(BLOCK_SLOTS, sizeof(*vcpu->block));
     vcpu->site = calloc(SITE_MAX, sizeof(*vcpu->site));
     vcpu->stamp = calloc(memory->page_count, sizeof(*vcpu->stamp));
     for (size_t i = 0; i < CODE_VIEW_SLOTS; i++) {
         vcpu->code_view[i].page = MEMORY_NO_PAGE;
     }
-    if (!vcpu->block || !vcpu->site || !vcpu->stamp) {
+    if (!vcpu->site || !vcpu->stamp) {
         vcpu_close(vcpu);
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a vCPU");
     }
@@ -546,13 +678,21 @@ void vcpu_close(struct vcpu *vcpu)
     if (vcpu->saved) {
         uc_context_free(vcpu->saved);
     }
+    if (vcpu->mending) {
+        uc_context_free(vcpu->mending);
+    }
     if (vcpu->uc) {
         uc_close(vcpu->uc);
     }
-    free(vcpu->block);
     free(vcpu->site);
     free(vcpu->stamp);
     free(vcpu);
+}
+
+void vcpu_set_translation(struct vcpu *vcpu, vcpu_translate *translate, void *context)
+{
+    vcpu->translate = translate;
+    vcpu->translate_context = context;
 }
 
 /* Sort out why the engine came back when no hook asked it to. */
@@ -573,15 +713,15 @@ static void vcpu_classify(struct vcpu *vcpu, uc_err err, uint64_t rip)
 /* The block at replan_gva does not fit into the budget: run what does, instruction by address. */
 static uc_err vcpu_run_remainder(struct vcpu *vcpu)
 {
-    uint64_t left = vcpu->limit - vcpu->retired;
+    int64_t left = vcpu->left;
     uint64_t at = vcpu->replan_gva;
     uc_hook hook;
     uc_err err;
 
-    if (left == 0) {
+    if (left <= 0) {
         return UC_ERR_OK;
     }
-    for (uint64_t i = 0; i < left; i++) {
+    for (int64_t i = 0; i < left; i++) {
         uint8_t bytes[15];
         struct vcpu_insn insn = {0};
 
@@ -593,7 +733,7 @@ static uc_err vcpu_run_remainder(struct vcpu *vcpu)
         return err;
     }
     engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
-    vcpu->limit = UINT64_MAX;
+    vcpu_set_limit(vcpu, LIMIT_NONE);
     vcpu->stop.kind = VCPU_STOP_NONE;
     err = uc_emu_start(vcpu->uc, vcpu->replan_gva, 0, 0, 0);
     uc_hook_del(vcpu->uc, hook);
@@ -622,7 +762,7 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     } while (vcpu->replan);
     if (vcpu->stop.kind == VCPU_STOP_LIMIT) {
         err = vcpu_run_remainder(vcpu);
-        vcpu->limit = limit;
+        vcpu_set_limit(vcpu, limit);
     }
     rip = vcpu_get(vcpu, VCPU_RIP);
     if (vcpu->stop.kind == VCPU_STOP_NONE || (vcpu->faulted && err == UC_ERR_EXCEPTION)) {
@@ -634,10 +774,13 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     }
     /* A fetch that fails belongs to the next block, which has not been counted yet. */
     if (vcpu->stop.kind == VCPU_STOP_FAULT && vcpu->stop.fault.access == MMU_FETCH) {
-        vcpu->current.size = 0;
+        vcpu->current = NULL;
     }
     vcpu_settle(vcpu, rip);
     vcpu->stop.rip = rip;
+    if (vcpu->stop.kind == VCPU_STOP_INTERRUPT && record_clear(vcpu)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not restore its context");
+    }
     *stop = vcpu->stop;
     return 0;
 }
@@ -724,17 +867,20 @@ void vcpu_enter_long_mode(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_
 void vcpu_retire(struct vcpu *vcpu, unsigned length)
 {
     vcpu_set(vcpu, VCPU_RIP, vcpu_get(vcpu, VCPU_RIP) + length);
-    vcpu->retired++;
+    vcpu->left--;
 }
 
 uint64_t vcpu_retired(const struct vcpu *vcpu)
 {
-    return vcpu->retired;
+    return vcpu->limit - (uint64_t)vcpu->left;
 }
 
-void vcpu_set_limit(struct vcpu *vcpu, uint64_t retired)
+void vcpu_set_limit(struct vcpu *vcpu, uint64_t limit)
 {
-    vcpu->limit = retired;
+    uint64_t retired = vcpu_retired(vcpu);
+
+    vcpu->limit = limit < LIMIT_NONE ? limit : LIMIT_NONE;
+    vcpu->left = (int64_t)(vcpu->limit - retired);
 }
 
 int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, struct error *error)
@@ -821,7 +967,7 @@ int vcpu_save(struct vcpu *vcpu, struct error *error)
     if (uc_context_save(vcpu->uc, vcpu->saved)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not save its context");
     }
-    vcpu->saved_retired = vcpu->retired;
+    vcpu->saved_retired = vcpu_retired(vcpu);
     return 0;
 }
 
@@ -831,8 +977,8 @@ int vcpu_restore(struct vcpu *vcpu, struct error *error)
     if (uc_context_restore(vcpu->uc, vcpu->saved)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not restore its context");
     }
-    vcpu->retired = vcpu->saved_retired;
-    vcpu->current.size = 0;
+    vcpu->left = (int64_t)(vcpu->limit - vcpu->saved_retired);
+    vcpu->current = NULL;
     vcpu_flush(vcpu);
     return 0;
 }

@@ -114,9 +114,19 @@ typedef void vcpu_decode(const uint8_t *bytes, size_t size_bytes, struct vcpu_in
 typedef void vcpu_watch(void *context, uint64_t gpa, uint32_t size_bytes, uint64_t rip,
                         uint64_t retired);
 
+/*
+ * Stands in for the page walk, the C-bit and the RMP when the engine asks where gva leads; true with
+ * `translation`. It is there to measure what they cost: such a run checks nothing.
+ */
+typedef bool vcpu_translate(void *context, uint64_t gva, enum mmu_access access,
+                            struct mmu_translation *translation);
+
 int vcpu_open(struct vcpu **vcpu, struct memory *memory, struct rmp *rmp, vcpu_decode *decode,
               struct error *error);
 void vcpu_close(struct vcpu *vcpu); /* takes NULL */
+
+/* NULL: back to the walk. */
+void vcpu_set_translation(struct vcpu *vcpu, vcpu_translate *translate, void *context);
 
 /* Run from RIP to the next stop. Returns 0, or SNPEMU_ERR_INTERNAL. */
 int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error);

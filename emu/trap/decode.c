@@ -9,7 +9,10 @@
 
 #define INSN_LENGTH_MAX 15
 
-/* 0F 01 /modrm: the prefix decides. Source: AMD APM Vol 3 (24594), opcode map, group 7. */
+/*
+ * 0F 01 /modrm: the prefix decides. Source: AMD APM Vol 3 (24594), opcode map, group 7; VMGEXIT with
+ * F2: binutils, gas/testsuite/gas/i386/arch-13.d.
+ */
 struct group7_row {
     uint8_t modrm;
     uint8_t prefix; /* 0xF2, 0xF3, or 0 for none of them */
@@ -17,7 +20,7 @@ struct group7_row {
 };
 
 static const struct group7_row group7_rows[] = {
-    {0xD9, 0xF3, INSN_VMGEXIT},   {0xD9, 0xF2, INSN_VMMCALL},  {0xD9, 0x00, INSN_VMMCALL},
+    {0xD9, 0xF3, INSN_VMGEXIT},   {0xD9, 0xF2, INSN_VMGEXIT},  {0xD9, 0x00, INSN_VMMCALL},
     {0xFF, 0xF2, INSN_PVALIDATE}, {0xFF, 0x00, INSN_TLBSYNC},  {0xFE, 0xF3, INSN_RMPADJUST},
     {0xFE, 0x00, INSN_INVLPGB},   {0xFD, 0xF3, INSN_RMPQUERY},
 };
@@ -77,7 +80,15 @@ static bool prefix_is_legacy(uint8_t byte)
     return memchr(prefixes, byte, sizeof(prefixes)) != NULL;
 }
 
-/* The 0F 01 group: any legacy prefixes, of which the last F2 or F3 counts, then at most one REX. */
+static bool prefix_is_rex(uint8_t byte)
+{
+    return (byte & 0xF0) == 0x40;
+}
+
+/*
+ * The 0F 01 group after any prefixes: the last F2 or F3 counts, and a REX says nothing here, be it
+ * right before the opcode or earlier, where hardware ignores it.
+ */
 static bool decode_group7(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
 {
     uint8_t repeat = 0;
@@ -86,16 +97,13 @@ static bool decode_group7(const uint8_t *bytes, size_t size_bytes, struct insn *
     if (size_bytes > INSN_LENGTH_MAX) {
         size_bytes = INSN_LENGTH_MAX;
     }
-    while (at < size_bytes && prefix_is_legacy(bytes[at])) {
+    while (at < size_bytes && (prefix_is_legacy(bytes[at]) || prefix_is_rex(bytes[at]))) {
         if (bytes[at] == 0xF0) {
             return false; /* LOCK makes all of them undefined */
         }
         if (bytes[at] >= 0xF2) {
             repeat = bytes[at];
         }
-        at++;
-    }
-    if (at < size_bytes && (bytes[at] & 0xF0) == 0x40) {
         at++;
     }
     if (at + 3 > size_bytes || bytes[at] != 0x0F || bytes[at + 1] != 0x01) {
@@ -167,8 +175,11 @@ void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *
     decode_insn(bytes, size_bytes, &insn);
     out->length = insn.length;
     out->spin = insn.spin;
-    /* The engine reports what it does not know by itself; a hook there would only cost. */
-    out->trap = insn.id >= INSN_RDMSR;
+    /*
+     * The engine reports what it does not know by itself; a hook there would only cost. But it
+     * executes some encodings that do not exist, RDMSR with LOCK among them.
+     */
+    out->trap = insn.id >= INSN_RDMSR || insn.length == 0;
 }
 
 /* ---- where an access went: CR2 ---- */
@@ -223,38 +234,54 @@ static bool operand_address(const struct vcpu *vcpu, const ZydisDecodedInstructi
         (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)) {
         *address -= operand->size / 8;
     }
+    if (decoded->mnemonic == ZYDIS_MNEMONIC_XLAT) { /* [rbx + al], of which only rbx is named */
+        *address += (uint8_t)vcpu_get(vcpu, VCPU_RAX);
+    }
+    /* A pop to memory computes its address with the stack pointer that it leaves behind. */
+    if (operand->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT &&
+        mem->base == ZYDIS_REGISTER_RSP && decoded->mnemonic == ZYDIS_MNEMONIC_POP) {
+        *address += decoded->operand_width / 8;
+    }
     return true;
 }
 
-uint64_t decode_fault_address(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes,
-                              uint64_t rip, uint64_t page_gva)
+static ZydisOperandActions action_mask(enum mmu_access access)
+{
+    return access == MMU_WRITE ? ZYDIS_OPERAND_ACTION_MASK_WRITE : ZYDIS_OPERAND_ACTION_MASK_READ;
+}
+
+void decode_fault_access(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes,
+                         uint64_t rip, uint64_t page_gva, enum mmu_access access,
+                         struct insn_access *out)
 {
     ZydisDecoder decoder;
     ZydisDecodedInstruction decoded;
     ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
-    uint64_t found = page_gva;
     bool any = false;
 
+    *out = (struct insn_access){.gva = page_gva, .write = access == MMU_WRITE};
     decoder_open(&decoder);
     if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size_bytes, &decoded, operand))) {
-        return page_gva;
+        return;
     }
     for (size_t i = 0; i < decoded.operand_count; i++) {
         uint64_t start, end;
 
         if (operand[i].type != ZYDIS_OPERAND_TYPE_MEMORY ||
+            !(operand[i].actions & action_mask(access)) ||
             !operand_address(vcpu, &decoded, &operand[i], rip, &start)) {
             continue;
         }
         end = start + (operand[i].size ? operand[i].size / 8 : 1);
-        if (end - 1 < page_gva || start >= page_gva + PAGE_SIZE) {
+        if (end - 1 < page_gva || start > page_gva + (PAGE_SIZE - 1)) {
             continue;
         }
         start = start < page_gva ? page_gva : start;
-        if (!any || start < found) {
-            found = start;
+        if (!any || start < out->gva) {
             any = true;
+            out->gva = start;
+            out->write = operand[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+            out->stack = operand[i].mem.segment == ZYDIS_REGISTER_SS;
         }
     }
-    return found;
 }

@@ -56,13 +56,22 @@ void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn);
 /* For the vCPU: a vcpu_decode. */
 void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *insn);
 
+/* One access to memory that an instruction makes. */
+struct insn_access {
+    uint64_t gva;
+    bool write; /* the instruction writes there, though it may read first */
+    bool stack; /* through SS */
+};
+
 /*
- * The lowest address in the page at page_gva that the instruction accesses with the given access,
- * from its memory operands, implicit stack accesses included: what CR2 shows when that page faults.
- * page_gva itself when no operand reaches it. Needs the registers as before the instruction.
+ * What CR2 and the error code show when the engine's access to the page at page_gva faults: the
+ * lowest address in that page which the instruction accesses so, found from its memory operands,
+ * implicit stack accesses included. page_gva itself when no operand reaches it. Needs the registers
+ * as before the instruction.
  */
-uint64_t decode_fault_address(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes,
-                              uint64_t rip, uint64_t page_gva);
+void decode_fault_access(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes,
+                         uint64_t rip, uint64_t page_gva, enum mmu_access access,
+                         struct insn_access *out);
 
 /* "pvalidate", "rdmsr", ... */
 const char *insn_name(enum insn_id id);

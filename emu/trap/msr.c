@@ -76,6 +76,7 @@ enum msr_result msr_write(struct machine *machine, uint32_t index, uint64_t valu
 {
     const struct msr_row *row = msr_row_by_index(index);
     uint64_t ignored = index == MSR_EFER ? EFER_SVME : 0;
+    uint64_t old;
 
     if (!row) {
         return MSR_UNMODELLED;
@@ -86,7 +87,9 @@ enum msr_result msr_write(struct machine *machine, uint32_t index, uint64_t valu
     if ((row->flags & MSR_CANONICAL) && !msr_canonical(value)) {
         return MSR_GP;
     }
-    if ((value ^ msr_value(machine, row)) & ~row->write_mask & ~ignored) {
+    old = msr_value(machine, row);
+    value = (value & ~ignored) | (old & ignored);
+    if ((value ^ old) & ~row->write_mask) {
         return row->index == MSR_EFER ? MSR_UNMODELLED : MSR_GP;
     }
     if (row->flags & MSR_ENGINE) {

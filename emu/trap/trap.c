@@ -99,12 +99,22 @@ static enum trap_next trap_fault(struct trap_context *trap, const struct vcpu_st
         fault.gva = (stop->rip & ~PAGE_MASK) == fault.gva ? stop->rip : fault.gva;
     } else {
         struct mmu_context context;
+        struct insn_access where;
         uint8_t bytes[15];
         size_t have;
 
         vcpu_mmu_context(trap->machine->vcpu, &context);
         have = mmu_peek(&trap->machine->mmu, &context, stop->rip, bytes, sizeof(bytes));
-        fault.gva = decode_fault_address(trap->machine->vcpu, bytes, have, stop->rip, fault.gva);
+        decode_fault_access(trap->machine->vcpu, bytes, have, stop->rip, fault.gva, fault.access,
+                            &where);
+        fault.gva = where.gva;
+        /* The engine reads before it modifies; hardware checks for the write at once. */
+        if (where.write && fault.kind == MMU_FAULT_PF) {
+            fault.error_code |= PF_WRITE;
+        }
+        if (where.stack && fault.kind == MMU_FAULT_GP) {
+            return fault_raise(trap, &(struct fault){.vector = VECTOR_SS, .has_error_code = true});
+        }
     }
     return fault_raise_mmu(trap, &fault);
 }

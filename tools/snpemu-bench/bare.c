@@ -179,8 +179,8 @@ static uc_err bare_add_hooks(struct bare *bare, bool counting)
         err = uc_hook_add(bare->uc, &hook, UC_HOOK_CODE, (void *)bare_on_insn, bare, 1, 0);
     }
     if (!err) {
-        err = uc_hook_add(bare->uc, &hook, UC_HOOK_INSN_INVALID, (void *)bare_on_invalid, bare, 1,
-                          0);
+        err =
+            uc_hook_add(bare->uc, &hook, UC_HOOK_INSN_INVALID, (void *)bare_on_invalid, bare, 1, 0);
     }
     if (!err) {
         err = uc_hook_add(bare->uc, &hook, UC_HOOK_CODE, (void *)bare_on_end, bare, until, until);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/msr.h"
 #include "ghcb/answer.h"
 #include "ghcb/page.h"
 #include "ghcb/table.h"
@@ -101,7 +102,8 @@ static bool record_registers(struct recorder *recorder, const struct recording_r
         done = before->reg[i] == after.reg[i] || add_set(out, false, i, after.reg[i]);
     }
     for (size_t i = 0; done && i < out->msr_count; i++) {
-        done = before->msr[i] == after.msr[i] || add_set(out, true, out->msr_index[i], after.msr[i]);
+        done =
+            before->msr[i] == after.msr[i] || add_set(out, true, out->msr_index[i], after.msr[i]);
     }
     return done;
 }
@@ -392,8 +394,8 @@ static int recorder_open(struct recorder *recorder, const struct scenario *scena
                                 scenario->seed, error);
 
     if (status == 0) {
-        status = memory_init(&recorder->shadow, memory->slot, memory->slot_count, memory->seed,
-                             error);
+        status =
+            memory_init(&recorder->shadow, memory->slot, memory->slot_count, memory->seed, error);
     }
     recorder->host = host_honest_new();
     if (status == 0 && !recorder->host) {
@@ -446,10 +448,10 @@ int recording_make(struct recording **recording, const struct scenario *scenario
     }
     recorder->out = out;
     choose_msrs(out);
-    status = image_symbol_find(image, until, &out->until_gva, NULL)
-                 ? recorder_open(recorder, scenario, image, error)
-                 : error_set(error, SNPEMU_ERR_INPUT, "%.200s: no symbol '%.100s'", image->path,
-                             until);
+    status =
+        image_symbol_find(image, until, &out->until_gva, NULL)
+            ? recorder_open(recorder, scenario, image, error)
+            : error_set(error, SNPEMU_ERR_INPUT, "%.200s: no symbol '%.100s'", image->path, until);
     if (status == 0) {
         out->page_count = recorder->machine.memory.page_count;
         out->gva_first = recorder->machine.memory.slot[0].gpa + image->gva_offset;

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "output.h"
+
+#include <inttypes.h>
+
+#include "machine/vcpu.h"
+
+#ifndef SNPEMU_VERSION
+#define SNPEMU_VERSION "unknown"
+#endif
+
+static double mips(uint64_t instructions, double ns)
+{
+    return ns > 0 ? (double)instructions / ns * 1e3 : 0;
+}
+
+static double per_second(double ns)
+{
+    return ns > 0 ? 1e9 / ns : 0;
+}
+
+void output_table_start(FILE *file, const struct bench *bench)
+{
+    fprintf(file,
+            "snpemu %s, Unicorn %s: to the end of percpu_init, CPU time, medians of %u runs\n"
+            "\n"
+            "                        fresh machine                      |          from a snapshot "
+            "at the APIC ID list\n"
+            " cpus  instructions      ms  MIPS  runs/s   bare  ratio walk| instr.    us   runs/s "
+            "    bare  ratio walk|  peak\n",
+            SNPEMU_VERSION, vcpu_engine_version(), bench->case_count ? bench->task[0].runs : 0);
+}
+
+void output_table_row(FILE *file, const struct case_task *task, const struct case_result *result)
+{
+    const struct case_part *fresh = &result->fresh, *snapshot = &result->snapshot;
+
+    fprintf(file,
+            "%5" PRIu32 " %13" PRIu64 " %7.2f %5.0f %7.1f %6.1f ratio %.2f %4.2f"
+            "| %6" PRIu64 " %5.1f %8.0f %8.0f ratio %.2f %4.2f| %4.1f MiB\n",
+            task->cpus, result->instructions, fresh->ours_ns / 1e6,
+            mips(result->instructions, result->run.ours_ns), per_second(fresh->ours_ns),
+            per_second(fresh->bare_ns), fresh->ratio, fresh->walk_ratio,
+            result->snapshot_instructions, snapshot->ours_ns / 1e3, per_second(snapshot->ours_ns),
+            per_second(snapshot->bare_ns), snapshot->ratio, snapshot->walk_ratio,
+            (double)result->peak_kib / 1024);
+    fflush(file);
+}
+
+void output_table_end(FILE *file, const struct bench *bench)
+{
+    fprintf(file, "\n"
+                  "bare: the CPU engine alone, in runs a second; ratio: our time to its time\n"
+                  "walk: our time to our time without page walk, C-bit and RMP\n"
+                  "MIPS: without opening and closing the machine\n"
+                  "\n");
+    for (size_t i = 0; i < COST_COUNT; i++) {
+        fprintf(file, "%10.0f ns  %s\n", bench->cost.ns[i], cost_words[i]);
+    }
+    fprintf(file, "               (%.0f guest instructions for one exit)\n",
+            bench->cost.exit_instructions);
+    if (bench->command_measured) {
+        fprintf(file, "\nsnpemu run svsm-percpu --cpus 4: %.3f s (%.3f s CPU time), %.1f MiB\n",
+                bench->command.wall_ns / 1e9, bench->command.cpu_ns / 1e9,
+                (double)bench->command.peak_kib / 1024);
+    }
+}
+
+static void json_part(FILE *file, const char *name, const struct case_part *part)
+{
+    fprintf(file,
+            "      \"%s\": { \"ours_ns\": %.0f, \"bare_ns\": %.0f, \"ratio\": %.4f, "
+            "\"walk_ratio\": %.4f }",
+            name, part->ours_ns, part->bare_ns, part->ratio, part->walk_ratio);
+}
+
+static void json_case(FILE *file, const struct case_task *task, const struct case_result *result)
+{
+    fprintf(file,
+            "    {\n"
+            "      \"cpus\": %" PRIu32 ", \"runs\": %u, \"instructions\": %" PRIu64
+            ", \"exits\": %" PRIu64 ", \"traps\": %" PRIu64
+            ",\n      \"snapshot_instructions\": %" PRIu64 ", \"mips\": %.1f, \"peak_kib\": %ld,\n",
+            task->cpus, task->runs, result->instructions, result->exits, result->traps,
+            result->snapshot_instructions, mips(result->instructions, result->run.ours_ns),
+            result->peak_kib);
+    json_part(file, "fresh", &result->fresh);
+    fprintf(file, ",\n");
+    json_part(file, "run", &result->run);
+    fprintf(file, ",\n");
+    json_part(file, "snapshot", &result->snapshot);
+    fprintf(file, "\n    }");
+}
+
+void output_json(FILE *file, const struct bench *bench)
+{
+    fprintf(file,
+            "{\n  \"version\": %d,\n  \"snpemu\": \"%s\",\n  \"engine\": \"Unicorn %s\",\n"
+            "  \"cases\": [\n",
+            BENCH_JSON_VERSION, SNPEMU_VERSION, vcpu_engine_version());
+    for (size_t i = 0; i < bench->case_count; i++) {
+        json_case(file, &bench->task[i], &bench->result[i]);
+        fprintf(file, "%s\n", i + 1 < bench->case_count ? "," : "");
+    }
+    fprintf(file, "  ],\n  \"costs_ns\": {");
+    for (size_t i = 0; i < COST_COUNT; i++) {
+        fprintf(file, "%s \"%s\": %.0f", i ? "," : "", cost_names[i], bench->cost.ns[i]);
+    }
+    fprintf(file, " },\n  \"exit_instructions\": %.1f", bench->cost.exit_instructions);
+    if (bench->command_measured) {
+        fprintf(file,
+                ",\n  \"command\": { \"wall_ns\": %.0f, \"cpu_ns\": %.0f, \"peak_kib\": %ld }",
+                bench->command.wall_ns, bench->command.cpu_ns, bench->command.peak_kib);
+    }
+    fprintf(file, "\n}\n");
+}

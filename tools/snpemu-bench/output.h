@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SNPEMU_BENCH_OUTPUT_H
+#define SNPEMU_BENCH_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "case.h"
+#include "measure.h"
+
+#define BENCH_CASE_MAX 32
+#define BENCH_JSON_VERSION 1
+
+/* All that was measured. */
+struct bench {
+    struct case_task task[BENCH_CASE_MAX];
+    struct case_result result[BENCH_CASE_MAX];
+    size_t case_count;
+    bool command_measured; /* `snpemu run` of the main job */
+    struct command_cost command;
+    struct cost_result cost;
+};
+
+void output_table_start(FILE *file, const struct bench *bench);
+void output_table_row(FILE *file, const struct case_task *task, const struct case_result *result);
+void output_table_end(FILE *file, const struct bench *bench);
+void output_json(FILE *file, const struct bench *bench);
+
+#endif
