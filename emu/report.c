@@ -61,6 +61,9 @@ static void report_fields(struct event *event, const struct exit *exit, const st
     if (reply->keep_marks) {
         event_dec(event, "keep_marks", 1);
     }
+    if (reply->unverified) {
+        event_string(event, "unverified", reply->unverified);
+    }
 }
 
 static void report_actions(struct event *event, const struct reply *reply)
@@ -115,8 +118,16 @@ static void report_reply_words(struct event *event, const struct exit *exit,
 {
     uint64_t info1 = reply->field[FIELD_INFO1];
 
-    if (reply->resume == REPLY_REFUSE) {
-        snprintf(event->words, sizeof(event->words), "refused: %s", reply->reason);
+    static const char *const endings[] = {
+        [REPLY_REFUSE] = "refused",
+        [REPLY_UNMODELLED] = "not modelled",
+        [REPLY_FAIL] = "the host gives up",
+        [REPLY_HOLD] = "the vCPU is not resumed",
+    };
+
+    if (reply->resume != REPLY_RESUME) {
+        snprintf(event->words, sizeof(event->words), "%s: %s", endings[reply->resume],
+                 reply->reason);
     } else if (exit->protocol == EXIT_MSR) {
         snprintf(event->words, sizeof(event->words), "GHCB MSR = 0x%llx",
                  (unsigned long long)reply->msr);

@@ -55,6 +55,7 @@ struct run {
     struct reply reply;
     char *console; /* NUL-terminated */
     size_t console_capacity;
+    uint64_t panic_gva, panic_size; /* svsm_panic_message; size 0: the guest has none */
 
     bool saved;
     struct run_state saved_state;
@@ -180,8 +181,6 @@ static bool run_take_exit(struct run *run)
 
 static void run_terminate(struct run *run)
 {
-    run->outcome.term_set = (run->exit.msr >> GHCB_MSR_TERM_SET_SHIFT) & 0xF;
-    run->outcome.term_code = (run->exit.msr >> GHCB_MSR_TERM_CODE_SHIFT) & 0xFF;
     report_exit(&run->trap, &run->exit);
     trap_end(&run->trap, OUTCOME_TERMINATED, NULL);
 }
@@ -191,7 +190,9 @@ static void run_report_reply(struct run *run)
     if (run->options.trace && !report_is_console_byte(&run->exit, &run->reply)) {
         run_flush_line(run);
         report_exit(&run->trap, &run->exit);
-        report_reply(&run->trap, &run->exit, &run->reply);
+        if (run->reply.resume != REPLY_UNMODELLED) {
+            report_reply(&run->trap, &run->exit, &run->reply);
+        }
     }
 }
 
@@ -204,6 +205,8 @@ static int run_answer_exit(struct run *run, struct error *error)
     } endings[] = {
         [REPLY_REFUSE] = {OUTCOME_REFUSED, true},
         [REPLY_UNMODELLED] = {OUTCOME_UNMODELLED, false},
+        [REPLY_FAIL] = {OUTCOME_REFUSED, false},
+        [REPLY_HOLD] = {OUTCOME_STUCK, false},
     };
     struct answer_ops ops = {
         .console = run_on_console,
@@ -215,7 +218,7 @@ static int run_answer_exit(struct run *run, struct error *error)
     if (!run_take_exit(run)) {
         return 0;
     }
-    if (run->exit.row->flags & EXIT_TERMINATES) {
+    if (exit_termination(&run->exit, &run->outcome.term_set, &run->outcome.term_code)) {
         run_terminate(run);
         return 0;
     }
@@ -271,13 +274,10 @@ static int run_guest(struct run *run, struct error *error)
 static void run_read_panic(struct run *run)
 {
     char *panic = run->outcome.panic;
-    uint64_t gva, size;
+    uint64_t size = run->panic_size;
 
-    if (!image_symbol_find(run->image, "svsm_panic_message", &gva, &size)) {
-        return;
-    }
     size = size < sizeof(run->outcome.panic) ? size : sizeof(run->outcome.panic);
-    if (size == 0 || !run_peek(run, gva, panic, size)) {
+    if (size == 0 || !run_peek(run, run->panic_gva, panic, size)) {
         panic[0] = '\0';
         return;
     }
@@ -417,7 +417,9 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         .config = &scenario->host,
         .memory = &run->machine.memory,
         .rmp = &run->machine.rmp,
+        .strict = scenario->strict,
     };
+    hypervisor_reset(&run->hypervisor);
     run->trap = (struct trap_context){
         .machine = &run->machine,
         .outcome = &run->outcome,
@@ -428,6 +430,9 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     run->watches.trap = &run->trap;
     run->watches.fired = run_watch_fired;
     run->watches.context = run;
+    if (!image_symbol_find(image, "svsm_panic_message", &run->panic_gva, &run->panic_size)) {
+        run->panic_size = 0;
+    }
     vcpu_set_translation(run->machine.vcpu, options->translate, options->translate_context);
     status = run_set_until(run, options->until, error);
     if (status == 0 && !run_console_reserve(run, 0)) {
@@ -501,19 +506,12 @@ int run_restore(struct run *run, struct error *error)
 
 int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error)
 {
-    const struct hypervisor_state *state = &run->hypervisor.state;
-    const struct uart *uart = &state->uart;
-    /* Byte by byte: a struct may hold padding. */
-    uint8_t extra[8 + 8 + 1 + 7] = {0};
+    uint8_t extra[8 + HYPERVISOR_STATE_SIZE];
+    size_t size = sizeof(run->state.exits);
 
-    memcpy(extra, &run->state.exits, 8);
-    memcpy(extra + 8, &state->registered_gpa, 8);
-    extra[16] = state->registered;
-    memcpy(extra + 17,
-           (const uint8_t[]){uart->ier, uart->lcr, uart->mcr, uart->scr, uart->dll, uart->dlm,
-                             uart->fcr},
-           7);
-    return digest_machine(&run->machine, extra, sizeof(extra), digest, error);
+    memcpy(extra, &run->state.exits, size);
+    size += hypervisor_state_bytes(&run->hypervisor.state, extra + size);
+    return digest_machine(&run->machine, extra, size, digest, error);
 }
 
 const char *run_console(const struct run *run)

@@ -124,6 +124,7 @@ static int override(struct scenario *scenario, const struct overrides *overrides
     if (overrides->apic_id_count > 0) {
         scenario_set_apic_ids(scenario, overrides->apic_id, overrides->apic_id_count);
     }
+    scenario->strict |= overrides->strict;
     scenario->seed = overrides->seed_given ? overrides->seed : scenario->seed;
     scenario->budget = overrides->budget_given ? overrides->budget : scenario->budget;
     scenario->exit_budget =

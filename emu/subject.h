@@ -23,6 +23,7 @@ struct subject {
 /* What the command line says instead of the scenario. */
 struct overrides {
     bool cpus_given, seed_given, budget_given, exit_budget_given;
+    bool strict; /* true: strict, whatever the scenario says */
     uint64_t cpus, seed, budget, exit_budget;
     uint32_t apic_id[HYPERVISOR_APIC_ID_MAX];
     size_t apic_id_count; /* 0: not given; without cpus_given also the number of CPUs */

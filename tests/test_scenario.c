@@ -401,7 +401,7 @@ static const struct {
      "on.cpuid.assign.size: must be \"4k\" or \"2m\""},
     {"address", "return { image = 'x', on = { cpuid = { unassign = { gpa = 2^52 } } } }",
      "on.cpuid.unassign.gpa: must be"},
-    {"unmodelled", "return { image = 'x', on = { run_vmpl = { rax = 1 } } }",
+    {"unmodelled", "return { image = 'x', on = { hv_timer = { rax = 1 } } }",
      "no honest answer is modelled; say honest = false"},
 
     /* expect */

@@ -501,7 +501,7 @@ static const struct {
     {"msr_version", "reply.rax = 1", "msr_version has no GHCB page; its answer is reply.msr"},
     {"msr_version", "reply:keep_marks()", "msr_version has no GHCB page"},
     {"msr_version", "reply:write{ region = 'ghcb', u8 = 1 }", "msr_version has no GHCB page"},
-    {"msr_run_vmpl", "reply:honest()", "msr_run_vmpl: no honest answer is modelled"},
+    {"hv_timer", "reply:honest()", "hv_timer: no honest answer is modelled"},
 };
 
 START_TEST(bad)

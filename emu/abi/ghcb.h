@@ -63,4 +63,15 @@
 #define GHCB_ERR_INVALID_INPUT 5
 #define GHCB_ERR_INVALID_EVENT 6
 
+/*
+ * SW_EXITINFO2 of GHCB_INFO1_EXCEPTION: laid out as the VMCB's EVENTINJ. Guests honour an exception
+ * with vector 6 or 13 and nothing else.
+ * Source: edk2 OvmfPkg/Library/CcExitLib/CcExitLib.c (VmgExitErrorCheck).
+ */
+#define GHCB_EVENT_VECTOR_MASK 0xFFULL
+#define GHCB_EVENT_TYPE_EXCEPTION (3ULL << 8)
+#define GHCB_EVENT_HAS_ERROR_CODE (1ULL << 11)
+#define GHCB_EVENT_VALID (1ULL << 31)
+#define GHCB_EVENT_ERROR_CODE_SHIFT 32
+
 #endif

@@ -43,6 +43,8 @@
 #define GHCB_MSR_SEV_INFO_REQ 0x002
 #define GHCB_MSR_CPUID_REQ 0x004
 #define GHCB_MSR_CPUID_RESP 0x005
+#define GHCB_MSR_AP_RESET_HOLD_REQ 0x006
+#define GHCB_MSR_AP_RESET_HOLD_RESP 0x007 /* 63:12 not zero: a start-up interrupt came */
 #define GHCB_MSR_PREF_GPA_REQ 0x010
 #define GHCB_MSR_PREF_GPA_RESP 0x011
 #define GHCB_MSR_REGISTER_REQ 0x012
@@ -63,6 +65,10 @@
 /* Page state change: operation (PSC_OP_*) in 55:52, GPA in 51:12; response error in 63:32. */
 #define GHCB_MSR_PSC_OP_SHIFT 52
 #define GHCB_MSR_PSC_ERROR (1ULL << 63)
+
+/* Run VMPL: the VMPL in 39:32; response error in 63:32. */
+#define GHCB_MSR_RUN_VMPL_SHIFT 32
+#define GHCB_MSR_RUN_VMPL_ERROR (1ULL << 32)
 
 /* Termination: reason set in 15:12, reason code in 23:16. */
 #define GHCB_MSR_TERM_SET_SHIFT 12

@@ -8,15 +8,80 @@
 #ifndef SNPEMU_ABI_NAE_H
 #define SNPEMU_ABI_NAE_H
 
+#define NAE_DR7_READ 0x27ULL
+#define NAE_DR7_WRITE 0x37ULL
+#define NAE_RDTSC 0x6EULL
+#define NAE_RDPMC 0x6FULL
 #define NAE_CPUID 0x72ULL
+#define NAE_INVD 0x76ULL
 #define NAE_IOIO 0x7BULL
 #define NAE_MSR 0x7CULL
+#define NAE_VMMCALL 0x81ULL
+#define NAE_RDTSCP 0x87ULL
+#define NAE_WBINVD 0x89ULL
+#define NAE_MONITOR 0x8AULL
+#define NAE_MWAIT 0x8BULL
+#define NAE_MMIO_READ 0x80000001ULL
+#define NAE_MMIO_WRITE 0x80000002ULL
+#define NAE_NMI_COMPLETE 0x80000003ULL
+#define NAE_AP_RESET_HOLD 0x80000004ULL
+#define NAE_AP_JUMP_TABLE 0x80000005ULL
 #define NAE_PAGE_STATE_CHANGE 0x80000010ULL
+#define NAE_GUEST_REQUEST 0x80000011ULL
+#define NAE_EXT_GUEST_REQUEST 0x80000012ULL
 #define NAE_AP_CREATION 0x80000013ULL
+#define NAE_HV_DOORBELL 0x80000014ULL
+#define NAE_HV_IPI 0x80000015ULL
+#define NAE_HV_TIMER 0x80000016ULL
 #define NAE_APIC_ID_LIST 0x80000017ULL
 #define NAE_RUN_VMPL 0x80000018ULL
+#define NAE_SECURE_AVIC 0x8000001AULL
+/* The next three: coconut-svsm/svsm kernel/src/sev/ghcb.rs, GHCBExitCode. */
+#define NAE_CONFIGURE_INTERRUPT 0x8000001BULL
+#define NAE_DISABLE_ALTERNATE 0x8000001CULL
+#define NAE_SPECIFIC_EOI 0x8000001DULL
 #define NAE_HV_FEATURES 0x8000FFFDULL
 #define NAE_TERMINATE 0x8000FFFEULL
+#define NAE_UNSUPPORTED_EVENT 0x8000FFFFULL
+
+/* MSR access: SW_EXITINFO1. Source: AMD APM Vol 2 (24593), MSR intercept, EXITINFO1. */
+#define NAE_MSR_READ 0
+#define NAE_MSR_WRITE 1
+
+/* AP jump table: SW_EXITINFO1. Source: Linux uapi/asm/svm.h. */
+#define AP_JUMP_TABLE_SET 0
+#define AP_JUMP_TABLE_GET 1
+
+/*
+ * AP creation: SW_EXITINFO1 holds the request in 15:0, the VMPL in 19:16, the APIC ID in 63:32.
+ * Source: Linux uapi/asm/svm.h; VMPL: LKML 20260608144252.351443-58-joro@8bytes.org.
+ */
+#define AP_CREATE_ON_INIT 0
+#define AP_CREATE 1
+#define AP_DESTROY 2
+#define AP_CREATE_VMPL_SHIFT 16
+#define AP_CREATE_VMPL_MASK 0xFULL
+#define AP_CREATE_APIC_ID_SHIFT 32
+
+/* #HV doorbell page: SW_EXITINFO1. Source: LKML 20260608144252.351443-3-joro@8bytes.org. */
+#define DOORBELL_GET_PREFERRED 0
+#define DOORBELL_SET 1
+#define DOORBELL_QUERY 2
+#define DOORBELL_CLEAR 3
+#define DOORBELL_NONE (~0ULL)
+
+/*
+ * Guest request: what the host reads of the message's header, and the end of a certificate table.
+ * Source: Linux arch/x86/include/asm/sev.h (struct snp_guest_msg_hdr, enum msg_type); KVM
+ * snp_handle_ext_guest_req.
+ */
+#define GUEST_MESSAGE_TYPE 0x34
+#define GUEST_MESSAGE_REPORT_REQ 5
+#define GUEST_CERTIFICATES_END_SIZE 24
+
+/* Termination: SW_EXITINFO1. Source: Linux uapi/asm/svm.h (SVM_VMGEXIT_TERM_REASON). */
+#define NAE_TERM_SET_SHIFT 0
+#define NAE_TERM_CODE_SHIFT 4
 
 /* Port I/O: SW_EXITINFO1. Source: AMD APM Vol 2 (24593), IOIO intercept, EXITINFO1. */
 #define IOIO_IN 0x1ULL
@@ -25,6 +90,8 @@
 #define IOIO_SIZE_8 0x10ULL
 #define IOIO_SIZE_16 0x20ULL
 #define IOIO_SIZE_32 0x40ULL
+#define IOIO_SIZE_SHIFT 4
+#define IOIO_SIZE_MASK 0x7ULL
 #define IOIO_ADDR_16 0x80ULL
 #define IOIO_ADDR_32 0x100ULL
 #define IOIO_ADDR_64 0x200ULL

@@ -19,6 +19,16 @@ enum exit_protocol {
 
 struct exit_row; /* ghcb/table.h */
 
+/* What KVM reads of a scratch area at most: GHCB_SCRATCH_AREA_LIMIT in its sev.c. */
+#define EXIT_SCRATCH_MAX 0x10000
+
+/* The verdict of setup_vmgexit_scratch on an area of a given length. */
+enum exit_scratch {
+    SCRATCH_OK,
+    SCRATCH_BAD,        /* zero, wraps, outside the GHCB's buffer, too large */
+    SCRATCH_UNREADABLE, /* memory that the host cannot read */
+};
+
 struct exit {
     const struct exit_row *row; /* its row in the MSR-protocol or NAE table; never NULL */
     const char *name;           /* row->name: "apic_id_list", "msr_version", ... */
@@ -28,7 +38,8 @@ struct exit {
     uint32_t vcpu;
     uint32_t apic_id; /* of that vCPU */
     uint8_t vmpl;
-    uint64_t msr; /* the GHCB MSR as the guest left it */
+    uint64_t time; /* virtual: instructions that have retired */
+    uint64_t msr;  /* the GHCB MSR as the guest left it */
 
     /* The rest is zero for EXIT_MSR. */
     uint64_t ghcb_gpa;
@@ -38,11 +49,25 @@ struct exit {
     uint64_t field[FIELD_COUNT]; /* as they stand in the page, marked or not */
     uint64_t scratch_gpa;        /* where `scratch` was copied from */
     uint32_t scratch_size_bytes; /* 0 when SW_SCRATCH is unmarked or not readable by the host */
-    uint8_t scratch[GHCB_SHARED_BUFFER_SIZE];
+    uint8_t scratch[EXIT_SCRATCH_MAX];
 };
 
 /* The value if the guest marked it valid, else 0, as KVM reads it (kvm_ghcb_get_*_if_valid). */
 uint64_t exit_field(const struct exit *exit, enum ghcb_field field);
 bool exit_marked(const struct exit *exit, enum ghcb_field field);
+/* True when all fields of the mask FIELD_BIT() are marked. */
+bool exit_marked_all(const struct exit *exit, uint32_t fields);
+
+/*
+ * May the event use `length` bytes at SW_SCRATCH? SCRATCH_OK: they are in exit->scratch.
+ * Source: Linux arch/x86/kvm/svm/sev.c setup_vmgexit_scratch.
+ */
+enum exit_scratch exit_scratch_check(const struct exit *exit, uint64_t length);
+
+/*
+ * True, with the guest's reason, when it asks to be terminated; false for any other exit, and for a
+ * termination event whose SW_EXITINFO fields are not marked.
+ */
+bool exit_termination(const struct exit *exit, uint8_t *set, uint8_t *code);
 
 #endif

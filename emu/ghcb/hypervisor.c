@@ -6,10 +6,13 @@
 
 #include "abi/cpuid.h"
 #include "abi/msr.h"
+#include "abi/nae.h"
 #include "abi/x86.h"
 #include "ghcb/table.h"
 #include "machine/memory.h"
 #include "machine/rmp.h"
+
+#define CPUID_LEAF_SIZES 0x80000008u /* EAX 7:0: physical address bits */
 
 /*
  * The modelled processor: an EPYC of family 19h, reduced to the leaves that a guest needs to find
@@ -54,6 +57,59 @@ void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus)
     config->cpuid_count = sizeof(cpuid_default) / sizeof(cpuid_default[0]);
 }
 
+void hypervisor_reset(struct hypervisor *hypervisor)
+{
+    struct hypervisor_state *state = &hypervisor->state;
+
+    memset(state, 0, sizeof(*state));
+    apic_reset(&state->apic);
+    memcpy(state->mmio.bytes, hypervisor->config->mmio.initial, sizeof(state->mmio.bytes));
+    state->doorbell_gpa = DOORBELL_NONE;
+}
+
+/* Member by member: a struct may hold padding. */
+size_t hypervisor_state_bytes(const struct hypervisor_state *state,
+                              uint8_t bytes[HYPERVISOR_STATE_SIZE])
+{
+    const struct uart *uart = &state->uart;
+    const uint64_t words[] = {
+        uart->ier,
+        uart->lcr,
+        uart->mcr,
+        uart->scr,
+        uart->dll,
+        uart->dlm,
+        uart->fcr,
+        uart->rbr,
+        uart->has_rbr,
+        state->fw_cfg.key,
+        state->fw_cfg.offset,
+        state->fw_cfg.dma_address,
+        state->apic.base,
+        state->apic.tpr,
+        state->apic.spiv,
+        state->tsc_aux,
+        state->registered,
+        state->registered_gpa,
+        state->ap_jump_table,
+        state->doorbell_gpa,
+    };
+    size_t used = 0;
+
+    _Static_assert(sizeof(words) + VMPL_COUNT * 3 * 8 + MMIO_BYTES_MAX <= HYPERVISOR_STATE_SIZE,
+                   "state");
+    memcpy(bytes, words, sizeof(words));
+    used += sizeof(words);
+    for (size_t i = 0; i < VMPL_COUNT; i++) {
+        const uint64_t vmsa[] = {state->vmsa_known[i], state->vmsa_gpa[i], state->vmsa_features[i]};
+
+        memcpy(bytes + used, vmsa, sizeof(vmsa));
+        used += sizeof(vmsa);
+    }
+    memcpy(bytes + used, state->mmio.bytes, sizeof(state->mmio.bytes));
+    return used + sizeof(state->mmio.bytes);
+}
+
 bool hypervisor_has(const struct hypervisor *hypervisor, uint64_t gpa)
 {
     return memory_page(hypervisor->memory, gpa) != MEMORY_NO_PAGE;
@@ -64,6 +120,66 @@ bool hypervisor_shares(const struct hypervisor *hypervisor, uint64_t gpa)
     uint32_t page = memory_page(hypervisor->memory, gpa);
 
     return page != MEMORY_NO_PAGE && !(hypervisor->rmp->entry[page].flags & RMP_ASSIGNED);
+}
+
+bool hypervisor_read(const struct hypervisor *hypervisor, uint64_t gpa, void *bytes, uint64_t size)
+{
+    uint8_t *to = bytes;
+
+    if (hypervisor_writable(hypervisor, gpa, size) < size) {
+        return false;
+    }
+    for (uint64_t done = 0; done < size;) {
+        uint64_t at = gpa + done;
+        uint64_t chunk = PAGE_SIZE - (at & PAGE_MASK);
+
+        chunk = chunk < size - done ? chunk : size - done;
+        memcpy(to + done,
+               memory_bytes(hypervisor->memory, memory_page(hypervisor->memory, at)) +
+                   (at & PAGE_MASK),
+               chunk);
+        done += chunk;
+    }
+    return true;
+}
+
+/* What the host can write it can read, and the other way round. */
+uint64_t hypervisor_writable(const struct hypervisor *hypervisor, uint64_t gpa, uint64_t size)
+{
+    uint64_t done = 0;
+
+    while (done < size && gpa + done >= gpa &&
+           hypervisor_shares(hypervisor, (gpa + done) & ~PAGE_MASK)) {
+        done += PAGE_SIZE - ((gpa + done) & PAGE_MASK);
+    }
+    return done < size ? done : size;
+}
+
+bool hypervisor_has_vcpu(const struct hypervisor *hypervisor, uint32_t apic_id)
+{
+    const struct hypervisor_config *config = hypervisor->config;
+
+    for (size_t i = 0; i < config->apic_id_count && i < config->cpus; i++) {
+        if (config->apic_id[i] == apic_id) {
+            return true;
+        }
+    }
+    return apic_id == config->bsp_apic_id;
+}
+
+/* KVM: sev_vcpu_after_set_cpuid takes the C-bit out of what is reserved. */
+bool hypervisor_address_ok(const struct hypervisor *hypervisor, uint64_t gpa)
+{
+    const struct hypervisor_config *config = hypervisor->config;
+    unsigned width = 52;
+
+    for (size_t i = 0; i < config->cpuid_count; i++) {
+        if (config->cpuid[i].eax_in == CPUID_LEAF_SIZES) {
+            width = config->cpuid[i].eax & 0xFF;
+        }
+    }
+    gpa &= ~(1ULL << config->cbit);
+    return width >= 64 || gpa >> width == 0;
 }
 
 /* A leaf without an entry reads as zero, as KVM answers it. */
@@ -87,12 +203,31 @@ void hypervisor_cpuid(const struct hypervisor *hypervisor, const struct exit *ex
     }
 }
 
-void hypervisor_answer(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply)
+/* Usage, then the marks that all exits need, then the event's own: sev_es_validate_vmgexit. */
+static void answer_page(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply)
 {
     const uint32_t common = FIELD_BIT(FIELD_CODE) | FIELD_BIT(FIELD_INFO1) | FIELD_BIT(FIELD_INFO2);
     static const enum ghcb_field answered[] = {FIELD_RAX, FIELD_RBX, FIELD_RCX, FIELD_RDX};
-    uint32_t required = common | exit->row->required;
 
+    /* Default: info 0/0 and the registers as they came in. KVM sev_es_sync_to_ghcb. */
+    reply_set(reply, FIELD_INFO1, GHCB_INFO1_OK);
+    reply_set(reply, FIELD_INFO2, 0);
+    for (size_t i = 0; i < sizeof(answered) / sizeof(answered[0]); i++) {
+        reply_set(reply, answered[i], exit_field(exit, answered[i]));
+    }
+    if (exit->version == 0 || exit->version > hypervisor->config->version_max) {
+        reply_unmodelled(reply, "GHCB page of version %u; versions up to %u are offered",
+                         exit->version, hypervisor->config->version_max);
+    } else if (exit->row != &exit_row_malformed &&
+               !exit_marked_all(exit, common | exit->row->required)) {
+        reply_malformed(reply, GHCB_ERR_MISSING_INPUT);
+    } else if (exit->row->answer) {
+        exit->row->answer(hypervisor, exit, reply);
+    }
+}
+
+void hypervisor_answer(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply)
+{
     if (exit->row->flags & EXIT_UNMODELLED) {
         reply_unmodelled(reply, "exit %s (0x%llx)", exit->name,
                          (unsigned long long)(exit->protocol == EXIT_MSR
@@ -100,22 +235,17 @@ void hypervisor_answer(struct hypervisor *hypervisor, const struct exit *exit, s
                                                   : exit->field[FIELD_CODE]));
         return;
     }
-    if (exit->protocol == EXIT_MSR) {
-        if (exit->row->answer) {
-            exit->row->answer(hypervisor, exit, reply);
-        }
-        return;
+    if (exit->row->flags & EXIT_UNVERIFIED) {
+        reply->unverified = exit->name;
     }
-    /* Default: info 0/0 and the registers as they came in. KVM sev_es_sync_to_ghcb. */
-    reply_set(reply, FIELD_INFO1, GHCB_INFO1_OK);
-    reply_set(reply, FIELD_INFO2, 0);
-    for (size_t i = 0; i < sizeof(answered) / sizeof(answered[0]); i++) {
-        reply_set(reply, answered[i], exit_field(exit, answered[i]));
-    }
-    if ((exit->marked & required) != required && exit->row != &exit_row_malformed) {
-        reply_set(reply, FIELD_INFO1, GHCB_INFO1_MALFORMED);
-        reply_set(reply, FIELD_INFO2, GHCB_ERR_MISSING_INPUT);
+    if (exit->protocol == EXIT_PAGE) {
+        answer_page(hypervisor, exit, reply);
     } else if (exit->row->answer) {
         exit->row->answer(hypervisor, exit, reply);
+    }
+    if (hypervisor->strict && reply->unverified) {
+        reply_unmodelled(reply, "strict: unverified: %s", reply->unverified);
+    } else if (reply->overflow) {
+        reply_unmodelled(reply, "exit %s asks for more than one answer carries", exit->name);
     }
 }

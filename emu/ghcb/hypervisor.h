@@ -10,8 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi/rmp.h"
+#include "ghcb/apic.h"
 #include "ghcb/exit.h"
+#include "ghcb/fw_cfg.h"
+#include "ghcb/mmio.h"
 #include "ghcb/reply.h"
+#include "ghcb/uart.h"
 
 #define HYPERVISOR_CPU_MAX 4096
 #define HYPERVISOR_APIC_ID_MAX 8192
@@ -47,34 +52,51 @@ struct hypervisor_config {
     /* Pages that are private and validated at launch besides the image's own. */
     uint64_t prevalidated[HYPERVISOR_PREVALIDATED_MAX];
     size_t prevalidated_count;
+
+    struct fw_cfg_files fw_cfg; /* what the firmware configuration device offers */
+    struct mmio_devices mmio;   /* memory-mapped devices */
 };
 
 /* The defaults: an EPYC guest with `cpus` CPUs (1 to HYPERVISOR_CPU_MAX), APIC IDs 0 .. cpus - 1.
  */
 void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus);
 
-/* 16550 registers. Part of a snapshot and of the state digest. */
-struct uart {
-    uint8_t ier, lcr, mcr, scr, dll, dlm, fcr;
-};
-
 struct memory;
 struct rmp;
 
-/* What the hypervisor remembers between exits. */
+/* What the hypervisor remembers between exits. Part of a snapshot and of the state digest. */
 struct hypervisor_state {
     struct uart uart;
+    struct fw_cfg fw_cfg;
+    struct mmio mmio;
+    struct apic apic;
+    uint32_t tsc_aux;
     bool registered; /* a GHCB GPA was registered, and which */
     uint64_t registered_gpa;
+    uint64_t ap_jump_table;
+    uint64_t doorbell_gpa; /* of the #HV doorbell page; DOORBELL_NONE */
+    /* VMSAs of the vCPU's other VMPLs that wait to be run; zero features: none was ever made. */
+    bool vmsa_known[VMPL_COUNT];
+    uint64_t vmsa_gpa[VMPL_COUNT];
+    uint64_t vmsa_features[VMPL_COUNT];
 };
+
+#define HYPERVISOR_STATE_SIZE 4352 /* bytes of hypervisor_state_bytes, at most */
 
 struct hypervisor {
     const struct hypervisor_config *config; /* not owned */
     /* Its own knowledge of guest memory: which GPAs exist and which pages it gave away. */
-    const struct memory *memory;
+    struct memory *memory;
     const struct rmp *rmp;
+    bool strict; /* an answer that rests on an unverified fact is not given: `unmodelled` */
     struct hypervisor_state state;
 };
+
+/* After the first four members are set: the state at power-on. */
+void hypervisor_reset(struct hypervisor *hypervisor);
+/* The state as bytes, equal for equal states; returns how many. */
+size_t hypervisor_state_bytes(const struct hypervisor_state *state,
+                              uint8_t bytes[HYPERVISOR_STATE_SIZE]);
 
 /* True when there is guest memory at gpa. */
 bool hypervisor_has(const struct hypervisor *hypervisor, uint64_t gpa);
@@ -83,6 +105,15 @@ void hypervisor_cpuid(const struct hypervisor *hypervisor, const struct exit *ex
                       uint32_t subleaf, struct cpuid_leaf *out);
 /* True when the host can read and write the page at gpa: memory exists there and is not private. */
 bool hypervisor_shares(const struct hypervisor *hypervisor, uint64_t gpa);
+
+/* Copy shared memory; false, and nothing is copied, unless the host can read all of it. */
+bool hypervisor_read(const struct hypervisor *hypervisor, uint64_t gpa, void *bytes, uint64_t size);
+/* How many of the `size` bytes from gpa on the host can write before the first that it cannot. */
+uint64_t hypervisor_writable(const struct hypervisor *hypervisor, uint64_t gpa, uint64_t size);
+/* True when a vCPU has that APIC ID. */
+bool hypervisor_has_vcpu(const struct hypervisor *hypervisor, uint32_t apic_id);
+/* Bits of an address beyond the guest's physical address space. */
+bool hypervisor_address_ok(const struct hypervisor *hypervisor, uint64_t gpa);
 
 /* Fill `reply` (reset by the caller) with the honest answer, through the exit's table row. */
 void hypervisor_answer(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply);

@@ -8,6 +8,7 @@
 #include "abi/msr.h"
 #include "abi/nae.h"
 #include "abi/x86.h"
+#include "ghcb/nae.h"
 #include "ghcb/table.h"
 
 #define KVM_MSR "Linux arch/x86/kvm/svm/sev.c sev_handle_vmgexit_msr_protocol"
@@ -96,6 +97,37 @@ static void answer_cpuid(struct hypervisor *hypervisor, const struct exit *exit,
                   (uint64_t)value[selector] << 32 | (uint64_t)selector << 30 | GHCB_MSR_CPUID_RESP);
 }
 
+/* KVM presets the answer and then waits; without a start-up interrupt the guest never sees it. */
+static void answer_ap_reset_hold(struct hypervisor *hypervisor, const struct exit *exit,
+                                 struct reply *reply)
+{
+    reply_set_msr(reply, GHCB_MSR_AP_RESET_HOLD_RESP);
+    nae_answer_ap_reset_hold(hypervisor, exit, reply);
+}
+
+static uint64_t run_vmpl_level(const struct exit *exit)
+{
+    return (exit->msr >> GHCB_MSR_RUN_VMPL_SHIFT) & 0xFF;
+}
+
+/* Preset to success: the guest sees it once its own VMPL runs again. */
+static void answer_run_vmpl(struct hypervisor *hypervisor, const struct exit *exit,
+                            struct reply *reply)
+{
+    bool runs = nae_run_vmpl(hypervisor, exit, run_vmpl_level(exit), reply);
+
+    reply_set_msr(reply, (runs ? 0 : GHCB_MSR_RUN_VMPL_ERROR) | GHCB_MSR_RUN_VMPL_RESP);
+}
+
+/* The MSR stays as the guest left it, and the guest goes on. */
+static void answer_unknown(struct hypervisor *hypervisor, const struct exit *exit,
+                           struct reply *reply)
+{
+    (void)hypervisor;
+    (void)exit;
+    (void)reply;
+}
+
 static void say_version(const struct exit *exit, char *text, size_t size)
 {
     (void)exit;
@@ -137,16 +169,9 @@ static void say_cpuid(const struct exit *exit, char *text, size_t size)
              names[(exit->msr >> 30) & 3]);
 }
 
-static void say_terminate(const struct exit *exit, char *text, size_t size)
+static void say_run_vmpl(const struct exit *exit, char *text, size_t size)
 {
-    snprintf(text, size, "terminate me: reason set 0x%x, code 0x%x",
-             (unsigned)(exit->msr >> GHCB_MSR_TERM_SET_SHIFT) & 0xF,
-             (unsigned)(exit->msr >> GHCB_MSR_TERM_CODE_SHIFT) & 0xFF);
-}
-
-static void say_raw(const struct exit *exit, char *text, size_t size)
-{
-    snprintf(text, size, "GHCB MSR request 0x%llx", (unsigned long long)exit->msr);
+    snprintf(text, size, "run VMPL%u", (unsigned)run_vmpl_level(exit));
 }
 
 const struct exit_row exit_msr_rows[] = {
@@ -161,10 +186,11 @@ const struct exit_row exit_msr_rows[] = {
      .answer = answer_cpuid,
      .say = say_cpuid},
     {.name = "msr_ap_reset_hold",
-     .code = 0x006,
-     .flags = EXIT_UNMODELLED,
+     .code = GHCB_MSR_AP_RESET_HOLD_REQ,
      .source = KVM_MSR,
-     .say = say_raw},
+     .answer = answer_ap_reset_hold,
+     .say = exit_say_words,
+     .words = "wait for a start-up interrupt"},
     {.name = "msr_preferred_ghcb",
      .code = GHCB_MSR_PREF_GPA_REQ,
      .source = KVM_MSR,
@@ -182,9 +208,10 @@ const struct exit_row exit_msr_rows[] = {
      .say = say_page_state},
     {.name = "msr_run_vmpl",
      .code = GHCB_MSR_RUN_VMPL_REQ,
-     .flags = EXIT_UNMODELLED,
-     .source = "Linux arch/x86/include/asm/sev-common.h",
-     .say = say_raw},
+     .source = "Linux arch/x86/include/asm/sev-common.h; AMDESE/linux, SVSM host, "
+               "arch/x86/kvm/svm/sev.c sev_handle_vmgexit_msr_protocol",
+     .answer = answer_run_vmpl,
+     .say = say_run_vmpl},
     {.name = "msr_features",
      .code = GHCB_MSR_FEATURES_REQ,
      .source = KVM_MSR,
@@ -194,13 +221,13 @@ const struct exit_row exit_msr_rows[] = {
      .code = GHCB_MSR_TERMINATE,
      .flags = EXIT_TERMINATES,
      .source = KVM_MSR,
-     .say = say_terminate},
+     .say = nae_say_terminate},
 };
 const size_t exit_msr_row_count = sizeof(exit_msr_rows) / sizeof(exit_msr_rows[0]);
 
 const struct exit_row exit_row_unknown_msr = {
     .name = "msr_unknown",
-    .flags = EXIT_UNMODELLED,
     .source = KVM_MSR,
-    .say = say_raw,
+    .answer = answer_unknown,
+    .say = exit_say_raw,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ghcb/page.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,13 +34,24 @@ static void take_fields(const uint8_t *page, struct exit *exit)
     }
 }
 
+/* How many bytes are worth a copy. */
+static uint32_t scratch_wanted(const struct exit *exit)
+{
+    uint64_t used = exit->row->scratch_size ? exit->row->scratch_size(exit) : 0;
+
+    if (used <= GHCB_SHARED_BUFFER_SIZE) {
+        return GHCB_SHARED_BUFFER_SIZE;
+    }
+    return used < EXIT_SCRATCH_MAX ? (uint32_t)used : EXIT_SCRATCH_MAX;
+}
+
 /* How much of the scratch area the host can read: the GHCB's own buffer, or other shared memory. */
 static void take_scratch(struct machine *machine, const struct hypervisor *hypervisor,
                          struct exit *exit)
 {
     uint64_t gpa = exit->field[FIELD_SCRATCH];
     uint64_t end = exit->ghcb_gpa + GHCB_SHARED_BUFFER + GHCB_SHARED_BUFFER_SIZE;
-    uint32_t size = GHCB_SHARED_BUFFER_SIZE;
+    uint32_t size = scratch_wanted(exit);
 
     if (!exit_marked(exit, FIELD_SCRATCH)) {
         return;
@@ -56,7 +68,7 @@ static void take_scratch(struct machine *machine, const struct hypervisor *hyper
         const uint8_t *page = shared_bytes(machine, hypervisor, (gpa + at) & ~PAGE_MASK);
         uint32_t chunk = (uint32_t)(PAGE_SIZE - ((gpa + at) & PAGE_MASK));
 
-        if (!page) {
+        if (!page || gpa + at < gpa) {
             return;
         }
         chunk = chunk < size - at ? chunk : size - at;
@@ -94,8 +106,8 @@ static bool take_page(struct machine *machine, const struct hypervisor *hypervis
         return false;
     }
     take_fields(page, exit);
-    take_scratch(machine, hypervisor, exit);
     exit->row = page_row(exit);
+    take_scratch(machine, hypervisor, exit);
     return true;
 }
 
@@ -104,8 +116,9 @@ bool ghcb_take_exit(struct machine *machine, const struct hypervisor *hypervisor
 {
     uint64_t info = machine->state.ghcb_msr & GHCB_MSR_INFO_MASK;
 
-    memset(exit, 0, sizeof(*exit));
+    memset(exit, 0, offsetof(struct exit, scratch)); /* of `scratch`, size_bytes says what is set */
     exit->msr = machine->state.ghcb_msr;
+    exit->time = vcpu_retired(machine->vcpu);
     exit->vmpl = (uint8_t)vcpu_vmpl(machine->vcpu);
     exit->apic_id = hypervisor->config->bsp_apic_id;
     if (info == GHCB_MSR_PAGE) {

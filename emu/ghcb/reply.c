@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/ghcb.h"
+
 #define FIRST_ACTIONS 16
 #define FIRST_DATA_BYTES 256
 
@@ -76,6 +78,39 @@ void reply_unmodelled(struct reply *reply, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(reply->reason, sizeof(reply->reason), format, arguments);
     va_end(arguments);
+}
+
+void reply_fail(struct reply *reply, const char *format, ...)
+{
+    va_list arguments;
+
+    reply->resume = REPLY_FAIL;
+    va_start(arguments, format);
+    vsnprintf(reply->reason, sizeof(reply->reason), format, arguments);
+    va_end(arguments);
+}
+
+void reply_hold(struct reply *reply, const char *reason)
+{
+    reply->resume = REPLY_HOLD;
+    snprintf(reply->reason, sizeof(reply->reason), "%s", reason);
+}
+
+void reply_malformed(struct reply *reply, uint64_t reason)
+{
+    reply_set(reply, FIELD_INFO1, GHCB_INFO1_MALFORMED);
+    reply_set(reply, FIELD_INFO2, reason);
+}
+
+void reply_exception(struct reply *reply, uint8_t vector, bool has_error_code, uint32_t error_code)
+{
+    uint64_t event = GHCB_EVENT_VALID | GHCB_EVENT_TYPE_EXCEPTION | vector;
+
+    if (has_error_code) {
+        event |= GHCB_EVENT_HAS_ERROR_CODE | (uint64_t)error_code << GHCB_EVENT_ERROR_CODE_SHIFT;
+    }
+    reply_set(reply, FIELD_INFO1, GHCB_INFO1_EXCEPTION);
+    reply_set(reply, FIELD_INFO2, event);
 }
 
 /* Double the capacity of a buffer of `item_size` items until it holds `need`; false at `max`. */

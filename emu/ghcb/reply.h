@@ -20,6 +20,8 @@ enum reply_resume {
     REPLY_RESUME,
     REPLY_REFUSE,     /* the host will not go on: outcome `refused`, with `reason` */
     REPLY_UNMODELLED, /* the honest answer is not modelled: outcome `unmodelled`, with `reason` */
+    REPLY_FAIL,       /* the guest's request stops the host's run: outcome `refused` */
+    REPLY_HOLD,       /* the vCPU waits for what never comes: outcome `stuck` */
 };
 
 enum reply_action_kind {
@@ -64,6 +66,8 @@ struct reply {
     uint64_t msr;
     enum reply_resume resume;
     char reason[128];
+    /* What of this answer rests on a fact that nobody could check; NULL: nothing. Static text. */
+    const char *unverified;
 
     struct reply_action *action;
     size_t action_count, action_capacity;
@@ -82,6 +86,12 @@ void reply_set_msr(struct reply *reply, uint64_t value);
 void reply_refuse(struct reply *reply, const char *reason);
 void reply_unmodelled(struct reply *reply, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void reply_fail(struct reply *reply, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void reply_hold(struct reply *reply, const char *reason);
+/* SW_EXITINFO1 and 2: the guest's input was malformed, for one of GHCB_ERR_*. */
+void reply_malformed(struct reply *reply, uint64_t reason);
+/* SW_EXITINFO1 and 2: the guest is to raise this exception in itself. */
+void reply_exception(struct reply *reply, uint8_t vector, bool has_error_code, uint32_t error_code);
 
 /* Each returns false, and sets overflow, when the reply is full. */
 bool reply_write(struct reply *reply, uint64_t gpa, const void *bytes, size_t size_bytes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ghcb/table.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const struct exit_row *exit_row_by_code(enum exit_protocol protocol, uint64_t code)
@@ -34,4 +35,21 @@ const struct exit_row *exit_row_by_name(const char *name)
         row = rows_find(exit_nae_rows, exit_nae_row_count, name);
     }
     return row;
+}
+
+void exit_say_words(const struct exit *exit, char *text, size_t size)
+{
+    snprintf(text, size, "%s", exit->row->words);
+}
+
+void exit_say_raw(const struct exit *exit, char *text, size_t size)
+{
+    if (exit->protocol == EXIT_MSR) {
+        snprintf(text, size, "GHCB MSR request 0x%llx", (unsigned long long)exit->msr);
+    } else {
+        snprintf(text, size, "event 0x%llx, info1 0x%llx, info2 0x%llx",
+                 (unsigned long long)exit->field[FIELD_CODE],
+                 (unsigned long long)exit->field[FIELD_INFO1],
+                 (unsigned long long)exit->field[FIELD_INFO2]);
+    }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The exit tables: one row for each MSR-protocol request (msr_protocol.c) and each NAE event
- * (nae.c). Adding an exit is one row, its handlers, and a fixture.
+ * (nae.c; its handlers are in nae_*.c). Adding an exit is one row, its handlers, and a fixture.
  */
 #ifndef SNPEMU_GHCB_TABLE_H
 #define SNPEMU_GHCB_TABLE_H
@@ -17,6 +17,7 @@
 enum exit_flag {
     EXIT_TERMINATES = 1, /* the run ends; there is no reply */
     EXIT_UNMODELLED = 2, /* known by name, not modelled: ends the run as `unmodelled` */
+    EXIT_UNVERIFIED = 4, /* rests on a fact with no source that was read: see strict */
 };
 
 struct exit_row {
@@ -25,11 +26,15 @@ struct exit_row {
     uint64_t code;      /* GHCBInfo, or SW_EXITCODE */
     unsigned flags;     /* enum exit_flag */
     uint32_t required;  /* FIELD_BIT() of inputs that must be marked besides code and info */
+    const char *inputs; /* what else must be there, and what is answered when it is not; or NULL */
     const char *source; /* document and section, or repository and file */
     /* The honest answer. NULL with EXIT_TERMINATES or EXIT_UNMODELLED. */
     void (*answer)(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply);
+    /* Bytes of the scratch area that the event uses; NULL: at most a GHCB's shared buffer. */
+    uint64_t (*scratch_size)(const struct exit *exit);
     /* One line in plain words for the ladder: what the guest asks. Writes at most `size` bytes. */
     void (*say)(const struct exit *exit, char *text, size_t size);
+    const char *words; /* for exit_say_words: the line itself */
     /* The same for a reply that is not the plain "done"; NULL: none. */
     void (*say_reply)(const struct exit *exit, const struct reply *reply, char *text, size_t size);
     /* Decoded fields for the trace besides the marked ones; NULL: none. */
@@ -48,6 +53,11 @@ extern const size_t exit_nae_row_count;
 extern const struct exit_row exit_row_malformed;
 extern const struct exit_row exit_row_unknown_nae;
 extern const struct exit_row exit_row_unknown_msr;
+
+/* A `say` for rows whose line is always the same: their `words`. */
+void exit_say_words(const struct exit *exit, char *text, size_t size);
+/* A `say` that gives the code and both info values. */
+void exit_say_raw(const struct exit *exit, char *text, size_t size);
 
 /* NULL when there is no row. */
 const struct exit_row *exit_row_by_code(enum exit_protocol protocol, uint64_t code);

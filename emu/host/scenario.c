@@ -86,6 +86,7 @@ static const struct value_row scenario_rows[] = {
     {"host", read_host, 0, 0, 0},
     {"on", read_on, 0, 0, 0},
     {"expect", read_expect, 0, 0, 0},
+    {"strict", value_read_bool, AT(strict), 0, 0},
     {"unused_ok", value_read_bool, AT(unused_ok), 0, 0},
 };
 
@@ -123,6 +124,7 @@ static void set_defaults(struct scenario *scenario, uint32_t cpus)
     scenario->exit_budget = SCENARIO_EXIT_BUDGET_DEFAULT;
     scenario->seed = SCENARIO_SEED_DEFAULT;
     scenario->scripted = false;
+    scenario->strict = false;
     scenario->unused_ok = false;
     expect_release(&scenario->expect);
     hypervisor_config_init(&scenario->host, cpus);

@@ -33,6 +33,7 @@ struct scenario {
     struct hypervisor_config host;
     struct expect expect; /* expect.given is false without an `expect` table */
     bool scripted;        /* has handlers: host models must come from scenario_host */
+    bool strict;          /* an answer that rests on an unverified fact ends as `unmodelled` */
     bool unused_ok;       /* a handler or on_read that never fired is no error */
 };
 

@@ -197,6 +197,93 @@ static void read_prevalidated(lua_State *L, const char *path, const struct value
     config->prevalidated_count = count;
 }
 
+/* A table of names and texts; its order does not matter. */
+static void read_fw_cfg(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct hypervisor_config *config = target;
+
+    (void)row;
+    if (!lua_istable(L, -1)) {
+        value_error(L, path, "must be a table of names and texts");
+    }
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        char element[VALUE_PATH_MAX];
+        const char *bytes;
+        size_t size;
+
+        if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING) {
+            value_error(L, path, "must have names for keys and texts for values");
+        }
+        value_path(element, path, lua_tostring(L, -2));
+        if (strlen(lua_tostring(L, -2)) != lua_rawlen(L, -2)) {
+            value_error(L, element, "must be a name without NUL");
+        }
+        bytes = lua_tolstring(L, -1, &size);
+        if (!fw_cfg_add_file(&config->fw_cfg, lua_tostring(L, -2), bytes, size)) {
+            value_error(L, element,
+                        "does not fit: at most %d files with names of 1 to %d bytes, %d KiB in all",
+                        FW_CFG_FILE_MAX, FW_CFG_NAME_SIZE - 1, FW_CFG_BYTES_MAX >> 10);
+        }
+        lua_pop(L, 1);
+    }
+}
+
+struct mmio_reading {
+    struct mmio_device device;
+    const char *bytes;
+    size_t byte_count;
+};
+
+static void read_registers(lua_State *L, const char *path, const struct value_row *row,
+                           void *target)
+{
+    struct mmio_reading *reading = target;
+
+    (void)row;
+    if (lua_type(L, -1) != LUA_TSTRING) {
+        value_error(L, path, "must be a text of the bytes");
+    }
+    reading->bytes = lua_tolstring(L, -1, &reading->byte_count);
+}
+
+#define DEVICE(field) offsetof(struct mmio_reading, device.field)
+
+static const struct value_row mmio_rows[] = {
+    {"gpa", value_read_u64, DEVICE(gpa), 0, GPA_MAX},
+    {"size", value_read_u32, DEVICE(size_bytes), 1, MMIO_BYTES_MAX},
+    {"bytes", read_registers, 0, 0, 0},
+    {"read_only", value_read_bool, DEVICE(read_only), 0, 0},
+};
+
+#define GIVEN_GPA_AND_SIZE 3u
+
+static void read_mmio(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct hypervisor_config *config = target;
+    size_t count = value_array(L, -1, path, MMIO_DEVICE_MAX);
+
+    (void)row;
+    for (size_t i = 1; i <= count; i++) {
+        struct mmio_reading reading = {.bytes = ""};
+        char element[VALUE_PATH_MAX];
+
+        value_path_index(element, path, i);
+        lua_rawgeti(L, -1, (lua_Integer)i);
+        if ((value_table(L, -1, element, ROWS(mmio_rows), &reading) & GIVEN_GPA_AND_SIZE) !=
+            GIVEN_GPA_AND_SIZE) {
+            value_error(L, element, "must say gpa and size");
+        }
+        if (!mmio_add(&config->mmio, &reading.device, reading.bytes, reading.byte_count)) {
+            value_error(L, element,
+                        "overlaps another device, has more bytes than its size, or is too much: at "
+                        "most %d bytes in all",
+                        MMIO_BYTES_MAX);
+        }
+        lua_pop(L, 1);
+    }
+}
+
 static const struct value_row host_rows[] = {
     {"apic_ids", read_apic_ids, 0, 0, 0},
     {"versions", read_versions, 0, 0, 0},
@@ -205,6 +292,8 @@ static const struct value_row host_rows[] = {
     {"cbit", value_read_u8, AT(cbit), CBIT_MIN, CBIT_MAX},
     {"cpuid", read_cpuid, 0, 0, 0},
     {"prevalidated", read_prevalidated, 0, 0, GPA_MAX},
+    {"fw_cfg", read_fw_cfg, 0, 0, 0},
+    {"mmio", read_mmio, 0, 0, 0},
 };
 
 void scenario_read_host(lua_State *L, const char *path, struct hypervisor_config *config)

@@ -77,6 +77,21 @@ static int reply_refuse_method(lua_State *L)
     return 0;
 }
 
+struct exception {
+    uint8_t vector;
+    bool has_error_code;
+    uint32_t error_code;
+};
+
+static void read_error_code(lua_State *L, const char *path, const struct value_row *row,
+                            void *target)
+{
+    struct exception *exception = target;
+
+    value_read_u32(L, path, row, target);
+    exception->has_error_code = true;
+}
+
 static const char *field_name_at(const void *names, size_t i)
 {
     (void)names;
@@ -103,6 +118,28 @@ static int each_field(lua_State *L, const char *path,
         }
         change(script->reply, field);
     }
+    return 0;
+}
+
+static const struct value_row exception_rows[] = {
+    {"vector", value_read_u8, offsetof(struct exception, vector), 0, UINT8_MAX},
+    {"error_code", read_error_code, offsetof(struct exception, error_code), 0, UINT32_MAX},
+};
+
+static int reply_exception_method(lua_State *L)
+{
+    struct script *script = active(L);
+    struct exception exception = {0};
+
+    script_need_page(L, script, "reply:exception");
+    lua_settop(L, 2);
+    if (!(value_table(L, 2, "reply:exception", exception_rows,
+                      sizeof(exception_rows) / sizeof(exception_rows[0]), &exception) &
+          1)) {
+        value_error(L, "reply:exception", "must say which vector");
+    }
+    reply_exception(script->reply, exception.vector, exception.has_error_code,
+                    exception.error_code);
     return 0;
 }
 
@@ -174,6 +211,7 @@ static const luaL_Reg methods[] = {
     {"honest", reply_honest},
     {"keep_marks", reply_keep_marks},
     {"refuse", reply_refuse_method},
+    {"exception", reply_exception_method},
     {"mark", reply_mark_method},
     {"unmark", reply_unmark_method},
     {"leave", reply_leave_method},

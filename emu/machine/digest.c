@@ -54,6 +54,27 @@ static void digest_pages(gcry_md_hd_t hash, struct machine *machine)
     }
 }
 
+/* What the host arranged otherwise than usual: where guest pages lead, and to whom pages belong. */
+static void digest_host(gcry_md_hd_t hash, const struct machine *machine)
+{
+    const struct memory *memory = &machine->memory;
+    const struct rmp *rmp = &machine->rmp;
+
+    for (uint32_t page = 0; memory->nested && page < memory->page_count; page++) {
+        if (memory->nested[page] != page) {
+            digest_word(hash, page);
+            digest_word(hash, memory->nested[page]);
+        }
+    }
+    for (uint32_t page = 0; page < rmp->page_count; page++) {
+        if (rmp->entry[page].flags & RMP_AWAY) {
+            digest_word(hash, page);
+            digest_word(hash, rmp_asid(rmp, page));
+            digest_word(hash, rmp_guest_page(rmp, page));
+        }
+    }
+}
+
 int digest_machine(struct machine *machine, const void *extra, size_t extra_size_bytes,
                    uint8_t digest[DIGEST_SIZE], struct error *error)
 {
@@ -65,6 +86,7 @@ int digest_machine(struct machine *machine, const void *extra, size_t extra_size
     digest_registers(hash, machine);
     digest_pages(hash, machine);
     gcry_md_write(hash, machine->rmp.entry, machine->rmp.page_count * sizeof(*machine->rmp.entry));
+    digest_host(hash, machine);
     gcry_md_write(hash, extra, extra_size_bytes);
     memcpy(digest, gcry_md_read(hash, GCRY_MD_SHA256), DIGEST_SIZE);
     gcry_md_close(hash);

@@ -47,7 +47,7 @@ void machine_assign(struct machine *machine, uint32_t page, bool large)
     uint32_t count = large ? PAGES_PER_LARGE_PAGE : 1;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (!(machine->rmp.entry[page + i].flags & RMP_ASSIGNED)) {
+        if (!(machine->rmp.entry[page + i].flags & (RMP_ASSIGNED | RMP_IMMUTABLE))) {
             memory_discard(&machine->memory, page + i);
             vcpu_page_changed(machine->vcpu, page + i);
         }
@@ -61,6 +61,98 @@ void machine_unassign(struct machine *machine, uint32_t page)
         memory_discard(&machine->memory, page);
         vcpu_page_changed(machine->vcpu, page);
     }
+}
+
+unsigned machine_update(struct machine *machine, uint32_t page, const struct rmp_state *state)
+{
+    uint32_t count = state->large ? PAGES_PER_LARGE_PAGE : 1;
+    struct rmp *rmp = &machine->rmp;
+    bool was_assigned[PAGES_PER_LARGE_PAGE];
+    uint16_t was_asid[PAGES_PER_LARGE_PAGE];
+    unsigned status;
+
+    for (uint32_t i = 0; i < count && page + i < rmp->page_count; i++) {
+        was_assigned[i] = rmp->entry[page + i].flags & RMP_ASSIGNED;
+        was_asid[i] = rmp_asid(rmp, page + i);
+    }
+    status = rmp_update(rmp, page, state);
+    for (uint32_t i = 0; status == RMP_SUCCESS && i < count; i++) {
+        if (was_assigned[i] != state->assigned || was_asid[i] != state->asid) {
+            memory_discard(&machine->memory, page + i);
+        }
+        vcpu_page_changed(machine->vcpu, page + i);
+    }
+    return status;
+}
+
+void machine_assign_gpa(struct machine *machine, uint64_t gpa, bool large)
+{
+    struct rmp_place place = mmu_place(&machine->mmu, gpa);
+    uint32_t count = large ? PAGES_PER_LARGE_PAGE : 1;
+
+    if (large && !place.nested_small) {
+        machine_assign(machine, place.page, true);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        place = mmu_place(&machine->mmu, gpa + (uint64_t)i * PAGE_SIZE);
+        /* One that is private already stays as it is; an immutable one is refused. */
+        if (!(machine->rmp.entry[place.page].flags & RMP_ASSIGNED)) {
+            machine_update(machine, place.page,
+                           &(struct rmp_state){.assigned = true,
+                                               .asid = RMP_ASID_GUEST,
+                                               .guest_page = place.guest_page});
+        }
+    }
+}
+
+void machine_unassign_gpa(struct machine *machine, uint64_t gpa)
+{
+    machine_unassign(machine, memory_page(&machine->memory, gpa));
+}
+
+static int machine_map(struct machine *machine, uint32_t guest_page, uint32_t page,
+                       struct error *error)
+{
+    struct memory *memory = &machine->memory;
+    uint32_t old = memory->nested ? memory->nested[guest_page] : guest_page;
+    int status = memory_map(memory, guest_page, page, error);
+
+    if (status == 0) {
+        rmp_psmash(&machine->rmp, old);
+        memory_set_flag(memory, page, MEMORY_HOST_FAULT);
+    }
+    return status;
+}
+
+static int machine_exchange(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, bool both,
+                            struct error *error)
+{
+    struct rmp_place a = mmu_place(&machine->mmu, gpa_a);
+    struct rmp_place b = mmu_place(&machine->mmu, gpa_b);
+    int status;
+
+    if (a.page == MEMORY_NO_PAGE || b.page == MEMORY_NO_PAGE) {
+        return error_set(error, SNPEMU_ERR_INPUT, "there is no guest memory at gpa 0x%llx to remap",
+                         (unsigned long long)(a.page == MEMORY_NO_PAGE ? gpa_a : gpa_b));
+    }
+    status = machine_map(machine, a.guest_page, b.page, error);
+    if (status == 0 && both) {
+        status = machine_map(machine, b.guest_page, a.page, error);
+    }
+    /* Any translation may have gone through either, to a page or to a table. */
+    vcpu_flush(machine->vcpu);
+    return status;
+}
+
+int machine_remap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct error *error)
+{
+    return machine_exchange(machine, gpa_a, gpa_b, false, error);
+}
+
+int machine_swap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct error *error)
+{
+    return machine_exchange(machine, gpa_a, gpa_b, true, error);
 }
 
 /* xorshift64*: small, seeded, and never stuck because the state is never zero. */

@@ -38,9 +38,32 @@ void machine_release(struct machine *machine);
 /* Launch a page: private, validated, zero. The caller copies its contents in. */
 uint8_t *machine_launch_page(struct machine *machine, uint32_t page);
 
-/* Host-side page state changes with all that follows: contents, translations. */
+/* Host-side page state changes with all that follows: contents, translations. At the page's home.
+ */
 void machine_assign(struct machine *machine, uint32_t page, bool large);
 void machine_unassign(struct machine *machine, uint32_t page);
+
+/* RMPUPDATE on one page of memory or 2 MiB of it, by any host. Contents are lost when the owner
+   changes, for he has another key; a new GPA alone keeps them. Returns RMP_SUCCESS or RMP_FAIL_*.
+ */
+unsigned machine_update(struct machine *machine, uint32_t page, const struct rmp_state *state);
+
+/*
+ * Page state changes as an honest host makes them once it has remapped: the page that gpa leads to
+ * now is assigned at this GPA. As one 2 MiB entry where the nested map allows it.
+ */
+void machine_assign_gpa(struct machine *machine, uint64_t gpa, bool large);
+void machine_unassign_gpa(struct machine *machine, uint64_t gpa);
+
+/*
+ * The host changes its nested map and tells nobody: gpa_a leads to where gpa_b leads, or both
+ * change places. The RMP stays as it is, but for a 2 MiB entry that must be split because its
+ * mapping is: KVM would do that at the next access (sev_handle_rmp_fault). What the guest meets
+ * there counts as the host's doing. Returns 0, SNPEMU_ERR_INPUT when there is no memory at one of
+ * them, or SNPEMU_ERR_MEMORY.
+ */
+int machine_remap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct error *error);
+int machine_swap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct error *error);
 
 /* The next number that RDRAND and RDSEED give. */
 uint64_t machine_random(struct machine *machine);

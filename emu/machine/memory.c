@@ -15,13 +15,24 @@ static uint64_t memory_mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
+/* Some words at a time: compilers make of it what the processor has. */
+#define PATTERN_WORDS 4
+typedef uint64_t memory_words __attribute__((vector_size(PATTERN_WORDS * 8)));
+
+/* `start` is well mixed already: from word to word a step and a fold are enough. */
 static void memory_pattern(uint8_t *bytes, uint64_t start)
 {
-    for (size_t i = 0; i < PAGE_SIZE / 8; i++) {
-        /* Never zero, and never a plausible page-table entry: bit 0 is clear, bit 1 is set. */
-        uint64_t word = (memory_mix(start + i) & ~1ULL) | 2;
+    const uint64_t step = 0x9E3779B97F4A7C15ULL; /* odd, without a visible rhythm */
+    memory_words x = {start, start + step, start + 2 * step, start + 3 * step};
 
-        memcpy(bytes + i * 8, &word, 8);
+    for (size_t at = 0; at < PAGE_SIZE; at += sizeof(x)) {
+        memory_words word = x ^ (x >> 29);
+
+        word ^= word << 17;
+        /* Never zero, and never a plausible page-table entry: bit 0 is clear, bit 1 is set. */
+        word = (word & ~1ULL) | 2;
+        memcpy(bytes + at, &word, sizeof(word));
+        x += PATTERN_WORDS * step;
     }
 }
 
@@ -67,6 +78,8 @@ void memory_release(struct memory *memory)
     if (memory->ram) {
         munmap(memory->ram, memory_ram_size(memory));
     }
+    free(memory->nested);
+    free(memory->moved);
     free(memory->flags);
     free(memory->generation);
     free(memory->dirty);
@@ -85,6 +98,64 @@ uint64_t memory_gpa(const struct memory *memory, uint32_t page)
     assert(0 && "page number out of range");
     return 0;
 }
+
+/* ---- the nested map ---- */
+
+/* Most hosts never remap: the map is there from the first time on. */
+static int memory_need_nested(struct memory *memory, struct error *error)
+{
+    if (memory->nested) {
+        return 0;
+    }
+    memory->nested = malloc(memory->page_count * sizeof(*memory->nested));
+    memory->moved = calloc(memory->page_count / PAGES_PER_LARGE_PAGE + 1, sizeof(*memory->moved));
+    if (!memory->nested || !memory->moved) {
+        free(memory->nested);
+        free(memory->moved);
+        memory->nested = NULL;
+        memory->moved = NULL;
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a map of %u guest pages",
+                         memory->page_count);
+    }
+    for (uint32_t i = 0; i < memory->page_count; i++) {
+        memory->nested[i] = i;
+    }
+    return 0;
+}
+
+int memory_map(struct memory *memory, uint32_t guest_page, uint32_t page, struct error *error)
+{
+    uint16_t *moved;
+    int status = memory_need_nested(memory, error);
+
+    if (status != 0) {
+        return status;
+    }
+    assert(guest_page < memory->page_count && page < memory->page_count);
+    moved = &memory->moved[guest_page / PAGES_PER_LARGE_PAGE];
+    *moved = (uint16_t)(*moved - (memory->nested[guest_page] != guest_page) + (page != guest_page));
+    memory->nested[guest_page] = page;
+    memory->nested_changed = true;
+    return 0;
+}
+
+int memory_map_all(struct memory *memory, const uint32_t *nested, struct error *error)
+{
+    int status = 0;
+
+    if (!nested) {
+        free(memory->nested);
+        free(memory->moved);
+        memory->nested = NULL;
+        memory->moved = NULL;
+    }
+    for (uint32_t i = 0; nested && status == 0 && i < memory->page_count; i++) {
+        status = memory_map(memory, i, nested[i], error);
+    }
+    return status;
+}
+
+/* ---- contents ---- */
 
 static void memory_mark_dirty(struct memory *memory, uint32_t page)
 {

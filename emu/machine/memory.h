@@ -3,6 +3,10 @@
  * Guest physical memory: one compact host mapping, cut into 4 KiB pages that are numbered from 0.
  * A page costs host memory only once it is touched; until then its contents are a pattern made
  * from the seed, its GPA and how often it changed hands, so that no guest can rely on zeroes.
+ *
+ * Guest pages, which GPAs name, are numbered the same way. The host's nested map says which page a
+ * guest page leads to: its own number, unless the host remapped it. A page's home is the GPA of its
+ * own number.
  */
 #ifndef SNPEMU_MACHINE_MEMORY_H
 #define SNPEMU_MACHINE_MEMORY_H
@@ -38,6 +42,10 @@ struct memory {
     struct memory_slot slot[MEMORY_SLOT_MAX];
     size_t slot_count;
     uint64_t seed;
+    /* The nested map: page of each guest page. NULL: each its own. */
+    uint32_t *nested;
+    uint16_t *moved;      /* for each 2 MiB of GPAs: guest pages that lead elsewhere */
+    bool nested_changed;  /* since the snapshot was taken or brought back */
     uint8_t *flags;       /* enum memory_flag, one byte a page */
     uint16_t *generation; /* how often the page changed hands */
     /* The emulator, not the guest, changed a page that was executable; vcpu_run clears it. */
@@ -53,8 +61,8 @@ int memory_init(struct memory *memory, const struct memory_slot *slot, size_t sl
                 uint64_t seed, struct error *error);
 void memory_release(struct memory *memory);
 
-/* The number of the page that holds `gpa`, or MEMORY_NO_PAGE. Here because each walk asks often. */
-static inline uint32_t memory_page(const struct memory *memory, uint64_t gpa)
+/* The number of the guest page that `gpa` is in, or MEMORY_NO_PAGE. */
+static inline uint32_t memory_guest_page(const struct memory *memory, uint64_t gpa)
 {
     for (size_t i = 0; i < memory->slot_count; i++) {
         const struct memory_slot *slot = &memory->slot[i];
@@ -68,6 +76,26 @@ static inline uint32_t memory_page(const struct memory *memory, uint64_t gpa)
     return MEMORY_NO_PAGE;
 }
 
+/* The number of the page that holds `gpa`, or MEMORY_NO_PAGE. Here because each walk asks often. */
+static inline uint32_t memory_page(const struct memory *memory, uint64_t gpa)
+{
+    uint32_t guest_page = memory_guest_page(memory, gpa);
+
+    return memory->nested && guest_page != MEMORY_NO_PAGE ? memory->nested[guest_page] : guest_page;
+}
+
+/* Whether the nested map must hold the guest page as 4 KiB, because its region is not in one. */
+static inline bool memory_nested_small(const struct memory *memory, uint32_t guest_page)
+{
+    return memory->nested && memory->moved[guest_page / PAGES_PER_LARGE_PAGE] != 0;
+}
+
+/* Let a guest page lead to `page`. Returns 0 or SNPEMU_ERR_MEMORY. */
+int memory_map(struct memory *memory, uint32_t guest_page, uint32_t page, struct error *error);
+/* The nested map becomes a copy of `nested`, of page_count pages; NULL: each leads home. */
+int memory_map_all(struct memory *memory, const uint32_t *nested, struct error *error);
+
+/* The page's home. */
 uint64_t memory_gpa(const struct memory *memory, uint32_t page);
 
 /* Fill a page with its pattern at the first touch. */

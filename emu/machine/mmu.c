@@ -11,8 +11,11 @@
 
 /* The walk's running state: rights are the AND of all levels. */
 struct mmu_walk {
-    uint64_t table[MMU_LEVELS]; /* GPA of the entry used at each level, leaf last */
-    unsigned depth;             /* entries used */
+    /* Where the entry used at each level is: page of memory, and offset in it; leaf last. */
+    uint32_t page[MMU_LEVELS];
+    uint32_t offset[MMU_LEVELS];
+    uint64_t entry[MMU_LEVELS];
+    unsigned depth; /* entries used */
     uint64_t leaf;
     uint64_t page_size_bytes;
     bool writable, user, no_execute;
@@ -50,30 +53,26 @@ static bool mmu_check_page(const struct mmu *mmu, const struct mmu_context *cont
                            enum rmp_access access, bool private_access,
                            struct mmu_translation *translation, struct mmu_fault *fault)
 {
-    uint32_t page = memory_page(mmu->memory, gpa);
+    struct rmp_place place = mmu_place(mmu, gpa);
+    enum rmp_result result = RMP_OK;
 
+    if (place.page != MEMORY_NO_PAGE) {
+        result = rmp_check_place(mmu->rmp, &place, access, private_access, context->vmpl,
+                                 context->cpl == 3);
+        if (result == RMP_OK || result == RMP_CIPHERTEXT) {
+            translation->page = place.page;
+            translation->gpa = gpa;
+            translation->private_access = private_access;
+            translation->ciphertext = result == RMP_CIPHERTEXT;
+            return true;
+        }
+    }
     fault->gpa = gpa & ~PAGE_MASK;
     fault->private_access = private_access;
     fault->walk = access == RMP_WALK;
-    if (page == MEMORY_NO_PAGE) {
-        fault->absent = true;
-        return mmu_fail(fault, MMU_FAULT_NPF);
-    }
-    fault->reason =
-        rmp_check(mmu->rmp, page, access, private_access, context->vmpl, context->cpl == 3);
-    translation->page = page;
-    translation->gpa = gpa;
-    translation->private_access = private_access;
-    translation->ciphertext = fault->reason == RMP_CIPHERTEXT;
-    switch (fault->reason) {
-    case RMP_OK:
-    case RMP_CIPHERTEXT:
-        return true;
-    case RMP_VC_NOT_VALIDATED:
-        return mmu_fail(fault, MMU_FAULT_VC);
-    default:
-        return mmu_fail(fault, MMU_FAULT_NPF);
-    }
+    fault->absent = place.page == MEMORY_NO_PAGE;
+    fault->reason = result;
+    return mmu_fail(fault, result == RMP_VC_NOT_VALIDATED ? MMU_FAULT_VC : MMU_FAULT_NPF);
 }
 
 /* Bits that must be zero in a present entry. APM Vol 2 5.3.3 and 5.4. */
@@ -117,7 +116,9 @@ static bool mmu_walk_tables(const struct mmu *mmu, const struct mmu_context *con
             return false;
         }
         memcpy(&entry, memory_bytes(mmu->memory, place.page) + (gpa & PAGE_MASK), 8);
-        walk->table[walk->depth++] = gpa;
+        walk->page[walk->depth] = place.page;
+        walk->offset[walk->depth] = gpa & PAGE_MASK;
+        walk->entry[walk->depth++] = entry;
         if (!(entry & PTE_PRESENT)) {
             return mmu_fail_pf(fault, context, 0);
         }
@@ -163,28 +164,20 @@ static bool mmu_allowed(const struct mmu_context *context, const struct mmu_walk
     return true;
 }
 
-/* Setting A and D is a checked write to the table's page. APM Vol 2 15.36.10. */
-static bool mmu_set_accessed(const struct mmu *mmu, const struct mmu_context *context,
-                             const struct mmu_walk *walk, bool dirty, struct mmu_fault *fault)
+/*
+ * Setting A and D is a checked write to the table's page (APM Vol 2 15.36.10); the walk has made
+ * that check already, because its reads need the same rights.
+ */
+static void mmu_set_accessed(const struct mmu *mmu, const struct mmu_walk *walk, bool dirty)
 {
-    struct mmu_translation place;
-
     for (unsigned i = 0; i < walk->depth; i++) {
         bool leaf = i == walk->depth - 1;
-        uint64_t want = PTE_ACCESSED | (leaf && dirty ? PTE_DIRTY : 0);
-        uint64_t gpa = walk->table[i];
-        uint64_t entry;
+        uint64_t entry = walk->entry[i] | PTE_ACCESSED | (leaf && dirty ? PTE_DIRTY : 0);
 
-        if (!mmu_check_page(mmu, context, gpa, RMP_WALK, true, &place, fault)) {
-            return false;
-        }
-        memcpy(&entry, memory_bytes(mmu->memory, place.page) + (gpa & PAGE_MASK), 8);
-        if ((entry & want) != want) {
-            entry |= want;
-            memcpy(memory_bytes_for_write(mmu->memory, place.page) + (gpa & PAGE_MASK), &entry, 8);
+        if (entry != walk->entry[i]) {
+            memcpy(memory_bytes_for_write(mmu->memory, walk->page[i]) + walk->offset[i], &entry, 8);
         }
     }
-    return true;
 }
 
 static enum rmp_access mmu_rmp_access(enum mmu_access access)
@@ -203,7 +196,7 @@ static bool mmu_page_walk(const struct mmu *mmu, const struct mmu_context *conte
                           struct mmu_walk *walk, uint64_t *gpa, bool *private_access,
                           struct mmu_fault *fault)
 {
-    memset(walk, 0, sizeof(*walk));
+    walk->depth = 0;
     if (!(context->cr0 & CR0_PG)) {
         /* Without paging every access is private. APM Vol 2 15.34.4. */
         *gpa = gva & 0xFFFFFFFFULL;
@@ -239,9 +232,11 @@ bool mmu_translate(const struct mmu *mmu, const struct mmu_context *context, uin
     memset(fault, 0, sizeof(*fault));
     fault->gva = gva;
     fault->access = access;
-    return mmu_page_walk(mmu, context, gva, &walk, &gpa, &private_access, fault) &&
-           mmu_set_accessed(mmu, context, &walk, access == MMU_WRITE, fault) &&
-           mmu_check_page(mmu, context, gpa, mmu_rmp_access(access), private_access, translation,
+    if (!mmu_page_walk(mmu, context, gva, &walk, &gpa, &private_access, fault)) {
+        return false;
+    }
+    mmu_set_accessed(mmu, &walk, access == MMU_WRITE);
+    return mmu_check_page(mmu, context, gpa, mmu_rmp_access(access), private_access, translation,
                           fault);
 }
 
@@ -255,10 +250,10 @@ bool mmu_translate_operand(const struct mmu *mmu, const struct mmu_context *cont
     fault->gva = gva;
     fault->access = MMU_READ;
     if (!mmu_page_walk(mmu, context, gva, &walk, &translation->gpa, &translation->private_access,
-                       fault) ||
-        !mmu_set_accessed(mmu, context, &walk, false, fault)) {
+                       fault)) {
         return false;
     }
+    mmu_set_accessed(mmu, &walk, false);
     translation->page = memory_page(mmu->memory, translation->gpa);
     if (translation->page == MEMORY_NO_PAGE) {
         fault->gpa = translation->gpa & ~PAGE_MASK;

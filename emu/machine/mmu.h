@@ -25,7 +25,8 @@ enum mmu_access {
 
 /* The registers that a translation depends on. */
 struct mmu_context {
-    uint64_t cr0, cr3, cr4, efer, rflags;
+    uint64_t cr0, cr3, cr4, efer;
+    uint64_t rflags; /* counts only with SMAP */
     unsigned cpl;
     unsigned vmpl;
 };
@@ -34,6 +35,19 @@ struct mmu {
     struct memory *memory; /* not owned */
     struct rmp *rmp;       /* not owned */
 };
+
+/* Where a GPA leads; page is MEMORY_NO_PAGE when there is no memory. */
+static inline struct rmp_place mmu_place(const struct mmu *mmu, uint64_t gpa)
+{
+    struct rmp_place place = {.guest_page = memory_guest_page(mmu->memory, gpa)};
+
+    place.page = place.guest_page;
+    if (mmu->memory->nested && place.page != MEMORY_NO_PAGE) {
+        place.page = memory_page(mmu->memory, gpa);
+        place.nested_small = memory_nested_small(mmu->memory, place.guest_page);
+    }
+    return place;
+}
 
 struct mmu_translation {
     uint64_t gpa;        /* without the C-bit */

@@ -10,8 +10,10 @@ struct machine_snapshot {
     uint8_t *flags;
     uint16_t *generation;
     struct rmp_entry *entry;
-    uint32_t *slot; /* per page: where its copy is, or MEMORY_NO_PAGE */
-    uint8_t *copy;  /* touched pages, one after the other */
+    struct rmp_owner *owner;
+    uint32_t *nested; /* NULL: each guest page leads home */
+    uint32_t *slot;   /* per page: where its copy is, or MEMORY_NO_PAGE */
+    uint8_t *copy;    /* touched pages, one after the other */
 };
 
 void snapshot_free(struct machine_snapshot *snapshot)
@@ -20,6 +22,8 @@ void snapshot_free(struct machine_snapshot *snapshot)
         free(snapshot->flags);
         free(snapshot->generation);
         free(snapshot->entry);
+        free(snapshot->owner);
+        free(snapshot->nested);
         free(snapshot->slot);
         free(snapshot->copy);
         free(snapshot);
@@ -47,10 +51,12 @@ static struct machine_snapshot *snapshot_new(const struct memory *memory)
     snapshot->flags = malloc(pages);
     snapshot->generation = malloc(pages * sizeof(*snapshot->generation));
     snapshot->entry = malloc(pages * sizeof(*snapshot->entry));
+    snapshot->owner = malloc(pages * sizeof(*snapshot->owner));
+    snapshot->nested = memory->nested ? malloc(pages * sizeof(*snapshot->nested)) : NULL;
     snapshot->slot = malloc(pages * sizeof(*snapshot->slot));
     snapshot->copy = malloc((size_t)snapshot_count_touched(memory) * PAGE_SIZE + 1);
-    if (!snapshot->flags || !snapshot->generation || !snapshot->entry || !snapshot->slot ||
-        !snapshot->copy) {
+    if (!snapshot->flags || !snapshot->generation || !snapshot->entry || !snapshot->owner ||
+        (memory->nested && !snapshot->nested) || !snapshot->slot || !snapshot->copy) {
         snapshot_free(snapshot);
         return NULL;
     }
@@ -82,6 +88,7 @@ static void snapshot_start_tracking(struct machine *machine)
     }
     memory->dirty_count = 0;
     memory->tracking = true;
+    memory->nested_changed = false;
     memset(rmp->region_dirty, 0, rmp->page_count / PAGES_PER_LARGE_PAGE);
     rmp->tracking = true;
 }
@@ -109,6 +116,10 @@ int snapshot_save(struct machine *machine, struct error *error)
     memcpy(snapshot->generation, memory->generation,
            memory->page_count * sizeof(*memory->generation));
     memcpy(snapshot->entry, machine->rmp.entry, memory->page_count * sizeof(*snapshot->entry));
+    memcpy(snapshot->owner, machine->rmp.owner, memory->page_count * sizeof(*snapshot->owner));
+    if (memory->nested) {
+        memcpy(snapshot->nested, memory->nested, memory->page_count * sizeof(*snapshot->nested));
+    }
     snapshot_copy_pages(snapshot, memory);
     machine->snapshot = snapshot;
     /* Pages that are writable in the engine now would change unnoticed. */
@@ -131,12 +142,27 @@ static bool snapshot_restore_page(const struct machine_snapshot *snapshot, struc
     return code;
 }
 
+static void snapshot_restore_rmp(const struct machine_snapshot *snapshot, struct rmp *rmp)
+{
+    for (uint32_t region = 0; region < rmp->page_count / PAGES_PER_LARGE_PAGE; region++) {
+        size_t first = (size_t)region * PAGES_PER_LARGE_PAGE;
+
+        if (rmp->region_dirty[region]) {
+            memcpy(rmp->entry + first, snapshot->entry + first,
+                   PAGES_PER_LARGE_PAGE * sizeof(*rmp->entry));
+            memcpy(rmp->owner + first, snapshot->owner + first,
+                   PAGES_PER_LARGE_PAGE * sizeof(*rmp->owner));
+            rmp->region_dirty[region] = 0;
+        }
+    }
+}
+
 int snapshot_restore(struct machine *machine, struct error *error)
 {
     const struct machine_snapshot *snapshot = machine->snapshot;
     struct memory *memory = &machine->memory;
-    struct rmp *rmp = &machine->rmp;
     bool code = false;
+    int status;
 
     assert(snapshot);
     machine->state = snapshot->state;
@@ -144,14 +170,13 @@ int snapshot_restore(struct machine *machine, struct error *error)
         code = snapshot_restore_page(snapshot, memory, memory->dirty[i]) || code;
     }
     memory->dirty_count = 0;
-    for (uint32_t region = 0; region < rmp->page_count / PAGES_PER_LARGE_PAGE; region++) {
-        if (rmp->region_dirty[region]) {
-            size_t first = (size_t)region * PAGES_PER_LARGE_PAGE;
-
-            memcpy(rmp->entry + first, snapshot->entry + first,
-                   PAGES_PER_LARGE_PAGE * sizeof(*rmp->entry));
-            rmp->region_dirty[region] = 0;
+    snapshot_restore_rmp(snapshot, &machine->rmp);
+    if (memory->nested_changed) {
+        status = memory_map_all(memory, snapshot->nested, error);
+        if (status != 0) {
+            return status;
         }
+        memory->nested_changed = false;
     }
     if (code) {
         vcpu_code_changed(machine->vcpu);

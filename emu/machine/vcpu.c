@@ -14,7 +14,7 @@
 #define BLOCK_LOAD_MAX (BLOCK_SLOTS / 2)
 #define LIMIT_NONE ((uint64_t)INT64_MAX)
 #define BLOCK_BYTES_MAX 8192 /* 512 instructions of at most 15 bytes fit */
-#define SITE_MAX 4096
+#define SITE_MAX 1024        /* a hook costs at each instruction that is translated */
 #define CODE_VIEW_SLOTS 256
 #define OFFSET_SLOTS 256
 
@@ -37,8 +37,22 @@ struct block_offset {
     uint32_t insns;
 };
 
+/* An address with a hook on it. */
+struct site {
+    uint64_t gva;
+    uc_hook hook;
+};
+
+/* What a page of memory was last mapped as in the engine. */
+struct page_fill {
+    uint32_t generation;      /* of the last fill */
+    uint32_t view_generation; /* of the last fill for writing or execution, and then: */
+    uint64_t view_gva;        /* where; bit 0: for execution; bit 1: elsewhere besides */
+};
+
 struct watch_range {
     uint64_t gpa;
+    uint64_t start; /* where the engine has it */
     uint32_t size_bytes;
     uc_hook hook;
     vcpu_watch *callback;
@@ -59,7 +73,8 @@ struct vcpu {
     vcpu_translate *translate; /* NULL: mmu_translate */
     void *translate_context;
 
-    uint64_t limit;              /* of retired instructions; at most LIMIT_NONE */
+    uint64_t asked;              /* limit of retired instructions; at most LIMIT_NONE */
+    uint64_t limit;              /* the same, or lower to have block_slow see the next block */
     int64_t left;                /* until then; less whole blocks while running, else exact */
     const struct block *current; /* the block that has been taken off `left`; NULL: none */
     struct block kept;           /* what `current` points to when the table forgets it */
@@ -72,23 +87,30 @@ struct vcpu {
     bool replan;  /* the block about to run has trap sites without hooks */
     uint64_t replan_gva;
     uint32_t replan_size;
+    bool code_written; /* by the block that runs: the engine may leave it half way */
+    bool resuming;     /* a frame with RF was pushed, its IRET is still to come */
+    bool clear_resume; /* it has come */
 
-    uint64_t *site; /* addresses with a hook, sorted */
+    struct site *site; /* sorted */
     uint32_t site_count;
+    bool site_full;
     bool break_set;
     uint64_t break_gva;
 
     struct watch_range watch[VCPU_WATCH_MAX];
     size_t watch_count;
 
-    uint32_t *stamp; /* per page: the generation of its last fill */
+    struct page_fill *fill; /* per page */
     uint32_t generation;
+    uint64_t efer; /* as last written; reading it from the engine is slow */
 
     uc_context *saved;
     uint64_t saved_retired;
+    bool saved_resuming;
 
-    uc_context *mending; /* see "the engine's record of exceptions" */
+    uc_context *mending;  /* see "the engine's record of exceptions" */
     size_t record_offset; /* 0: this engine clears its record by itself */
+    size_t code_offset;   /* of the error code */
 };
 
 static const int vcpu_register_id[VCPU_REGISTER_COUNT] = {
@@ -127,12 +149,19 @@ ENGINE_CONTROL static uc_err engine_use_vtlb(uc_engine *uc)
     return uc_ctl_tlb_mode(uc, UC_TLB_VIRTUAL);
 }
 
+/* Blocks that are translated from now on end before `gva`. NULL: none does. */
+ENGINE_CONTROL static uc_err engine_set_exit(uc_engine *uc, const uint64_t *gva)
+{
+    uint64_t exit = gva ? *gva : 0;
+
+    return uc_ctl_set_exits(uc, &exit, gva ? 1 : 0);
+}
+
 ENGINE_CONTROL static uc_err engine_use_no_exits(uc_engine *uc)
 {
-    uint64_t none = 0;
     uc_err err = uc_ctl_exits_enable(uc);
 
-    return err ? err : uc_ctl_set_exits(uc, &none, 0);
+    return err ? err : engine_set_exit(uc, NULL);
 }
 
 ENGINE_CONTROL static uc_err engine_set_model(uc_engine *uc)
@@ -153,6 +182,33 @@ ENGINE_CONTROL static void engine_flush_blocks(uc_engine *uc)
 ENGINE_CONTROL static void engine_remove_block(uc_engine *uc, uint64_t gva, uint32_t size)
 {
     uc_ctl_remove_cache(uc, gva, gva + size);
+}
+
+/* ---- time ---- */
+
+uint64_t vcpu_retired(const struct vcpu *vcpu)
+{
+    return vcpu->limit - (uint64_t)vcpu->left;
+}
+
+static void limit_apply(struct vcpu *vcpu, uint64_t limit)
+{
+    uint64_t retired = vcpu_retired(vcpu);
+
+    vcpu->limit = limit;
+    vcpu->left = (int64_t)(limit - retired);
+}
+
+/* The next block, whichever it is, goes through block_slow. */
+static void limit_hold(struct vcpu *vcpu)
+{
+    limit_apply(vcpu, vcpu_retired(vcpu) - 1);
+}
+
+void vcpu_set_limit(struct vcpu *vcpu, uint64_t limit)
+{
+    vcpu->asked = limit < LIMIT_NONE ? limit : LIMIT_NONE;
+    limit_apply(vcpu, vcpu->asked);
 }
 
 /* ---- blocks: counting, and finding what must trap ---- */
@@ -191,14 +247,14 @@ static bool site_known(const struct vcpu *vcpu, uint64_t gva, uint32_t *at)
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (vcpu->site[middle] < gva) {
+        if (vcpu->site[middle].gva < gva) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
     *at = low;
-    return low < vcpu->site_count && vcpu->site[low] == gva;
+    return low < vcpu->site_count && vcpu->site[low].gva == gva;
 }
 
 /* The guest's bytes at gva, as it would fetch them. */
@@ -218,16 +274,30 @@ static bool site_add(struct vcpu *vcpu, uint64_t gva)
     uint32_t at;
     uc_hook hook;
 
-    if (site_known(vcpu, gva, &at) || vcpu->site_count == SITE_MAX) {
+    if (site_known(vcpu, gva, &at)) {
         return false;
     }
-    if (uc_hook_add(vcpu->uc, &hook, UC_HOOK_CODE, (void *)vcpu_on_site, vcpu, gva, gva)) {
+    if (vcpu->site_count == SITE_MAX ||
+        uc_hook_add(vcpu->uc, &hook, UC_HOOK_CODE, (void *)vcpu_on_site, vcpu, gva, gva)) {
+        vcpu->site_full = true;
         return false;
     }
     memmove(vcpu->site + at + 1, vcpu->site + at, (vcpu->site_count - at) * sizeof(*vcpu->site));
-    vcpu->site[at] = gva;
+    vcpu->site[at] = (struct site){.gva = gva, .hook = hook};
     vcpu->site_count++;
     return true;
+}
+
+/* Start over with those that are met from now on. */
+static void site_forget_all(struct vcpu *vcpu)
+{
+    for (uint32_t i = 0; i < vcpu->site_count; i++) {
+        uc_hook_del(vcpu->uc, vcpu->site[i].hook);
+    }
+    vcpu->site_count = 0;
+    vcpu->site_full = false;
+    block_forget_all(vcpu);
+    engine_flush_blocks(vcpu->uc);
 }
 
 /* Decode a block that runs for the first time. Sets replan when it holds new trap sites. */
@@ -245,8 +315,11 @@ static void block_analyse(struct vcpu *vcpu, struct block *block)
 
         vcpu->decode(bytes + at, have - at, &insn);
         block->insns++;
-        if (insn.trap && site_add(vcpu, block->gva + at)) {
+        if (insn.trap && (site_add(vcpu, block->gva + at) || vcpu->site_full)) {
             vcpu->replan = true;
+        }
+        if (vcpu->site_full) {
+            break; /* with a site of this block hooked at least */
         }
         if (insn.spin && at == 0 && block->size == insn.length) {
             vcpu->stop.kind = VCPU_STOP_SPIN;
@@ -258,19 +331,65 @@ static void block_analyse(struct vcpu *vcpu, struct block *block)
     }
 }
 
-/* First execution, the end of the budget, or a crowded slot. */
+static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t rip);
+
+/*
+ * A store into the running block itself: the engine goes back to the storing instruction, runs it
+ * as a block of its own, and translates the rest anew. Told from a jump back into the block by its
+ * size; when the block's last instruction is the one, it cannot be told, and is taken for a jump.
+ */
+static bool block_was_left(const struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    const struct block *block = vcpu->current;
+    struct vcpu_insn insn = {0};
+    uint8_t bytes[15];
+
+    if (!block || gva - block->gva >= block->size || gva + size >= block->gva + block->size) {
+        return false;
+    }
+    vcpu->decode(bytes, code_peek(vcpu, gva, bytes, sizeof(bytes)), &insn);
+    return insn.length == size;
+}
+
+/* Stop before the block at gva, of which nothing has been counted. */
+static void block_stop(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    vcpu->replan_gva = gva;
+    vcpu->replan_size = size;
+    vcpu->current = NULL;
+    uc_emu_stop(vcpu->uc);
+}
+
+/* What waited for the next block. True when that must wait, too. */
+static bool block_attend(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    limit_apply(vcpu, vcpu->asked);
+    if (vcpu->code_written && block_was_left(vcpu, gva, size)) {
+        vcpu->left += vcpu->current->insns - block_insns_before(vcpu, gva);
+    }
+    vcpu->code_written = false;
+    if (vcpu->resuming && (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF)) {
+        vcpu->clear_resume = true;
+        block_stop(vcpu, gva, size);
+    }
+    return vcpu->clear_resume;
+}
+
+/* First execution, the end of the budget, a crowded slot, or something that waited for it. */
 __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva, uint32_t size)
 {
-    struct block *slot = block_find(vcpu, gva, size);
+    struct block *slot;
 
+    if (vcpu->limit != vcpu->asked && block_attend(vcpu, gva, size)) {
+        return;
+    }
+    slot = block_find(vcpu, gva, size);
     if (!slot->size) {
         struct block fresh = {.gva = gva, .size = size};
 
         block_analyse(vcpu, &fresh);
         if (vcpu->replan || vcpu->stop.kind == VCPU_STOP_SPIN) {
-            vcpu->replan_gva = gva;
-            vcpu->replan_size = size;
-            uc_emu_stop(vcpu->uc);
+            block_stop(vcpu, gva, size);
             return;
         }
         if (vcpu->block_count >= BLOCK_LOAD_MAX) {
@@ -282,13 +401,14 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
     }
     if (vcpu->left < (int64_t)slot->insns) {
         vcpu->stop.kind = VCPU_STOP_LIMIT;
-        vcpu->replan_gva = gva;
-        vcpu->replan_size = size;
-        uc_emu_stop(vcpu->uc);
+        block_stop(vcpu, gva, size);
         return;
     }
     vcpu->left -= slot->insns;
     vcpu->current = slot;
+    if (vcpu->resuming) {
+        limit_hold(vcpu);
+    }
 }
 
 /* Called before each block: the emulator's largest cost. Everything else is in block_slow. */
@@ -438,6 +558,28 @@ static bool vcpu_place(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
     return mmu_translate(&vcpu->mmu, &context, gva, access, place, &vcpu->stop.fault);
 }
 
+/*
+ * The engine notices a store into code, and retranslates it, if the page was executable when it
+ * became writable. So no page may be both at two addresses: the whole TLB is flushed when one
+ * would be. At one address a fill replaces the other.
+ */
+static void fill_note_view(struct vcpu *vcpu, struct page_fill *fill, uint64_t gva, bool execute)
+{
+    uint64_t address = gva & ~PAGE_MASK;
+
+    if (fill->view_generation == vcpu->generation) {
+        bool elsewhere = (fill->view_gva & ~PAGE_MASK) != address || (fill->view_gva & 2);
+
+        if (elsewhere && (fill->view_gva & 1) != execute) {
+            vcpu_flush(vcpu);
+            elsewhere = false;
+        }
+        address |= elsewhere ? 2 : 0;
+    }
+    fill->view_gva = address | execute;
+    fill->view_generation = vcpu->generation;
+}
+
 static bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
                              void *opaque)
 {
@@ -452,13 +594,18 @@ static bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_t
         vcpu->faulted = true;
         return false;
     }
-    vcpu->stamp[place.page] = vcpu->generation;
+    if (access != MMU_READ && !place.ciphertext) {
+        fill_note_view(vcpu, &vcpu->fill[place.page], gva, access == MMU_FETCH);
+    }
+    vcpu->fill[place.page].generation = vcpu->generation;
     if (place.ciphertext) {
         place.page = memory_cipher_page(vcpu->memory);
     } else if (access == MMU_WRITE) {
         memory_bytes_for_guest_write(vcpu->memory, place.page);
         if (vcpu->memory->flags[place.page] & MEMORY_CODE) {
             block_forget_all(vcpu);
+            vcpu->code_written = true;
+            limit_hold(vcpu);
         }
     } else {
         memory_bytes(vcpu->memory, place.page);
@@ -483,10 +630,7 @@ static void vcpu_on_watched_read(uc_engine *uc, uc_mem_type type, uint64_t addre
     (void)uc;
     (void)type;
     (void)value;
-    watch->callback(watch->context,
-                    memory_gpa(vcpu->memory, (uint32_t)(address >> PAGE_SHIFT)) |
-                        (address & PAGE_MASK),
-                    (uint32_t)size, rip, vcpu_retired_at(vcpu, rip));
+    watch->callback(watch->context, watch->gpa + (address - watch->start), (uint32_t)size, rip, vcpu_retired_at(vcpu, rip));
 }
 
 /* ---- the engine's record of exceptions ---- */
@@ -494,37 +638,64 @@ static void vcpu_on_watched_read(uc_engine *uc, uc_mem_type type, uint64_t addre
 /*
  * The engine remembers the last contributory exception that it raised by itself, to make a double
  * fault of the next, and waits for its own delivery code to forget it. That code never runs here,
- * so the second #DE of a run would come as vector 8 and the third not at all. No call clears the
- * record, but a saved context holds it. Where, is found by watching it change: it is the one
- * 32-bit word that is -1 at first, 0 after a #DE and 8 after another.
+ * so the second #DE of a run would come as vector 8 and the third not at all. Nor does it tell an
+ * exception's error code. No call does either, but a saved context holds both words. Where, is
+ * found by watching them change.
  */
 #define RECORD_NONE (-1)
+#define PROBE_MAX 8
 
-static uc_err record_provoke(struct vcpu *vcpu, uint64_t code, uint32_t *vector)
-{
-    vcpu->stop.vector = UINT32_MAX;
-    (void)uc_emu_start(vcpu->uc, code, 0, 0, 0); /* its error is that of the exception */
-    *vector = vcpu->stop.vector;
-    return uc_context_save(vcpu->uc, vcpu->mending);
-}
+/* What to run for one look at the context; words: the two that are searched for, after it. */
+struct probe {
+    uint8_t code[PROBE_MAX];
+    int32_t record, error_code; /* RECORD_ANY: whatever it is */
+};
 
-static int32_t record_word(const uint8_t *context, size_t offset)
+#define RECORD_ANY INT32_MIN
+
+static const struct probe probes[] = {
+    {{0xF4}, RECORD_NONE, RECORD_ANY},                          /* hlt */
+    {{0x31, 0xC9, 0xF7, 0xF1}, VECTOR_DE, RECORD_ANY},          /* xor ecx, ecx; div ecx */
+    {{0x31, 0xC9, 0xF7, 0xF1}, VECTOR_DF, RECORD_ANY},          /* the same */
+    {{0x66, 0xB9, 0x3B, 0x12, 0x8E, 0xD9}, RECORD_ANY, 0x1238}, /* mov cx, ...; mov ds, cx */
+    {{0x66, 0xB9, 0x7B, 0x56, 0x8E, 0xD9}, RECORD_ANY, 0x5678},
+};
+#define PROBE_COUNT (sizeof(probes) / sizeof(probes[0]))
+#define PROBE_CODES 3 /* the first that looks for an error code */
+
+static int32_t record_word(const void *context, size_t offset)
 {
     int32_t word;
 
-    memcpy(&word, context + offset, sizeof(word));
+    memcpy(&word, (const uint8_t *)context + offset, sizeof(word));
     return word;
 }
 
-/* The one offset where the three contexts hold -1, 0 and 8; 0 when there is not exactly one. */
-static size_t record_search(const uint8_t *before, const uint8_t *first, const uc_context *second,
-                            size_t size)
+static void record_set(void *context, size_t offset, int32_t word)
+{
+    memcpy((uint8_t *)context + offset, &word, sizeof(word));
+}
+
+static bool record_fits(const uint8_t *contexts, size_t size, size_t at, bool error_code)
+{
+    for (size_t i = error_code ? PROBE_CODES : 0; i < (error_code ? PROBE_COUNT : PROBE_CODES);
+         i++) {
+        int32_t want = error_code ? probes[i].error_code : probes[i].record;
+
+        if (want != RECORD_ANY && record_word(contexts + i * size, at) != want) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The one offset where the contexts hold what the probes say; 0 when there is not exactly one. */
+static size_t record_search(const uint8_t *contexts, size_t size, bool error_code)
 {
     size_t found = 0;
 
     for (size_t at = 0; at + sizeof(int32_t) <= size; at += sizeof(int32_t)) {
-        if (record_word(before, at) == RECORD_NONE && record_word(first, at) == VECTOR_DE &&
-            record_word((const uint8_t *)second, at) == VECTOR_DF) {
+        if (record_fits(contexts, size, at, error_code)) {
             if (found) {
                 return 0;
             }
@@ -534,54 +705,74 @@ static size_t record_search(const uint8_t *before, const uint8_t *first, const u
     return found;
 }
 
-/* Before the engine translates addresses: two #DE in the page after guest memory. */
-static uc_err record_find(struct vcpu *vcpu)
+/* Run one probe in the page after guest memory, from a clean record if that is known already. */
+static uc_err record_probe(struct vcpu *vcpu, const struct probe *probe, uint8_t *context,
+                           size_t size)
 {
-    static const uint8_t divide_by_zero[] = {0x31, 0xC9, 0xF7, 0xF1}; /* xor ecx, ecx; div ecx */
     uint64_t code = (uint64_t)memory_cipher_page(vcpu->memory) << PAGE_SHIFT;
-    size_t size = uc_context_size(vcpu->uc);
-    uint8_t kept[sizeof(divide_by_zero)];
-    uint8_t *before = malloc(size), *first = malloc(size);
-    uint32_t vector[2] = {0, 0};
-    uc_err err = before && first ? uc_context_save(vcpu->uc, vcpu->mending) : UC_ERR_NOMEM;
+    uint8_t *place = vcpu->memory->ram + code;
+    uint8_t kept[PROBE_MAX];
+    uc_err err = UC_ERR_OK;
 
-    if (!err) {
-        memcpy(kept, vcpu->memory->ram + code, sizeof(kept));
-        memcpy(vcpu->memory->ram + code, divide_by_zero, sizeof(kept));
-        memcpy(before, vcpu->mending, size);
-        err = record_provoke(vcpu, code, &vector[0]);
-        memcpy(first, vcpu->mending, size);
-        err = err ? err : record_provoke(vcpu, code, &vector[1]);
-        memcpy(vcpu->memory->ram + code, kept, sizeof(kept));
-    }
-    if (!err && vector[1] != VECTOR_DE) {
-        vcpu->record_offset = record_search(before, first, vcpu->mending, size);
-        err = vcpu->record_offset ? UC_ERR_OK : UC_ERR_VERSION;
-    }
-    if (!err) {
-        memcpy(vcpu->mending, before, size);
+    if (vcpu->record_offset) {
+        record_set(vcpu->mending, vcpu->record_offset, RECORD_NONE);
         err = uc_context_restore(vcpu->uc, vcpu->mending);
     }
-    free(before);
-    free(first);
+    memcpy(kept, place, sizeof(kept));
+    memcpy(place, probe->code, sizeof(kept));
+    engine_remove_block(vcpu->uc, code, PROBE_MAX);
+    vcpu->stop.vector = VECTOR_DE;               /* as if */
+    (void)uc_emu_start(vcpu->uc, code, 0, 0, 0); /* its error is that of the exception */
+    memcpy(place, kept, sizeof(kept));
+    err = err ? err : uc_context_save(vcpu->uc, vcpu->mending);
+    memcpy(context, vcpu->mending, size);
     return err;
 }
 
-/* After an exception that the engine raised. */
-static uc_err record_clear(struct vcpu *vcpu)
+/* Before the engine translates addresses. */
+static uc_err record_find(struct vcpu *vcpu)
 {
-    const int32_t none = RECORD_NONE;
-    uc_err err;
+    size_t size = uc_context_size(vcpu->uc);
+    uint8_t *contexts = malloc((PROBE_COUNT + 1) * size), *pristine = contexts + PROBE_COUNT * size;
+    uc_err err = contexts ? uc_context_save(vcpu->uc, vcpu->mending) : UC_ERR_NOMEM;
+    bool clears_itself = false;
 
+    if (!err) {
+        memcpy(pristine, vcpu->mending, size);
+    }
+    for (size_t i = 0; !err && i < PROBE_COUNT; i++) {
+        err = record_probe(vcpu, &probes[i], contexts + i * size, size);
+        if (i == PROBE_CODES - 1) {
+            clears_itself = vcpu->stop.vector == VECTOR_DE;
+            vcpu->record_offset = clears_itself ? 0 : record_search(contexts, size, false);
+        }
+    }
+    if (!err) {
+        vcpu->code_offset = record_search(contexts, size, true);
+        memcpy(vcpu->mending, pristine, size);
+        err = uc_context_restore(vcpu->uc, vcpu->mending);
+    }
+    if (!err && ((vcpu->record_offset == 0 && !clears_itself) || vcpu->code_offset == 0)) {
+        err = UC_ERR_VERSION;
+    }
+    free(contexts);
+    return err;
+}
+
+/* After an exception that the engine raised: what is its error code, and forget it. */
+static uc_err record_take(struct vcpu *vcpu)
+{
+    uc_err err = uc_context_save(vcpu->uc, vcpu->mending);
+
+    if (err) {
+        return err;
+    }
+    vcpu->stop.error_code = (uint32_t)record_word(vcpu->mending, vcpu->code_offset);
     if (vcpu->record_offset == 0) {
         return UC_ERR_OK;
     }
-    err = uc_context_save(vcpu->uc, vcpu->mending);
-    if (!err) {
-        memcpy((uint8_t *)vcpu->mending + vcpu->record_offset, &none, sizeof(none));
-        err = uc_context_restore(vcpu->uc, vcpu->mending);
-    }
-    return err;
+    record_set(vcpu->mending, vcpu->record_offset, RECORD_NONE);
+    return uc_context_restore(vcpu->uc, vcpu->mending);
 }
 
 /* ---- opening and running ---- */
@@ -646,15 +837,16 @@ int vcpu_open(struct vcpu **out, struct memory *memory, struct rmp *rmp, vcpu_de
     vcpu->rmp = rmp;
     vcpu->mmu = (struct mmu){.memory = memory, .rmp = rmp};
     vcpu->decode = decode;
+    vcpu->asked = LIMIT_NONE;
     vcpu->limit = LIMIT_NONE;
     vcpu->left = (int64_t)LIMIT_NONE;
     vcpu->generation = 1;
     vcpu->site = calloc(SITE_MAX, sizeof(*vcpu->site));
-    vcpu->stamp = calloc(memory->page_count, sizeof(*vcpu->stamp));
+    vcpu->fill = calloc(memory->page_count, sizeof(*vcpu->fill));
     for (size_t i = 0; i < CODE_VIEW_SLOTS; i++) {
         vcpu->code_view[i].page = MEMORY_NO_PAGE;
     }
-    if (!vcpu->site || !vcpu->stamp) {
+    if (!vcpu->site || !vcpu->fill) {
         vcpu_close(vcpu);
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a vCPU");
     }
@@ -664,6 +856,7 @@ int vcpu_open(struct vcpu **out, struct memory *memory, struct rmp *rmp, vcpu_de
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not start: %s",
                          uc_strerror(err));
     }
+    vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
     vcpu_set(vcpu, VCPU_MXCSR, 0x1F80);
     vcpu_set(vcpu, VCPU_FPCW, 0x37F);
     *out = vcpu;
@@ -685,7 +878,7 @@ void vcpu_close(struct vcpu *vcpu)
         uc_close(vcpu->uc);
     }
     free(vcpu->site);
-    free(vcpu->stamp);
+    free(vcpu->fill);
     free(vcpu);
 }
 
@@ -710,40 +903,131 @@ static void vcpu_classify(struct vcpu *vcpu, uc_err err, uint64_t rip)
     }
 }
 
-/* The block at replan_gva does not fit into the budget: run what does, instruction by address. */
-static uc_err vcpu_run_remainder(struct vcpu *vcpu)
+/* The length of the instruction at gva, of which `have` bytes may be looked at; 0: none. */
+static uint64_t insn_length(const struct vcpu *vcpu, uint64_t gva, size_t have)
 {
-    int64_t left = vcpu->left;
+    uint8_t bytes[15];
+    struct vcpu_insn insn = {0};
+
+    have = have < sizeof(bytes) ? have : sizeof(bytes);
+    vcpu->decode(bytes, code_peek(vcpu, gva, bytes, have), &insn);
+    return insn.length;
+}
+
+/* What a run has set up in the engine for itself and takes away at its end. */
+struct vcpu_plan {
+    bool limit_hooked;
+    uc_hook limit_hook;
+    bool exit_set;
+    uint64_t exit_gva, from_gva;
+};
+
+/* The block at replan_gva does not fit into the budget: a hook where the budget ends in it. */
+static uc_err plan_limit(struct vcpu *vcpu, struct vcpu_plan *plan)
+{
     uint64_t at = vcpu->replan_gva;
-    uc_hook hook;
     uc_err err;
 
-    if (left <= 0) {
-        return UC_ERR_OK;
-    }
-    for (int64_t i = 0; i < left; i++) {
-        uint8_t bytes[15];
-        struct vcpu_insn insn = {0};
+    for (int64_t i = 0; i < vcpu->left; i++) {
+        uint64_t length = insn_length(vcpu, at, 15);
 
-        vcpu->decode(bytes, code_peek(vcpu, at, bytes, sizeof(bytes)), &insn);
-        at += insn.length ? insn.length : 1;
+        at += length ? length : 1;
     }
-    err = uc_hook_add(vcpu->uc, &hook, UC_HOOK_CODE, (void *)vcpu_on_limit, vcpu, at, at);
-    if (err) {
-        return err;
+    err =
+        uc_hook_add(vcpu->uc, &plan->limit_hook, UC_HOOK_CODE, (void *)vcpu_on_limit, vcpu, at, at);
+    if (!err) {
+        plan->limit_hooked = true;
+        engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
+        vcpu_set_limit(vcpu, LIMIT_NONE);
     }
-    engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
-    vcpu_set_limit(vcpu, LIMIT_NONE);
-    vcpu->stop.kind = VCPU_STOP_NONE;
-    err = uc_emu_start(vcpu->uc, vcpu->replan_gva, 0, 0, 0);
-    uc_hook_del(vcpu->uc, hook);
-    engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
     return err;
+}
+
+/*
+ * The engine translates a block up to its end before it runs any of it, into the next page if need
+ * be. When that page's fetch fails, the instructions before it have not run: run them first, as a
+ * block that ends where the next page begins. False when there are none.
+ */
+static bool plan_fetch(struct vcpu *vcpu, struct vcpu_plan *plan, uint64_t rip)
+{
+    uint64_t page = vcpu->stop.fault.gva & ~PAGE_MASK, at = rip, length;
+
+    if (page - rip > BLOCK_BYTES_MAX) {
+        return false;
+    }
+    while (at < page && (length = insn_length(vcpu, at, page - at)) != 0) {
+        at += length;
+    }
+    if (at == rip || engine_set_exit(vcpu->uc, &at)) {
+        return false;
+    }
+    plan->exit_set = true;
+    plan->exit_gva = at;
+    plan->from_gva = rip;
+    return true;
+}
+
+static void plan_drop_exit(struct vcpu *vcpu, struct vcpu_plan *plan)
+{
+    if (plan->exit_set) {
+        engine_set_exit(vcpu->uc, NULL);
+        engine_remove_block(vcpu->uc, plan->from_gva, (uint32_t)(plan->exit_gva - plan->from_gva));
+        plan->exit_set = false;
+    }
+}
+
+/* Enter the engine once. True when that was not the end of it: the caller enters it again. */
+static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
+{
+    uint64_t rip = vcpu_get(vcpu, VCPU_RIP);
+
+    memset(&vcpu->stop, 0, sizeof(vcpu->stop));
+    vcpu->faulted = false;
+    vcpu->replan = false;
+    vcpu->code_written = false;
+    vcpu->clear_resume = false;
+    if (vcpu->resuming) {
+        limit_hold(vcpu);
+    }
+    *err = uc_emu_start(vcpu->uc, rip, 0, 0, 0);
+    limit_apply(vcpu, vcpu->asked);
+    rip = vcpu_get(vcpu, VCPU_RIP);
+    if (vcpu->replan) {
+        if (vcpu->site_full) {
+            site_forget_all(vcpu);
+        }
+        engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
+        return true;
+    }
+    if (vcpu->clear_resume) {
+        vcpu_set(vcpu, VCPU_RFLAGS, vcpu_get(vcpu, VCPU_RFLAGS) & ~RFLAGS_RF);
+        vcpu->resuming = false;
+        return true;
+    }
+    if (vcpu->stop.kind == VCPU_STOP_LIMIT && vcpu->left > 0 && !plan->limit_hooked) {
+        *err = plan_limit(vcpu, plan);
+        return !*err;
+    }
+    if (plan->exit_set && !*err && vcpu->stop.kind == VCPU_STOP_NONE && rip == plan->exit_gva) {
+        vcpu_settle(vcpu, rip);
+        plan_drop_exit(vcpu, plan);
+        return true;
+    }
+    return *err == UC_ERR_EXCEPTION && vcpu->faulted && vcpu->stop.fault.access == MMU_FETCH &&
+           !plan->exit_set && plan_fetch(vcpu, plan, rip);
+}
+
+/* At the limit, what stands before an instruction that has not begun can wait. */
+static bool stop_can_wait(enum vcpu_stop_kind kind)
+{
+    return kind == VCPU_STOP_INVALID || kind == VCPU_STOP_SITE || kind == VCPU_STOP_FAULT ||
+           kind == VCPU_STOP_SPIN || kind == VCPU_STOP_BREAK;
 }
 
 int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
 {
-    uint64_t limit = vcpu->limit;
+    uint64_t limit = vcpu->asked;
+    struct vcpu_plan plan = {0};
     uint64_t rip;
     uc_err err;
 
@@ -751,34 +1035,28 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
         vcpu->memory->code_changed = false;
         vcpu_code_changed(vcpu);
     }
-    do {
-        memset(&vcpu->stop, 0, sizeof(vcpu->stop));
-        vcpu->faulted = false;
-        vcpu->replan = false;
-        err = uc_emu_start(vcpu->uc, vcpu_get(vcpu, VCPU_RIP), 0, 0, 0);
-        if (vcpu->replan) {
-            engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
-        }
-    } while (vcpu->replan);
-    if (vcpu->stop.kind == VCPU_STOP_LIMIT) {
-        err = vcpu_run_remainder(vcpu);
-        vcpu_set_limit(vcpu, limit);
+    while (vcpu_enter(vcpu, &plan, &err)) {
     }
     rip = vcpu_get(vcpu, VCPU_RIP);
+    plan_drop_exit(vcpu, &plan);
+    if (plan.limit_hooked) {
+        uc_hook_del(vcpu->uc, plan.limit_hook);
+        engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
+    }
     if (vcpu->stop.kind == VCPU_STOP_NONE || (vcpu->faulted && err == UC_ERR_EXCEPTION)) {
         vcpu_classify(vcpu, err, rip);
-    }
-    if (vcpu->stop.kind == VCPU_STOP_ENGINE && vcpu->site_count == SITE_MAX) {
-        return error_set(error, SNPEMU_ERR_INTERNAL, "more than %d trapping instructions",
-                         SITE_MAX);
     }
     /* A fetch that fails belongs to the next block, which has not been counted yet. */
     if (vcpu->stop.kind == VCPU_STOP_FAULT && vcpu->stop.fault.access == MMU_FETCH) {
         vcpu->current = NULL;
     }
     vcpu_settle(vcpu, rip);
+    vcpu_set_limit(vcpu, limit);
+    if (vcpu->left <= 0 && stop_can_wait(vcpu->stop.kind)) {
+        vcpu->stop.kind = VCPU_STOP_LIMIT;
+    }
     vcpu->stop.rip = rip;
-    if (vcpu->stop.kind == VCPU_STOP_INTERRUPT && record_clear(vcpu)) {
+    if (vcpu->stop.kind == VCPU_STOP_INTERRUPT && record_take(vcpu)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not restore its context");
     }
     *stop = vcpu->stop;
@@ -836,16 +1114,25 @@ void vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
     uc_x86_msr msr = {.rid = index, .value = value};
 
     uc_reg_write(vcpu->uc, UC_X86_REG_MSR, &msr);
+    if (index == MSR_EFER) {
+        vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
+    }
 }
 
+/* Asked for at each TLB fill: read no more than decides. */
 void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context)
 {
-    context->cr0 = vcpu_get(vcpu, VCPU_CR0);
-    context->cr3 = vcpu_get(vcpu, VCPU_CR3);
-    context->cr4 = vcpu_get(vcpu, VCPU_CR4);
-    context->efer = vcpu_get_msr(vcpu, MSR_EFER);
-    context->rflags = vcpu_get(vcpu, VCPU_RFLAGS);
-    context->cpl = vcpu_get(vcpu, VCPU_CS) & 3;
+    static const int id[] = {UC_X86_REG_CR0, UC_X86_REG_CR3, UC_X86_REG_CR4, UC_X86_REG_CS};
+    uint64_t cs = 0;
+    void *value[] = {&context->cr0, &context->cr3, &context->cr4, &cs};
+
+    uc_reg_read_batch(vcpu->uc, id, value, 4);
+    context->efer = vcpu->efer & ~EFER_LMA;
+    if ((context->cr0 & CR0_PG) && (vcpu->efer & EFER_LME)) {
+        context->efer |= EFER_LMA;
+    }
+    context->rflags = context->cr4 & CR4_SMAP ? vcpu_get(vcpu, VCPU_RFLAGS) : 0;
+    context->cpl = cs & 3;
     context->vmpl = vcpu_vmpl(vcpu);
 }
 
@@ -870,17 +1157,9 @@ void vcpu_retire(struct vcpu *vcpu, unsigned length)
     vcpu->left--;
 }
 
-uint64_t vcpu_retired(const struct vcpu *vcpu)
+void vcpu_expect_resume(struct vcpu *vcpu)
 {
-    return vcpu->limit - (uint64_t)vcpu->left;
-}
-
-void vcpu_set_limit(struct vcpu *vcpu, uint64_t limit)
-{
-    uint64_t retired = vcpu_retired(vcpu);
-
-    vcpu->limit = limit < LIMIT_NONE ? limit : LIMIT_NONE;
-    vcpu->left = (int64_t)(vcpu->limit - retired);
+    vcpu->resuming = true;
 }
 
 int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, struct error *error)
@@ -906,7 +1185,7 @@ void vcpu_flush(struct vcpu *vcpu)
 
 void vcpu_page_changed(struct vcpu *vcpu, uint32_t page)
 {
-    if (vcpu->stamp[page] == vcpu->generation) {
+    if (vcpu->fill[page].generation == vcpu->generation) {
         vcpu_flush(vcpu);
     }
 }
@@ -925,6 +1204,7 @@ int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_wa
     }
     *watch = (struct watch_range){
         .gpa = gpa,
+        .start = start,
         .size_bytes = size_bytes,
         .callback = callback,
         .context = context,
@@ -968,6 +1248,7 @@ int vcpu_save(struct vcpu *vcpu, struct error *error)
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not save its context");
     }
     vcpu->saved_retired = vcpu_retired(vcpu);
+    vcpu->saved_resuming = vcpu->resuming;
     return 0;
 }
 
@@ -977,7 +1258,9 @@ int vcpu_restore(struct vcpu *vcpu, struct error *error)
     if (uc_context_restore(vcpu->uc, vcpu->saved)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not restore its context");
     }
+    vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
     vcpu->left = (int64_t)(vcpu->limit - vcpu->saved_retired);
+    vcpu->resuming = vcpu->saved_resuming;
     vcpu->current = NULL;
     vcpu_flush(vcpu);
     return 0;

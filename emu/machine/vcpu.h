@@ -94,6 +94,7 @@ struct vcpu_stop {
     enum vcpu_stop_kind kind;
     uint64_t rip;
     uint32_t vector;
+    uint32_t error_code; /* VCPU_STOP_INTERRUPT, of an exception that has one */
     struct mmu_fault
         fault; /* VCPU_STOP_FAULT; gva is that of the page until the caller refines it */
 };
@@ -115,8 +116,8 @@ typedef void vcpu_watch(void *context, uint64_t gpa, uint32_t size_bytes, uint64
                         uint64_t retired);
 
 /*
- * Stands in for the page walk, the C-bit and the RMP when the engine asks where gva leads; true with
- * `translation`. It is there to measure what they cost: such a run checks nothing.
+ * Stands in for the page walk, the C-bit and the RMP when the engine asks where gva leads; true
+ * with `translation`. It is there to measure what they cost: such a run checks nothing.
  */
 typedef bool vcpu_translate(void *context, uint64_t gva, enum mmu_access access,
                             struct mmu_translation *translation);
@@ -151,6 +152,12 @@ void vcpu_enter_long_mode(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_
 
 /* An emulated instruction of `length` bytes has retired: RIP moves on, time advances by one. */
 void vcpu_retire(struct vcpu *vcpu, unsigned length);
+
+/*
+ * A frame whose RFLAGS image has RF set was pushed. IRET sets RF then, and the next instruction
+ * clears it, which the engine leaves undone. APM Vol 2 (24593) 3.1.6.
+ */
+void vcpu_expect_resume(struct vcpu *vcpu);
 
 /* Retired instructions since boot. Exact between runs. */
 uint64_t vcpu_retired(const struct vcpu *vcpu);

@@ -140,6 +140,10 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
         *next = fault_with_code(VECTOR_NP, error_code);
         return ATTEMPT_FAULT;
     }
+    if ((uint64_t)((int64_t)(gate->target << 16) >> 16) != gate->target) {
+        *next = fault_with_code(VECTOR_GP, 0);
+        return ATTEMPT_FAULT;
+    }
     return ATTEMPT_DONE;
 }
 
@@ -221,6 +225,7 @@ static enum attempt attempt_push(struct trap_context *trap, const struct fault *
     vcpu_mmu_context(vcpu, &context);
     *rsp -= size;
     if (mmu_write(&trap->machine->mmu, &context, *rsp, frame + skip, size, &mmu_fault)) {
+        vcpu_expect_resume(vcpu);
         return ATTEMPT_DONE;
     }
     if (mmu_fault.kind == MMU_FAULT_GP) {
@@ -258,6 +263,7 @@ static enum attempt fault_attempt(struct trap_context *trap, const struct fault 
     if (gate.type == GATE_TYPE_INTERRUPT) {
         clear |= RFLAGS_IF;
     }
+    vcpu_set(vcpu, VCPU_CS, (gate.selector & ~3u) | (vcpu_get(vcpu, VCPU_CS) & 3));
     vcpu_set(vcpu, VCPU_RSP, rsp);
     vcpu_set(vcpu, VCPU_RFLAGS, vcpu_get(vcpu, VCPU_RFLAGS) & ~clear);
     vcpu_set(vcpu, VCPU_RIP, gate.target);
@@ -299,6 +305,10 @@ enum trap_next fault_raise(struct trap_context *trap, const struct fault *first)
             return TRAP_END;
         case ATTEMPT_FAULT:
             break;
+        }
+        /* Even when it ends in a double fault: Intel SDM Vol 3, #PF, footnote to CR2. */
+        if (next.sets_cr2) {
+            vcpu_set(trap->machine->vcpu, VCPU_CR2, next.cr2);
         }
         if (fault.vector == VECTOR_DF) {
             fault_report(trap, &next);

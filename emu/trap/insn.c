@@ -9,8 +9,6 @@
 #include "trap/fault.h"
 #include "trap/msr.h"
 
-typedef enum trap_next insn_handler(struct trap_context *trap, const struct insn *insn);
-
 static enum trap_next insn_done(struct trap_context *trap, const struct insn *insn)
 {
     vcpu_retire(trap->machine->vcpu, insn->length);
@@ -134,12 +132,13 @@ static enum trap_next insn_pvalidate(struct trap_context *trap, const struct ins
     }
     if (operand == OPERAND_OK) {
         struct rmp *rmp = &trap->machine->rmp;
+        struct rmp_place where = mmu_place(&trap->machine->mmu, place.gpa);
         enum rmp_result result =
-            rmp_validate(rmp, place.page, large, validate, &status, &unchanged);
+            rmp_validate_place(rmp, &where, large, validate, &status, &unchanged);
 
         if (result == RMP_NPF_SIZE) {
             insn_psmash(trap, &place);
-            result = rmp_validate(rmp, place.page, large, validate, &status, &unchanged);
+            result = rmp_validate_place(rmp, &where, large, validate, &status, &unchanged);
         }
         if (result != RMP_OK) {
             return insn_rmp_refused(trap, result, &fault);
@@ -175,12 +174,13 @@ static enum trap_next insn_rmpadjust(struct trap_context *trap, const struct ins
     }
     if (state == OPERAND_OK) {
         struct rmp *rmp = &trap->machine->rmp;
+        struct rmp_place where = mmu_place(&trap->machine->mmu, place.gpa);
         enum rmp_result result =
-            rmp_adjust(rmp, place.page, large, vcpu_vmpl(vcpu), operand, &status);
+            rmp_adjust_place(rmp, &where, large, vcpu_vmpl(vcpu), operand, &status);
 
         if (result == RMP_NPF_SIZE) {
             insn_psmash(trap, &place);
-            result = rmp_adjust(rmp, place.page, large, vcpu_vmpl(vcpu), operand, &status);
+            result = rmp_adjust_place(rmp, &where, large, vcpu_vmpl(vcpu), operand, &status);
         }
         if (result != RMP_OK) {
             return insn_rmp_refused(trap, result, &fault);
@@ -340,18 +340,40 @@ static enum trap_next insn_unmodelled(struct trap_context *trap, const struct in
                     insn->id == INSN_OTHER ? " that the CPU engine does not know" : "");
 }
 
+#define APM3 "AMD APM Vol 3 (24594), "
+#define APM2_VC "AMD APM Vol 2 (24593) 15.35.5"
+
+const struct insn_row insn_rows[INSN_COUNT] = {
+    [INSN_OTHER] = {.source = APM3 "opcode maps"},
+    [INSN_UNDEFINED] = {insn_undefined, 0, "#UD", APM3 "UD0, UD1, UD2 and opcode maps"},
+    [INSN_VMGEXIT] = {insn_vmgexit, 0, "exit to the hypervisor", APM3 "VMGEXIT"},
+    [INSN_VMMCALL] = {insn_vc_vmmcall, 0, "#VC 0x81", APM2_VC},
+    [INSN_PVALIDATE] = {insn_pvalidate, INSN_UNVERIFIED, "executed on the RMP", APM3 "PVALIDATE"},
+    [INSN_RMPADJUST] = {insn_rmpadjust, INSN_UNVERIFIED, "executed on the RMP", APM3 "RMPADJUST"},
+    [INSN_RMPQUERY] = {insn_not_supported, INSN_UNVERIFIED, "#UD", APM3 "RMPQUERY"},
+    [INSN_INVLPGB] = {.source = APM3 "INVLPGB"},
+    [INSN_TLBSYNC] = {.source = APM3 "TLBSYNC"},
+    [INSN_RDMSR] = {insn_rdmsr, 0, "by the table of MSRs", APM3 "RDMSR"},
+    [INSN_WRMSR] = {insn_wrmsr, 0, "by the table of MSRs", APM3 "WRMSR"},
+    [INSN_CPUID] = {insn_vc_cpuid, 0, "#VC 0x72", APM2_VC},
+    [INSN_IO] = {insn_vc_io, 0, "#VC 0x7B", APM2_VC},
+    [INSN_RDTSC] = {insn_rdtsc, 0, "virtual time", APM3 "RDTSC"},
+    [INSN_RDTSCP] = {insn_rdtsc, 0, "virtual time and TSC_AUX", APM3 "RDTSCP"},
+    [INSN_RDRAND] = {insn_random, 0, "a number from the seed", APM3 "RDRAND"},
+    [INSN_RDSEED] = {insn_random, 0, "a number from the seed", APM3 "RDSEED"},
+    [INSN_XSETBV] = {.source = APM3 "XSETBV"},
+    [INSN_SYSCALL] = {.source = APM3 "SYSCALL, SYSRET, SYSENTER, SYSEXIT"},
+    [INSN_MONITOR] = {.source = APM3 "MONITOR, MONITORX"},
+    [INSN_MWAIT] = {.source = APM3 "MWAIT, MWAITX"},
+    [INSN_WBINVD] = {.source = APM3 "WBINVD"},
+    [INSN_INVD] = {.source = APM3 "INVD"},
+    [INSN_MOV_DR] = {.source = APM3 "MOV (DRn)"},
+    [INSN_SVM] = {.source = APM3 "VMRUN and the other SVM instructions"},
+};
+
 enum trap_next insn_execute(struct trap_context *trap, const struct insn *insn)
 {
-    static insn_handler *const handlers[INSN_COUNT] = {
-        [INSN_UNDEFINED] = insn_undefined, [INSN_VMGEXIT] = insn_vmgexit,
-        [INSN_VMMCALL] = insn_vc_vmmcall,  [INSN_PVALIDATE] = insn_pvalidate,
-        [INSN_RMPADJUST] = insn_rmpadjust, [INSN_RMPQUERY] = insn_not_supported,
-        [INSN_RDMSR] = insn_rdmsr,         [INSN_WRMSR] = insn_wrmsr,
-        [INSN_CPUID] = insn_vc_cpuid,      [INSN_IO] = insn_vc_io,
-        [INSN_RDTSC] = insn_rdtsc,         [INSN_RDTSCP] = insn_rdtsc,
-        [INSN_RDRAND] = insn_random,       [INSN_RDSEED] = insn_random,
-    };
-    insn_handler *handler = handlers[insn->id];
+    insn_handler *handler = insn_rows[insn->id].handler;
 
     return (handler ? handler : insn_unmodelled)(trap, insn);
 }

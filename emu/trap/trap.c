@@ -139,8 +139,13 @@ static enum trap_next trap_interrupt(struct trap_context *trap, const struct vcp
         return fault_raise(trap, &(struct fault){.vector = VECTOR_DE});
     case VECTOR_UD:
         return fault_raise_ud(trap);
+    case VECTOR_TS:
+    case VECTOR_NP:
+    case VECTOR_SS:
     case VECTOR_GP:
-        return fault_raise_gp(trap, 0); /* the engine does not tell the error code */
+        return fault_raise(trap, &(struct fault){.vector = (uint8_t)stop->vector,
+                                                 .has_error_code = true,
+                                                 .error_code = stop->error_code});
     default:
         return trap_end(trap, OUTCOME_UNMODELLED, "interrupt or exception %u raised by the engine",
                         stop->vector);

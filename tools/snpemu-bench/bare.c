@@ -10,6 +10,12 @@
 #include "abi/msr.h"
 #include "abi/x86.h"
 
+enum bare_hook {
+    BARE_HOOK_NONE,
+    BARE_HOOK_BLOCK, /* an empty one, at each block */
+    BARE_HOOK_INSN,  /* that counts, at each instruction */
+};
+
 struct bare {
     const struct recording *recording;
     uc_engine *uc;
@@ -122,6 +128,14 @@ static void bare_on_end(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque
     uc_emu_stop(uc);
 }
 
+static void bare_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
+{
+    (void)uc;
+    (void)gva;
+    (void)size;
+    (void)opaque;
+}
+
 static void bare_on_insn(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
 {
     struct bare *bare = opaque;
@@ -169,14 +183,17 @@ static uc_err bare_add_sites(struct bare *bare)
     return err;
 }
 
-static uc_err bare_add_hooks(struct bare *bare, bool counting)
+static uc_err bare_add_hooks(struct bare *bare, enum bare_hook kind)
 {
     uint64_t until = bare->recording->until_gva;
     uc_hook hook;
     uc_err err = uc_hook_add(bare->uc, &hook, UC_HOOK_TLB_FILL, (void *)bare_on_fill, bare, 1, 0);
 
-    if (!err && counting) {
+    if (!err && kind == BARE_HOOK_INSN) {
         err = uc_hook_add(bare->uc, &hook, UC_HOOK_CODE, (void *)bare_on_insn, bare, 1, 0);
+    }
+    if (!err && kind == BARE_HOOK_BLOCK) {
+        err = uc_hook_add(bare->uc, &hook, UC_HOOK_BLOCK, (void *)bare_on_block, bare, 1, 0);
     }
     if (!err) {
         err =
@@ -280,7 +297,7 @@ static size_t bare_ram_size(const struct bare *bare)
     return (size_t)bare->recording->page_count * PAGE_SIZE;
 }
 
-static int bare_open_with(struct bare **out, const struct recording *recording, bool counting,
+static int bare_open_with(struct bare **out, const struct recording *recording, enum bare_hook kind,
                           struct error *error)
 {
     struct bare *bare = calloc(1, sizeof(*bare));
@@ -305,7 +322,7 @@ static int bare_open_with(struct bare **out, const struct recording *recording, 
         err = uc_mem_map_ptr(bare->uc, 0, bare_ram_size(bare), UC_PROT_ALL, bare->ram);
     }
     if (!err) {
-        err = bare_add_hooks(bare, counting);
+        err = bare_add_hooks(bare, kind);
     }
     if (err) {
         bare_close(bare);
@@ -317,9 +334,10 @@ static int bare_open_with(struct bare **out, const struct recording *recording, 
     return 0;
 }
 
-int bare_open(struct bare **bare, const struct recording *recording, struct error *error)
+int bare_open(struct bare **bare, const struct recording *recording, bool block_hook,
+              struct error *error)
 {
-    return bare_open_with(bare, recording, false, error);
+    return bare_open_with(bare, recording, block_hook ? BARE_HOOK_BLOCK : BARE_HOOK_NONE, error);
 }
 
 void bare_close(struct bare *bare)
@@ -403,7 +421,7 @@ int bare_run(struct bare *bare, uint64_t trap, struct error *error)
 int bare_count(const struct recording *recording, uint64_t *instructions, struct error *error)
 {
     struct bare *bare = NULL;
-    int status = bare_open_with(&bare, recording, true, error);
+    int status = bare_open_with(&bare, recording, BARE_HOOK_INSN, error);
 
     if (status == 0) {
         status = bare_run(bare, UINT64_MAX, error);

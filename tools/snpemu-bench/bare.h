@@ -8,6 +8,7 @@
 #ifndef SNPEMU_BENCH_BARE_H
 #define SNPEMU_BENCH_BARE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "error.h"
@@ -15,8 +16,12 @@
 
 struct bare; /* opaque */
 
-/* A fresh engine with the recording's start state. The recording must outlive it. */
-int bare_open(struct bare **bare, const struct recording *recording, struct error *error);
+/*
+ * A fresh engine with the recording's start state. The recording must outlive it. `block_hook`: it
+ * calls an empty function at each block, which is the least that counting instructions costs.
+ */
+int bare_open(struct bare **bare, const struct recording *recording, bool block_hook,
+              struct error *error);
 void bare_close(struct bare *bare); /* takes NULL */
 
 /* Go on until trap number `trap` is next to be answered, or to the end for UINT64_MAX. */

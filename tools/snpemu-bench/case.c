@@ -16,6 +16,7 @@ enum kind {
     KIND_OURS,
     KIND_NO_WALK,
     KIND_BARE,
+    KIND_HOOKED, /* the bare engine with an empty block hook */
     KIND_COUNT,
 };
 
@@ -31,7 +32,7 @@ struct bench_case {
 
     /* For the runs from a snapshot: one machine of each kind. */
     struct ours ours[KIND_BARE];
-    struct bare *bare;
+    struct bare *bare[KIND_COUNT - KIND_BARE];
     uint8_t digest[RUN_DIGEST_SIZE]; /* of a fresh run's end */
 };
 
@@ -79,11 +80,12 @@ static int fresh_ours(struct bench_case *c, enum kind kind, double *total_ns, do
     return status;
 }
 
-static int fresh_bare(struct bench_case *c, double *total_ns, double *run_ns, struct error *error)
+static int fresh_bare(struct bench_case *c, enum kind kind, double *total_ns, double *run_ns,
+                      struct error *error)
 {
     double start = measure_cpu_ns(), opened, ran, checked;
     struct bare *bare = NULL;
-    int status = bare_open(&bare, c->recording, error);
+    int status = bare_open(&bare, c->recording, kind == KIND_HOOKED, error);
 
     opened = measure_cpu_ns();
     if (status == 0) {
@@ -109,7 +111,7 @@ static int fresh_round(struct bench_case *c, unsigned round, struct error *error
         enum kind kind = round % 2 ? KIND_COUNT - 1 - i : i;
         double total_ns, run_ns;
 
-        status = kind == KIND_BARE ? fresh_bare(c, &total_ns, &run_ns, error)
+        status = kind >= KIND_BARE ? fresh_bare(c, kind, &total_ns, &run_ns, error)
                                    : fresh_ours(c, kind, &total_ns, &run_ns, error);
         if (round > 0) { /* the first one warms up */
             sample_add(&c->fresh.kind[kind], total_ns);
@@ -132,22 +134,29 @@ static int snapshot_open(struct bench_case *c, struct error *error)
             status = ours_save(&c->ours[i], recording->list_exit, error);
         }
     }
-    if (status == 0) {
-        status = bare_open(&c->bare, recording, error);
+    for (unsigned i = KIND_BARE; status == 0 && i < KIND_COUNT; i++) {
+        struct bare **bare = &c->bare[i - KIND_BARE];
+
+        status = bare_open(bare, recording, i == KIND_HOOKED, error);
+        if (status == 0) {
+            status = bare_run(*bare, recording->list_trap, error);
+        }
+        if (status == 0) {
+            status = bare_save(*bare, error);
+        }
     }
-    if (status == 0) {
-        status = bare_run(c->bare, recording->list_trap, error);
-    }
-    return status ? status : bare_save(c->bare, error);
+    return status;
 }
 
 static int snapshot_once(struct bench_case *c, enum kind kind, struct error *error)
 {
     int status;
 
-    if (kind == KIND_BARE) {
-        status = bare_restore(c->bare, error);
-        return status ? status : bare_run(c->bare, UINT64_MAX, error);
+    if (kind >= KIND_BARE) {
+        struct bare *bare = c->bare[kind - KIND_BARE];
+
+        status = bare_restore(bare, error);
+        return status ? status : bare_run(bare, UINT64_MAX, error);
     }
     status = run_restore(c->ours[kind].run, error);
     if (status == 0) {
@@ -166,8 +175,8 @@ static int snapshot_loop(struct bench_case *c, enum kind kind, unsigned loops, d
         status = snapshot_once(c, kind, error);
     }
     *ns = (measure_cpu_ns() - start) / loops;
-    if (status == 0 && kind == KIND_BARE) {
-        status = bare_check(c->bare, error);
+    if (status == 0 && kind >= KIND_BARE) {
+        status = bare_check(c->bare[kind - KIND_BARE], error);
     }
     return status;
 }
@@ -220,6 +229,7 @@ static struct case_part part_of(const struct samples *samples)
         .ours_ns = sample_median(&kind[KIND_OURS]),
         .bare_ns = sample_median(&kind[KIND_BARE]),
         .ratio = sample_ratio(&kind[KIND_OURS], &kind[KIND_BARE]),
+        .hook_ratio = sample_ratio(&kind[KIND_OURS], &kind[KIND_HOOKED]),
         .walk_ratio = sample_ratio(&kind[KIND_OURS], &kind[KIND_NO_WALK]),
     };
 }
@@ -273,7 +283,9 @@ static int case_work(const void *opaque, void *out, struct error *error)
     for (unsigned i = 0; i < KIND_BARE; i++) {
         ours_close(&c.ours[i]);
     }
-    bare_close(c.bare);
+    for (unsigned i = KIND_BARE; i < KIND_COUNT; i++) {
+        bare_close(c.bare[i - KIND_BARE]);
+    }
     recording_free(c.recording);
     workload_close(&c.workload);
     return status;

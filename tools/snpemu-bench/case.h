@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One case: an image with some number of CPUs, run to the end of percpu_init by the emulator, by
- * the emulator without page walk, C-bit and RMP, and by the bare engine, in turn.
+ * the emulator without page walk, C-bit and RMP, by the bare engine, and by the bare engine with an
+ * empty block hook, in turn.
  */
 #ifndef SNPEMU_BENCH_CASE_H
 #define SNPEMU_BENCH_CASE_H
@@ -23,6 +24,7 @@ struct case_task {
 struct case_part {
     double ours_ns, bare_ns;
     double ratio;      /* ours to the bare engine */
+    double hook_ratio; /* ours to the bare engine with an empty block hook */
     double walk_ratio; /* ours to ours without the walk */
 };
 

@@ -24,6 +24,7 @@ enum {
     KEY_BUDGET,
     KEY_EXIT_BUDGET,
     KEY_UNTIL,
+    KEY_STRICT,
 };
 
 struct run_command {
@@ -57,6 +58,8 @@ static const struct argp_option run_options[] = {
     {"seed", KEY_SEED, "N", 0, "Seed of all random numbers", 0},
     {"budget", KEY_BUDGET, "N", 0, "End the run after N instructions", 0},
     {"exit-budget", KEY_EXIT_BUDGET, "N", 0, "End the run after N exits", 0},
+    {"strict", KEY_STRICT, NULL, 0,
+     "End the run as unmodelled where it rests on a fact that nobody could check", 0},
     {"until", KEY_UNTIL, "SYMBOL", 0, "End the run when SYMBOL is about to execute", 0},
     {0},
 };
@@ -104,6 +107,9 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
     case KEY_EXIT_BUDGET:
         overrides->exit_budget_given = true;
         return option_number(state, "--exit-budget", arg, 1, UINT64_MAX, &overrides->exit_budget);
+    case KEY_STRICT:
+        overrides->strict = true;
+        return 0;
     case KEY_UNTIL:
         command->until = arg;
         return *arg ? 0 : option_fail(state, "--until: the symbol is empty");
