@@ -5,8 +5,7 @@
  * shows it.
  *
  *   SNPEMU_RMP_MODEL_SEED       first seed; sequence i has seed + i (default 1)
- *   SNPEMU_RMP_MODEL_SEQUENCES  how many (default 10000 of 100 operations, a tenth of that under
- *                               the sanitizers)
+ *   SNPEMU_RMP_MODEL_SEQUENCES  how many (default 10000, of 100 operations each)
  *   SNPEMU_RMP_MODEL_ERROR      plant error number N (enum model_error): the test must then fail
  */
 #include <check.h>
@@ -20,18 +19,7 @@
 #define OPERATIONS 100 /* of one sequence */
 #define SHRUNK_MAX 6   /* operations that a planted error may need to show */
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef SANITIZED
-#define SEQUENCES 1000
-#else
 #define SEQUENCES 10000
-#endif
 
 enum op_kind {
     OP_ASSIGN,

@@ -242,8 +242,6 @@ static const struct {
     {"rdmsr with LOCK does not exist", CODE(0x90, 0xF0, 0x0F, 0x32), VCPU_STOP_SITE, 1, 1, 0},
     {"a trap behind what does not exist", CODE(0xF0, 0x90, 0x0F, 0x32), VCPU_STOP_SITE, 0, 0, 0},
     {"div by zero", CODE(0x90, 0x31, 0xC9, 0xF7, 0xF1), VCPU_STOP_INTERRUPT, 3, 2, VECTOR_DE},
-    {"int3", CODE(0x90, 0xCC), VCPU_STOP_INTERRUPT, 2, 2, VECTOR_BP},
-    {"int 0x80", CODE(0xCD, 0x80), VCPU_STOP_INTERRUPT, 2, 1, 0x80},
     {"a load that fails", CODE(0x90, 0x8A, 0x04, 0x25, 0, 0, 0, 0), VCPU_STOP_FAULT, 1, 1, 0},
     {"a jump that fails", CODE(0xB8, 0, 0, 0x19, 0, 0xFF, 0xE0), VCPU_STOP_FAULT, 0, 2, 0},
 };

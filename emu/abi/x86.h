@@ -11,8 +11,12 @@
 #define CR0_PE (1ULL << 0)
 #define CR0_WP (1ULL << 16)
 #define CR0_PG (1ULL << 31)
+#define CR4_TSD (1ULL << 2)
+#define CR4_DE (1ULL << 3)
 #define CR4_PAE (1ULL << 5)
+#define CR4_PCE (1ULL << 8)
 #define CR4_LA57 (1ULL << 12)
+#define CR4_OSXSAVE (1ULL << 18)
 #define CR4_SMEP (1ULL << 20)
 #define CR4_SMAP (1ULL << 21)
 
@@ -52,12 +56,16 @@
 #define VECTOR_DB 1
 #define VECTOR_BP 3
 #define VECTOR_UD 6
+#define VECTOR_NM 7
 #define VECTOR_DF 8
 #define VECTOR_TS 10
 #define VECTOR_NP 11
 #define VECTOR_SS 12
 #define VECTOR_GP 13
 #define VECTOR_PF 14
+#define VECTOR_MF 16
+#define VECTOR_AC 17
+#define VECTOR_XM 19
 #define VECTOR_HV 28
 #define VECTOR_VC 29
 
@@ -68,9 +76,20 @@
 #define PF_FETCH (1u << 4)
 
 /* Error codes of #VC. APM Vol 2 15.35.5 and 15.36.10. */
+#define VC_DR7_READ 0x27u
+#define VC_DR7_WRITE 0x37u
+#define VC_RDPMC 0x6Fu
 #define VC_CPUID 0x72u
+#define VC_INVD 0x76u
+#define VC_INVLPGA 0x7Au
 #define VC_IOIO 0x7Bu
+#define VC_MSR 0x7Cu
+#define VC_VMRUN 0x80u
 #define VC_VMMCALL 0x81u
+#define VC_SKINIT 0x86u
+#define VC_WBINVD 0x89u
+#define VC_MONITOR 0x8Au
+#define VC_MWAIT 0x8Bu
 #define VC_PAGE_NOT_VALIDATED 0x404u
 
 #endif

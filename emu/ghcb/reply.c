@@ -186,9 +186,22 @@ bool reply_write(struct reply *reply, uint64_t gpa, const void *bytes, size_t si
     return add_with_data(reply, REPLY_WRITE, gpa, bytes, size_bytes);
 }
 
+/* Bytes that follow each other make one action. */
 bool reply_console(struct reply *reply, const void *bytes, size_t size_bytes)
 {
-    return add_with_data(reply, REPLY_CONSOLE, 0, bytes, size_bytes);
+    struct reply_action *last;
+    size_t count = reply->action_count;
+
+    if (!add_with_data(reply, REPLY_CONSOLE, 0, bytes, size_bytes)) {
+        return false;
+    }
+    last = count ? &reply->action[count - 1] : NULL;
+    if (last && reply->action_count > count && last->kind == REPLY_CONSOLE &&
+        last->data_offset + last->size_bytes == reply->action[count].data_offset) {
+        last->size_bytes += size_bytes;
+        reply->action_count = count;
+    }
+    return true;
 }
 
 bool reply_assign(struct reply *reply, uint64_t gpa, uint64_t size_bytes)

@@ -15,6 +15,15 @@ static uint8_t *watch_place(const struct watch *watch)
     return memory_bytes_for_write(memory, memory_page(memory, gpa)) + (gpa & PAGE_MASK);
 }
 
+/* The host neither sees nor changes what has become the guest's since. */
+static bool watch_is_shared(const struct watch *watch)
+{
+    const struct machine *machine = watch->list->trap->machine;
+
+    return !(machine->rmp.entry[memory_page(&machine->memory, watch->request.gpa)].flags &
+             RMP_ASSIGNED);
+}
+
 static void watch_report(const struct watch *watch, uint64_t retired)
 {
     struct trap_context *trap = watch->list->trap;
@@ -55,12 +64,16 @@ static void watch_fire(struct watch *watch, uint64_t retired)
 /* What the guest itself stored there meanwhile stays. */
 static void watch_bring_back(struct watch *watch)
 {
-    uint8_t *place = watch_place(watch);
+    uint8_t *place;
 
+    watch->done = true;
+    if (!watch_is_shared(watch)) {
+        return;
+    }
+    place = watch_place(watch);
     if (memcmp(place, &watch->request.value, watch->request.size_bytes) == 0) {
         memcpy(place, &watch->old, watch->request.size_bytes);
     }
-    watch->done = true;
 }
 
 static void watch_on_read(void *context, uint64_t gpa, uint32_t size_bytes, uint64_t rip,
@@ -71,7 +84,7 @@ static void watch_on_read(void *context, uint64_t gpa, uint32_t size_bytes, uint
     (void)rip;
     if (watch->done || gpa + size_bytes <= watch->request.gpa ||
         gpa >= watch->request.gpa + watch->request.size_bytes ||
-        watch->last_retired == retired + 1) {
+        watch->last_retired == retired + 1 || !watch_is_shared(watch)) {
         return;
     }
     if (watch->fired) {

@@ -111,6 +111,10 @@ struct vcpu {
     uc_context *mending;  /* see "the engine's record of exceptions" */
     size_t record_offset; /* 0: this engine clears its record by itself */
     size_t code_offset;   /* of the error code */
+    size_t cpl_offset;    /* of the word whose bits 1:0 are the CPL */
+
+    bool passing; /* the engine may execute the trap site at pass_gva itself, once */
+    uint64_t pass_gva;
 };
 
 static const int vcpu_register_id[VCPU_REGISTER_COUNT] = {
@@ -492,6 +496,10 @@ static void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaqu
 
     (void)uc;
     (void)size;
+    if (vcpu->passing && vcpu->pass_gva == gva) {
+        vcpu->passing = false;
+        return;
+    }
     /* Code may have changed since the hook was set. */
     vcpu->decode(bytes, code_peek(vcpu, gva, bytes, sizeof(bytes)), &insn);
     if (insn.trap) {
@@ -775,6 +783,100 @@ static uc_err record_take(struct vcpu *vcpu)
     return uc_context_restore(vcpu->uc, vcpu->mending);
 }
 
+/* ---- the current privilege level ---- */
+
+/*
+ * The engine keeps it in a word of its own: a write to CS or SS changes selectors alone. The word is
+ * found by going to CPL 3 once, before there is a guest: of what changes then, it alone changes in
+ * bits 1:0 and nothing else.
+ */
+#define CPL_MASK 3
+#define CPL_GDT 0x100
+#define CPL_FRAME 0x200
+#define CPL_CODE 0x10
+
+static size_t cpl_search(const void *before, const void *after, size_t size)
+{
+    size_t found = 0;
+
+    for (size_t at = 0; at + sizeof(int32_t) <= size; at += sizeof(int32_t)) {
+        if ((record_word(before, at) ^ record_word(after, at)) == CPL_MASK) {
+            if (found) {
+                return 0;
+            }
+            found = at;
+        }
+    }
+    return found;
+}
+
+/* IRETQ to CPL 3, where HLT faults, in the page after guest memory. */
+static void cpl_probe(struct vcpu *vcpu, uint8_t *place, uint64_t gva)
+{
+    const uint64_t gdt[] = {0, 0x00CFF2000000FFFF, 0x00AFFA000000FFFF}; /* user data, user code */
+    const uint64_t frame[] = {gva + CPL_CODE, 0x13, RFLAGS_FIXED, gva + PAGE_SIZE, 0x0B};
+    const struct vcpu_table gdtr = {.base = gva + CPL_GDT, .limit = sizeof(gdt) - 1};
+
+    place[0] = 0x48;
+    place[1] = 0xCF;
+    place[CPL_CODE] = 0xF4;
+    memcpy(place + CPL_GDT, gdt, sizeof(gdt));
+    memcpy(place + CPL_FRAME, frame, sizeof(frame));
+    vcpu_set_table(vcpu, VCPU_GDTR, &gdtr);
+    vcpu_set(vcpu, VCPU_RSP, gva + CPL_FRAME);
+    (void)uc_emu_start(vcpu->uc, gva, 0, 0, 0);
+}
+
+static uc_err cpl_find(struct vcpu *vcpu)
+{
+    uint64_t gva = (uint64_t)memory_cipher_page(vcpu->memory) << PAGE_SHIFT;
+    size_t size = uc_context_size(vcpu->uc);
+    uint8_t *place = vcpu->memory->ram + gva;
+    uint8_t *kept = malloc(PAGE_SIZE + size);
+    uc_err err = kept ? uc_context_save(vcpu->uc, vcpu->mending) : UC_ERR_NOMEM;
+
+    if (!err) {
+        memcpy(kept, place, PAGE_SIZE);
+        memcpy(kept + PAGE_SIZE, vcpu->mending, size);
+        engine_remove_block(vcpu->uc, gva, PAGE_SIZE);
+        cpl_probe(vcpu, place, gva);
+        memcpy(place, kept, PAGE_SIZE);
+        engine_remove_block(vcpu->uc, gva, PAGE_SIZE);
+        err = uc_context_save(vcpu->uc, vcpu->mending);
+    }
+    if (!err) {
+        vcpu->cpl_offset = cpl_search(kept + PAGE_SIZE, vcpu->mending, size);
+        memcpy(vcpu->mending, kept + PAGE_SIZE, size);
+        err = uc_context_restore(vcpu->uc, vcpu->mending);
+    }
+    if (!err && vcpu->cpl_offset == 0) {
+        err = UC_ERR_VERSION;
+    }
+    free(kept);
+    return err;
+}
+
+void vcpu_set_cpl(struct vcpu *vcpu, unsigned cpl)
+{
+    int32_t word;
+
+    assert(cpl <= CPL_MASK);
+    if (uc_context_save(vcpu->uc, vcpu->mending)) {
+        assert(!"the CPU engine does not save its context");
+    }
+    word = record_word(vcpu->mending, vcpu->cpl_offset);
+    record_set(vcpu->mending, vcpu->cpl_offset, (word & ~CPL_MASK) | (int32_t)cpl);
+    if (uc_context_restore(vcpu->uc, vcpu->mending)) {
+        assert(!"the CPU engine does not restore its context");
+    }
+}
+
+void vcpu_pass(struct vcpu *vcpu)
+{
+    vcpu->passing = true;
+    vcpu->pass_gva = vcpu_get(vcpu, VCPU_RIP);
+}
+
 /* ---- opening and running ---- */
 
 static uc_err engine_add_hooks(struct vcpu *vcpu)
@@ -787,6 +889,9 @@ static uc_err engine_add_hooks(struct vcpu *vcpu)
     err = uc_hook_add(uc, &hook, UC_HOOK_INTR, (void *)vcpu_on_interrupt, vcpu, 1, 0);
     if (!err) {
         err = record_find(vcpu);
+    }
+    if (!err) {
+        err = cpl_find(vcpu);
     }
     if (!err) {
         err = engine_use_vtlb(uc);
@@ -1261,6 +1366,7 @@ int vcpu_restore(struct vcpu *vcpu, struct error *error)
     vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
     vcpu->left = (int64_t)(vcpu->limit - vcpu->saved_retired);
     vcpu->resuming = vcpu->saved_resuming;
+    vcpu->passing = false;
     vcpu->current = NULL;
     vcpu_flush(vcpu);
     return 0;

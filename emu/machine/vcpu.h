@@ -142,6 +142,15 @@ void vcpu_set_table(struct vcpu *vcpu, enum vcpu_table_register reg,
 uint64_t vcpu_get_msr(const struct vcpu *vcpu, uint32_t index);
 void vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 
+/*
+ * The privilege level that the engine goes by. vcpu_set of CS and SS writes selectors and no more;
+ * whoever changes the level writes all three. The code stays 64-bit.
+ */
+void vcpu_set_cpl(struct vcpu *vcpu, unsigned cpl);
+
+/* The engine shall execute the trap site at RIP by itself after all, this once. */
+void vcpu_pass(struct vcpu *vcpu);
+
 /* Registers that a translation depends on, as they are now. */
 void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context);
 unsigned vcpu_vmpl(const struct vcpu *vcpu);

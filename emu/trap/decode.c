@@ -22,7 +22,8 @@ struct group7_row {
 static const struct group7_row group7_rows[] = {
     {0xD9, 0xF3, INSN_VMGEXIT},   {0xD9, 0xF2, INSN_VMGEXIT},  {0xD9, 0x00, INSN_VMMCALL},
     {0xFF, 0xF2, INSN_PVALIDATE}, {0xFF, 0x00, INSN_TLBSYNC},  {0xFE, 0xF3, INSN_RMPADJUST},
-    {0xFE, 0x00, INSN_INVLPGB},   {0xFD, 0xF3, INSN_RMPQUERY},
+    {0xFE, 0x00, INSN_INVLPGB},   {0xFD, 0xF3, INSN_RMPQUERY}, {0xFE, 0xF2, INSN_RMP_HOST},
+    {0xFF, 0xF3, INSN_RMP_HOST},  {0xFD, 0xF2, INSN_RMP_HOST},
 };
 
 struct mnemonic_row {
@@ -41,14 +42,17 @@ static const struct mnemonic_row mnemonic_rows[] = {
     {ZYDIS_MNEMONIC_RDTSC, INSN_RDTSC},     {ZYDIS_MNEMONIC_RDTSCP, INSN_RDTSCP},
     {ZYDIS_MNEMONIC_RDRAND, INSN_RDRAND},   {ZYDIS_MNEMONIC_RDSEED, INSN_RDSEED},
     {ZYDIS_MNEMONIC_XSETBV, INSN_XSETBV},   {ZYDIS_MNEMONIC_SYSCALL, INSN_SYSCALL},
-    {ZYDIS_MNEMONIC_SYSRET, INSN_SYSCALL},  {ZYDIS_MNEMONIC_SYSENTER, INSN_SYSCALL},
-    {ZYDIS_MNEMONIC_SYSEXIT, INSN_SYSCALL}, {ZYDIS_MNEMONIC_MONITOR, INSN_MONITOR},
-    {ZYDIS_MNEMONIC_MWAIT, INSN_MWAIT},     {ZYDIS_MNEMONIC_MONITORX, INSN_MONITOR},
-    {ZYDIS_MNEMONIC_MWAITX, INSN_MWAIT},    {ZYDIS_MNEMONIC_WBINVD, INSN_WBINVD},
-    {ZYDIS_MNEMONIC_INVD, INSN_INVD},       {ZYDIS_MNEMONIC_VMRUN, INSN_SVM},
+    {ZYDIS_MNEMONIC_SYSRET, INSN_SYSRET},  {ZYDIS_MNEMONIC_SYSENTER, INSN_SYSENTER},
+    {ZYDIS_MNEMONIC_SYSEXIT, INSN_SYSENTER}, {ZYDIS_MNEMONIC_MONITOR, INSN_MONITOR},
+    {ZYDIS_MNEMONIC_MWAIT, INSN_MWAIT},     {ZYDIS_MNEMONIC_MONITORX, INSN_MONITORX},
+    {ZYDIS_MNEMONIC_MWAITX, INSN_MONITORX},    {ZYDIS_MNEMONIC_WBINVD, INSN_WBINVD},
+    {ZYDIS_MNEMONIC_INVD, INSN_INVD},       {ZYDIS_MNEMONIC_VMRUN, INSN_VMRUN},
     {ZYDIS_MNEMONIC_VMLOAD, INSN_SVM},      {ZYDIS_MNEMONIC_VMSAVE, INSN_SVM},
     {ZYDIS_MNEMONIC_STGI, INSN_SVM},        {ZYDIS_MNEMONIC_CLGI, INSN_SVM},
-    {ZYDIS_MNEMONIC_SKINIT, INSN_SVM},      {ZYDIS_MNEMONIC_INVLPGA, INSN_SVM},
+    {ZYDIS_MNEMONIC_SKINIT, INSN_SKINIT},      {ZYDIS_MNEMONIC_INVLPGA, INSN_INVLPGA},
+    {ZYDIS_MNEMONIC_RDPMC, INSN_RDPMC},     {ZYDIS_MNEMONIC_INT, INSN_INT},
+    {ZYDIS_MNEMONIC_INT3, INSN_INT},        {ZYDIS_MNEMONIC_HLT, INSN_HLT},
+    {ZYDIS_MNEMONIC_PAUSE, INSN_PAUSE},
 };
 
 static const char *const insn_names[INSN_COUNT] = {
@@ -64,7 +68,12 @@ static const char *const insn_names[INSN_COUNT] = {
     [INSN_SYSCALL] = "syscall",     [INSN_MONITOR] = "monitor",
     [INSN_MWAIT] = "mwait",         [INSN_WBINVD] = "wbinvd",
     [INSN_INVD] = "invd",           [INSN_MOV_DR] = "mov dr",
-    [INSN_SVM] = "svm instruction",
+    [INSN_SVM] = "svm instruction", [INSN_RMP_HOST] = "rmpupdate or psmash",
+    [INSN_HLT] = "hlt",             [INSN_PAUSE] = "pause",
+    [INSN_RDPMC] = "rdpmc",         [INSN_INT] = "int n",
+    [INSN_SYSRET] = "sysret",       [INSN_SYSENTER] = "sysenter",
+    [INSN_MONITORX] = "monitorx",   [INSN_VMRUN] = "vmrun",
+    [INSN_SKINIT] = "skinit",       [INSN_INVLPGA] = "invlpga",
 };
 
 const char *insn_name(enum insn_id id)
@@ -145,6 +154,37 @@ static bool decode_is_spin(const uint8_t *bytes, const ZydisDecodedInstruction *
            (decoded->length == 5 && memcmp(bytes, "\xE9\xFB\xFF\xFF\xFF", 5) == 0);
 }
 
+/* The operands that the instructions of enum insn_id have. */
+static void decode_operands(const ZydisDecodedInstruction *decoded, struct insn *insn)
+{
+    insn->wide = decoded->raw.rex.W;
+    switch (insn->id) {
+    case INSN_RDRAND:
+    case INSN_RDSEED:
+        insn->reg = (uint8_t)(decoded->raw.modrm.rm | (decoded->raw.rex.B << 3));
+        insn->operand_size_bytes = decoded->operand_width / 8;
+        break;
+    case INSN_MOV_DR:
+        insn->reg = (uint8_t)(decoded->raw.modrm.rm | (decoded->raw.rex.B << 3));
+        insn->debug_register = (uint8_t)(decoded->raw.modrm.reg | (decoded->raw.rex.R << 3));
+        insn->writes = decoded->opcode == 0x23;
+        break;
+    case INSN_INT:
+        insn->vector =
+            decoded->opcode == 0xCC ? VECTOR_BP : (uint8_t)decoded->raw.imm[0].value.u;
+        break;
+    case INSN_IO: /* bit 0 of the opcode: more than a byte; E4 to E7: the port is in it */
+        insn->port_in_dx = decoded->opcode < 0xE4 || decoded->opcode > 0xE7;
+        insn->port = (uint8_t)decoded->raw.imm[0].value.u;
+        insn->operand_size_bytes = !(decoded->opcode & 1)            ? 1
+                                   : decoded->operand_width == 16 ? 2
+                                                                  : 4;
+        break;
+    default:
+        break;
+    }
+}
+
 void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
 {
     ZydisDecoder decoder;
@@ -162,10 +202,7 @@ void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
     insn->length = decoded.length;
     insn->id = mnemonic_id(&decoded);
     insn->spin = decode_is_spin(bytes, &decoded);
-    if (insn->id == INSN_RDRAND || insn->id == INSN_RDSEED) {
-        insn->reg = (uint8_t)(decoded.raw.modrm.rm | (decoded.raw.rex.B << 3));
-        insn->operand_size_bytes = decoded.operand_width / 8;
-    }
+    decode_operands(&decoded, insn);
 }
 
 void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *out)
@@ -180,6 +217,9 @@ void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *
      * executes some encodings that do not exist, RDMSR with LOCK among them.
      */
     out->trap = insn.id >= INSN_RDMSR || insn.length == 0;
+    if (insn.id == INSN_MOV_DR) {
+        out->trap = insn.debug_register == 5 || insn.debug_register == 7;
+    }
 }
 
 /* ---- where an access went: CR2 ---- */

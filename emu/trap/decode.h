@@ -23,22 +23,33 @@ enum insn_id {
     INSN_RMPQUERY,
     INSN_INVLPGB,
     INSN_TLBSYNC,
-    INSN_RDMSR,
+    INSN_RMP_HOST, /* RMPUPDATE, PSMASH, RMPREAD */
+    INSN_HLT,
+    INSN_PAUSE,
+    INSN_RDMSR, /* from here on the engine must not execute it by itself */
     INSN_WRMSR,
     INSN_CPUID,
     INSN_IO, /* IN, OUT, INS, OUTS */
     INSN_RDTSC,
     INSN_RDTSCP,
+    INSN_RDPMC,
     INSN_RDRAND,
     INSN_RDSEED,
     INSN_XSETBV,
-    INSN_SYSCALL, /* SYSCALL, SYSRET, SYSENTER, SYSEXIT: no-ops in the engine */
+    INSN_INT, /* INT n, INT3 */
+    INSN_SYSCALL,
+    INSN_SYSRET,
+    INSN_SYSENTER, /* SYSENTER, SYSEXIT */
     INSN_MONITOR,
     INSN_MWAIT,
+    INSN_MONITORX, /* MONITORX, MWAITX */
     INSN_WBINVD,
     INSN_INVD,
     INSN_MOV_DR,
-    INSN_SVM, /* VMRUN, VMLOAD, VMSAVE, STGI, CLGI, SKINIT, INVLPGA */
+    INSN_VMRUN,
+    INSN_SKINIT,
+    INSN_INVLPGA,
+    INSN_SVM, /* VMLOAD, VMSAVE, STGI, CLGI */
     INSN_COUNT,
 };
 
@@ -46,8 +57,14 @@ struct insn {
     enum insn_id id;
     uint8_t length;             /* bytes; 0 when it cannot be told */
     bool spin;                  /* a jump to itself */
-    uint8_t reg;                /* RDRAND, RDSEED: number of the destination register */
-    uint8_t operand_size_bytes; /* RDRAND, RDSEED: 2, 4 or 8 */
+    uint8_t reg;                /* RDRAND, RDSEED, MOV DRn: number of the general register */
+    uint8_t operand_size_bytes; /* RDRAND, RDSEED: 2, 4 or 8; port i/o: 1, 2 or 4 */
+    uint8_t vector;             /* INT n, INT3 */
+    uint8_t port;               /* port i/o without port_in_dx */
+    bool port_in_dx;
+    uint8_t debug_register; /* MOV DRn */
+    bool writes;            /* MOV DRn: to the debug register */
+    bool wide;              /* SYSRET: with REX.W, to 64-bit code */
 };
 
 /* 64-bit mode. size_bytes is how many bytes are there to look at; 15 are enough. */

@@ -9,7 +9,11 @@
 #define GATE_SIZE 16
 #define GATE_TYPE_INTERRUPT 0xE
 #define GATE_TYPE_TRAP 0xF
+#define TSS_RSP_OFFSET 0x04
 #define TSS_IST_OFFSET 0x24
+#define SELECTOR_TI 4u
+#define SELECTOR_ERROR_MASK 0xFFFCu /* a selector in an error code: without its RPL */
+#define DESCRIPTOR_CONFORMING 0x04
 #define DELIVERY_MAX 4 /* first fault, second, double fault, and one to spare */
 
 struct gate {
@@ -32,11 +36,15 @@ static const char *fault_name(uint8_t vector)
 {
     static const char *const names[32] = {
         [VECTOR_DE] = "#DE", [VECTOR_DB] = "#DB", [VECTOR_BP] = "#BP", [VECTOR_UD] = "#UD",
-        [VECTOR_DF] = "#DF", [VECTOR_TS] = "#TS", [VECTOR_NP] = "#NP", [VECTOR_SS] = "#SS",
-        [VECTOR_GP] = "#GP", [VECTOR_PF] = "#PF", [VECTOR_HV] = "#HV", [VECTOR_VC] = "#VC",
+        [VECTOR_NM] = "#NM", [VECTOR_DF] = "#DF", [VECTOR_TS] = "#TS", [VECTOR_NP] = "#NP",
+        [VECTOR_SS] = "#SS", [VECTOR_GP] = "#GP", [VECTOR_PF] = "#PF", [VECTOR_MF] = "#MF",
+        [VECTOR_AC] = "#AC", [VECTOR_XM] = "#XM", [VECTOR_HV] = "#HV", [VECTOR_VC] = "#VC",
     };
 
-    return vector < 32 && names[vector] ? names[vector] : "exception";
+    if (vector >= 32) {
+        return "interrupt";
+    }
+    return names[vector] ? names[vector] : "exception";
 }
 
 static struct fault fault_with_code(uint8_t vector, uint32_t error_code)
@@ -51,12 +59,20 @@ static bool fault_is_contributory(uint8_t vector)
            (vector >= VECTOR_TS && vector <= VECTOR_GP);
 }
 
-static bool fault_makes_double(uint8_t first, uint8_t second)
+static bool fault_makes_double(const struct fault *first, uint8_t second)
 {
-    if (first == VECTOR_PF) {
+    if (first->software_length) {
+        return false; /* INT n is benign whatever n is */
+    }
+    if (first->vector == VECTOR_PF) {
         return second == VECTOR_PF || fault_is_contributory(second);
     }
-    return fault_is_contributory(first) && fault_is_contributory(second);
+    return fault_is_contributory(first->vector) && fault_is_contributory(second);
+}
+
+static unsigned fault_cpl(const struct trap_context *trap)
+{
+    return vcpu_get(trap->machine->vcpu, VCPU_CS) & 3;
 }
 
 /* A translation that failed during delivery. */
@@ -131,8 +147,13 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
     gate->selector = (uint16_t)load_le(bytes + 2, 2);
     gate->ist = bytes[4] & 7;
     gate->type = bytes[5] & 0x1F; /* with the S bit, which must be 0 */
+    gate->dpl = (bytes[5] >> 5) & 3;
     gate->present = bytes[5] & 0x80;
     if (gate->type != GATE_TYPE_INTERRUPT && gate->type != GATE_TYPE_TRAP) {
+        *next = fault_with_code(VECTOR_GP, error_code);
+        return ATTEMPT_FAULT;
+    }
+    if (fault->software_length && gate->dpl < fault_cpl(trap)) {
         *next = fault_with_code(VECTOR_GP, error_code);
         return ATTEMPT_FAULT;
     }
@@ -147,54 +168,59 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
     return ATTEMPT_DONE;
 }
 
-/* The handler's code segment: present, 64-bit code. A change of privilege is not modelled yet. */
+/* The handler's code segment: present, 64-bit code; and the privilege level that it runs at. */
 static enum attempt attempt_code_segment(struct trap_context *trap, const struct gate *gate,
-                                         struct fault *next)
+                                         unsigned *cpl, struct fault *next)
 {
-    struct vcpu_table gdt;
+    struct vcpu_table table;
     uint8_t bytes[8];
     uint32_t offset = gate->selector & 0xFFF8u;
-    unsigned cpl = vcpu_get(trap->machine->vcpu, VCPU_CS) & 3;
+    uint32_t error_code = gate->selector & SELECTOR_ERROR_MASK;
+    unsigned dpl;
     enum attempt attempt;
 
-    vcpu_get_table(trap->machine->vcpu, VCPU_GDTR, &gdt);
-    if (offset == 0 || (gate->selector & 4) || offset + 7 > gdt.limit) {
-        *next = fault_with_code(VECTOR_GP, offset);
+    *cpl = fault_cpl(trap);
+    vcpu_get_table(trap->machine->vcpu, gate->selector & SELECTOR_TI ? VCPU_LDTR : VCPU_GDTR,
+                   &table);
+    if (error_code == 0 || offset + 7 > table.limit) {
+        *next = fault_with_code(VECTOR_GP, error_code);
         return ATTEMPT_FAULT;
     }
-    attempt = attempt_read(trap, gdt.base + offset, bytes, sizeof(bytes), next);
+    attempt = attempt_read(trap, table.base + offset, bytes, sizeof(bytes), next);
     if (attempt != ATTEMPT_DONE) {
         return attempt;
     }
+    dpl = (bytes[5] >> 5) & 3;
     /* S and code in the type byte; L set and D clear in the flags. */
-    if ((bytes[5] & 0x18) != 0x18 || (bytes[6] & 0x60) != 0x20 || ((bytes[5] >> 5) & 3) > cpl) {
-        *next = fault_with_code(VECTOR_GP, offset);
+    if ((bytes[5] & 0x18) != 0x18 || (bytes[6] & 0x60) != 0x20 || dpl > *cpl) {
+        *next = fault_with_code(VECTOR_GP, error_code);
         return ATTEMPT_FAULT;
     }
     if (!(bytes[5] & 0x80)) {
-        *next = fault_with_code(VECTOR_NP, offset);
+        *next = fault_with_code(VECTOR_NP, error_code);
         return ATTEMPT_FAULT;
     }
-    if (((bytes[5] >> 5) & 3) != cpl) {
-        trap_end(trap, OUTCOME_UNMODELLED, "exception with a change of privilege level");
-        return ATTEMPT_ENDED;
+    if (!(bytes[5] & DESCRIPTOR_CONFORMING)) {
+        *cpl = dpl;
     }
     return ATTEMPT_DONE;
 }
 
-static enum attempt attempt_stack(struct trap_context *trap, const struct gate *gate, uint64_t *rsp,
-                                  struct fault *next)
+/* The stack: an IST entry, that of the inner privilege level, or the one in use. APM Vol 2 8.9. */
+static enum attempt attempt_stack(struct trap_context *trap, const struct gate *gate, unsigned cpl,
+                                  uint64_t *rsp, struct fault *next)
 {
     struct vcpu_table tr;
     uint8_t bytes[8];
-    uint32_t offset = TSS_IST_OFFSET + 8u * (gate->ist - 1u);
+    uint32_t offset =
+        gate->ist ? TSS_IST_OFFSET + 8u * (gate->ist - 1u) : TSS_RSP_OFFSET + 8u * cpl;
     enum attempt attempt;
 
     *rsp = vcpu_get(trap->machine->vcpu, VCPU_RSP);
-    if (gate->ist != 0) {
+    if (gate->ist != 0 || cpl != fault_cpl(trap)) {
         vcpu_get_table(trap->machine->vcpu, VCPU_TR, &tr);
-        if ((tr.selector & 0xFFF8u) == 0 || offset + 7 > tr.limit) {
-            *next = fault_with_code(VECTOR_TS, tr.selector & 0xFFF8u);
+        if ((tr.selector & SELECTOR_ERROR_MASK) == 0 || offset + 7 > tr.limit) {
+            *next = fault_with_code(VECTOR_TS, tr.selector & SELECTOR_ERROR_MASK);
             return ATTEMPT_FAULT;
         }
         attempt = attempt_read(trap, tr.base + offset, bytes, sizeof(bytes), next);
@@ -207,14 +233,16 @@ static enum attempt attempt_stack(struct trap_context *trap, const struct gate *
     return ATTEMPT_DONE;
 }
 
-static enum attempt attempt_push(struct trap_context *trap, const struct fault *fault,
+static enum attempt attempt_push(struct trap_context *trap, const struct fault *fault, unsigned cpl,
                                  uint64_t *rsp, struct fault *next)
 {
     struct vcpu *vcpu = trap->machine->vcpu;
-    /* Ascending from the new stack pointer. RF is set in the image that a fault pushes. */
+    /* RF is set in the image that a fault pushes, not in that of INT n. */
+    uint64_t resume = fault->software_length ? 0 : RFLAGS_RF;
+    /* Ascending from the new stack pointer. */
     uint64_t frame[6] = {
-        fault->error_code,        vcpu_get(vcpu, VCPU_RIP),
-        vcpu_get(vcpu, VCPU_CS),  vcpu_get(vcpu, VCPU_RFLAGS) | RFLAGS_RF,
+        fault->error_code,        vcpu_get(vcpu, VCPU_RIP) + fault->software_length,
+        vcpu_get(vcpu, VCPU_CS),  vcpu_get(vcpu, VCPU_RFLAGS) | resume,
         vcpu_get(vcpu, VCPU_RSP), vcpu_get(vcpu, VCPU_SS),
     };
     size_t skip = fault->has_error_code ? 0 : 1;
@@ -223,9 +251,12 @@ static enum attempt attempt_push(struct trap_context *trap, const struct fault *
     struct mmu_fault mmu_fault;
 
     vcpu_mmu_context(vcpu, &context);
+    context.cpl = cpl;
     *rsp -= size;
     if (mmu_write(&trap->machine->mmu, &context, *rsp, frame + skip, size, &mmu_fault)) {
-        vcpu_expect_resume(vcpu);
+        if (resume) {
+            vcpu_expect_resume(vcpu);
+        }
         return ATTEMPT_DONE;
     }
     if (mmu_fault.kind == MMU_FAULT_GP) {
@@ -242,6 +273,7 @@ static enum attempt fault_attempt(struct trap_context *trap, const struct fault 
     uint64_t clear = RFLAGS_TF | RFLAGS_NT | RFLAGS_RF;
     struct gate gate;
     uint64_t rsp;
+    unsigned cpl;
     enum attempt attempt;
 
     if (fault->sets_cr2) {
@@ -249,13 +281,13 @@ static enum attempt fault_attempt(struct trap_context *trap, const struct fault 
     }
     attempt = attempt_gate(trap, fault, &gate, next);
     if (attempt == ATTEMPT_DONE) {
-        attempt = attempt_code_segment(trap, &gate, next);
+        attempt = attempt_code_segment(trap, &gate, &cpl, next);
     }
     if (attempt == ATTEMPT_DONE) {
-        attempt = attempt_stack(trap, &gate, &rsp, next);
+        attempt = attempt_stack(trap, &gate, cpl, &rsp, next);
     }
     if (attempt == ATTEMPT_DONE) {
-        attempt = attempt_push(trap, fault, &rsp, next);
+        attempt = attempt_push(trap, fault, cpl, &rsp, next);
     }
     if (attempt != ATTEMPT_DONE) {
         return attempt;
@@ -263,7 +295,14 @@ static enum attempt fault_attempt(struct trap_context *trap, const struct fault 
     if (gate.type == GATE_TYPE_INTERRUPT) {
         clear |= RFLAGS_IF;
     }
-    vcpu_set(vcpu, VCPU_CS, (gate.selector & ~3u) | (vcpu_get(vcpu, VCPU_CS) & 3));
+    if (fault->software_length) {
+        vcpu_retire(vcpu, 0);
+    }
+    if (cpl != fault_cpl(trap)) {
+        vcpu_set(vcpu, VCPU_SS, cpl); /* a null selector with the new RPL */
+        vcpu_set_cpl(vcpu, cpl);
+    }
+    vcpu_set(vcpu, VCPU_CS, (gate.selector & ~3u) | cpl);
     vcpu_set(vcpu, VCPU_RSP, rsp);
     vcpu_set(vcpu, VCPU_RFLAGS, vcpu_get(vcpu, VCPU_RFLAGS) & ~clear);
     vcpu_set(vcpu, VCPU_RIP, gate.target);
@@ -315,9 +354,14 @@ enum trap_next fault_raise(struct trap_context *trap, const struct fault *first)
             break;
         }
         fault =
-            fault_makes_double(fault.vector, next.vector) ? fault_with_code(VECTOR_DF, 0) : next;
+            fault_makes_double(&fault, next.vector) ? fault_with_code(VECTOR_DF, 0) : next;
     }
     return trap_end(trap, OUTCOME_TRIPLE_FAULT, "after %s", fault_name(first->vector));
+}
+
+enum trap_next fault_raise_software(struct trap_context *trap, uint8_t vector, uint8_t length)
+{
+    return fault_raise(trap, &(struct fault){.vector = vector, .software_length = length});
 }
 
 enum trap_next fault_raise_ud(struct trap_context *trap)

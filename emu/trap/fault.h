@@ -19,6 +19,8 @@ struct fault {
     uint32_t error_code;
     bool sets_cr2;
     uint64_t cr2;
+    /* INT n and INT3: bytes of the instruction, which has retired when its handler runs. 0: none. */
+    uint8_t software_length;
 };
 
 /*
@@ -26,6 +28,9 @@ struct fault {
  * runs, TRAP_END after a triple fault, a nested page fault or something not modelled.
  */
 enum trap_next fault_raise(struct trap_context *trap, const struct fault *fault);
+
+/* INT n, INT3: the gate's DPL counts, and RIP after the instruction is pushed. */
+enum trap_next fault_raise_software(struct trap_context *trap, uint8_t vector, uint8_t length);
 
 enum trap_next fault_raise_ud(struct trap_context *trap);
 enum trap_next fault_raise_gp(struct trap_context *trap, uint32_t error_code);

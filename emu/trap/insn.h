@@ -11,12 +11,23 @@
 typedef enum trap_next insn_handler(struct trap_context *trap, const struct insn *insn);
 
 enum insn_flag {
-    INSN_UNVERIFIED = 1, /* rests on a fact with no source that was read */
+    INSN_UNVERIFIED = 1, /* rests on a fact with no source that was read, in part at least */
+    INSN_GUESS = 2,      /* all of it does: a strict run ends there */
+    INSN_CPL_GUESS = 4,  /* what happens outside CPL 0 does: a strict run ends there */
+};
+
+/* What happens outside CPL 0, before anything else. */
+enum insn_cpl_rule {
+    INSN_CPL_ANY, /* nothing, or the handler's business */
+    INSN_CPL_GP,
+    INSN_CPL_UD,
 };
 
 struct insn_row {
     insn_handler *handler; /* NULL: known by name, not modelled */
     unsigned flags;        /* enum insn_flag */
+    enum insn_cpl_rule cpl;
+    uint32_t exit_code;    /* error code of its #VC, for those that are always intercepted */
     const char *does;      /* what an SNP guest sees, in a few words; NULL without a handler */
     const char *source;    /* document and section, or repository and file */
 };

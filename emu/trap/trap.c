@@ -25,6 +25,14 @@ enum trap_next trap_end(struct trap_context *trap, enum outcome_kind kind, const
     return TRAP_END;
 }
 
+bool trap_is_guess(struct trap_context *trap, const char *what)
+{
+    if (trap->strict) {
+        trap_end(trap, OUTCOME_UNMODELLED, "%s: strict, and it rests on an unverified fact", what);
+    }
+    return trap->strict;
+}
+
 bool trap_event_begin(struct trap_context *trap, struct event *event, const char *name,
                       const char *topic)
 {
@@ -132,24 +140,28 @@ static enum trap_next trap_insn(struct trap_context *trap, const struct vcpu_sto
     return insn_execute(trap, &insn);
 }
 
+/* What the engine raises by itself. INT n and INT3 are instructions of ours: trap/insn.c. */
 static enum trap_next trap_interrupt(struct trap_context *trap, const struct vcpu_stop *stop)
 {
-    switch (stop->vector) {
-    case VECTOR_DE:
-        return fault_raise(trap, &(struct fault){.vector = VECTOR_DE});
-    case VECTOR_UD:
-        return fault_raise_ud(trap);
-    case VECTOR_TS:
-    case VECTOR_NP:
-    case VECTOR_SS:
-    case VECTOR_GP:
-        return fault_raise(trap, &(struct fault){.vector = (uint8_t)stop->vector,
-                                                 .has_error_code = true,
-                                                 .error_code = stop->error_code});
-    default:
+    static const struct {
+        bool modelled, has_error_code;
+    } rows[32] = {
+        [VECTOR_DE] = {true, false}, [VECTOR_UD] = {true, false}, [VECTOR_NM] = {true, false},
+        [VECTOR_TS] = {true, true},  [VECTOR_NP] = {true, true},  [VECTOR_SS] = {true, true},
+        [VECTOR_GP] = {true, true},  [VECTOR_MF] = {true, false}, [VECTOR_AC] = {true, true},
+        [VECTOR_XM] = {true, false},
+    };
+    struct fault fault = {.vector = (uint8_t)stop->vector};
+
+    if (stop->vector >= 32 || !rows[stop->vector].modelled) {
         return trap_end(trap, OUTCOME_UNMODELLED, "interrupt or exception %u raised by the engine",
                         stop->vector);
     }
+    if (rows[stop->vector].has_error_code) {
+        fault.has_error_code = true;
+        fault.error_code = stop->vector == VECTOR_AC ? 0 : stop->error_code;
+    }
+    return fault_raise(trap, &fault);
 }
 
 static enum trap_next trap_halt(struct trap_context *trap, const struct vcpu_stop *stop)

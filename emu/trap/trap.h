@@ -39,6 +39,9 @@ struct trap_context {
     /* The function at gva, without offset; NULL when unknown. May be NULL itself. */
     const char *(*symbol)(void *context, uint64_t gva);
     void *symbol_context;
+    bool strict;            /* end as `unmodelled` rather than rest on an unverified fact */
+    bool unknown_msr_gp;    /* an MSR without a row: #GP(0) instead of `unmodelled` */
+    uint32_t sev_cpuid_eax; /* CPUID 0x8000001F EAX of the guest's processor */
     struct trap_pvalidate_run pvalidate;
 };
 
@@ -48,6 +51,9 @@ enum trap_next trap_handle(struct trap_context *trap, const struct vcpu_stop *st
 /* End the run; the detail is a printf format, or NULL. Always returns TRAP_END. */
 enum trap_next trap_end(struct trap_context *trap, enum outcome_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What comes next rests on an unverified fact. True in a strict run, which has ended. */
+bool trap_is_guess(struct trap_context *trap, const char *what);
 
 /* True when somebody listens: then begin an event at the current instruction, add to it, emit it.
  */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Instructions that change where and at which level the guest runs, or that ask whether they may. */
+#include "abi/msr.h"
+#include "abi/x86.h"
+#include "trap/fault.h"
+#include "trap/handlers.h"
+
+#define TSS_IO_MAP_OFFSET 0x66
+#define RFLAGS_IOPL_SHIFT 12
+#define STAR_SYSCALL_SHIFT 32
+#define STAR_SYSRET_SHIFT 48
+/* What SYSRET takes from R11: all that is not reserved, but RF and VM. */
+#define SYSRET_RFLAGS 0x003C7FD5ULL
+
+enum trap_next insn_int(struct trap_context *trap, const struct insn *insn)
+{
+    return fault_raise_software(trap, insn->vector, insn->length);
+}
+
+static bool syscall_enabled(const struct trap_context *trap)
+{
+    return vcpu_get_msr(trap->machine->vcpu, MSR_EFER) & EFER_SCE;
+}
+
+/* To the address in LSTAR, at CPL 0. AMD APM Vol 3 (24594), SYSCALL. */
+enum trap_next insn_syscall(struct trap_context *trap, const struct insn *insn)
+{
+    struct vcpu *vcpu = trap->machine->vcpu;
+    uint64_t rflags = vcpu_get(vcpu, VCPU_RFLAGS) & ~RFLAGS_RF;
+    uint64_t selector;
+
+    if (!syscall_enabled(trap)) {
+        return fault_raise_ud(trap);
+    }
+    selector = (vcpu_get_msr(vcpu, MSR_STAR) >> STAR_SYSCALL_SHIFT) & 0xFFFC;
+    insn_done(trap, insn);
+    vcpu_set(vcpu, VCPU_RCX, vcpu_get(vcpu, VCPU_RIP));
+    vcpu_set(vcpu, VCPU_R11, rflags);
+    vcpu_set(vcpu, VCPU_RFLAGS,
+             (rflags & ~vcpu_get_msr(vcpu, MSR_SFMASK)) | RFLAGS_FIXED);
+    vcpu_set(vcpu, VCPU_CS, selector);
+    vcpu_set(vcpu, VCPU_SS, selector + 8);
+    vcpu_set_cpl(vcpu, 0);
+    vcpu_set(vcpu, VCPU_RIP, vcpu_get_msr(vcpu, MSR_LSTAR));
+    return TRAP_RESUME;
+}
+
+/* Back to 64-bit code at CPL 3. AMD APM Vol 3 (24594), SYSRET. */
+enum trap_next insn_sysret(struct trap_context *trap, const struct insn *insn)
+{
+    struct vcpu *vcpu = trap->machine->vcpu;
+    uint64_t selector;
+
+    if (!syscall_enabled(trap)) {
+        return fault_raise_ud(trap);
+    }
+    if (insn_cpl(trap) != 0) {
+        return fault_raise_gp(trap, 0);
+    }
+    if (!insn->wide) {
+        return trap_end(trap, OUTCOME_UNMODELLED, "sysret to compatibility mode");
+    }
+    selector = vcpu_get_msr(vcpu, MSR_STAR) >> STAR_SYSRET_SHIFT;
+    insn_done(trap, insn);
+    vcpu_set(vcpu, VCPU_RFLAGS, (vcpu_get(vcpu, VCPU_R11) & SYSRET_RFLAGS) | RFLAGS_FIXED);
+    vcpu_set(vcpu, VCPU_CS, ((selector + 16) & 0xFFFF) | 3);
+    vcpu_set(vcpu, VCPU_SS, ((selector + 8) & 0xFFFF) | 3);
+    vcpu_set_cpl(vcpu, 3);
+    vcpu_set(vcpu, VCPU_RIP, vcpu_get(vcpu, VCPU_RCX));
+    return TRAP_RESUME;
+}
+
+enum permission {
+    PERMISSION_YES,
+    PERMISSION_NO,
+    PERMISSION_ENDED, /* a fault was raised while looking */
+};
+
+/* The bits of the TSS's map that belong to the port's bytes. APM Vol 2 12.2.4. */
+static enum permission port_permission(struct trap_context *trap, uint16_t port, unsigned size,
+                                       enum trap_next *next)
+{
+    struct mmu_context context;
+    struct mmu_fault fault;
+    struct vcpu_table tr;
+    uint8_t bytes[2];
+    uint32_t at;
+
+    vcpu_get_table(trap->machine->vcpu, VCPU_TR, &tr);
+    vcpu_mmu_context(trap->machine->vcpu, &context);
+    context.cpl = 0;
+    if ((tr.selector & 0xFFF8u) == 0 || TSS_IO_MAP_OFFSET + 1 > tr.limit) {
+        return PERMISSION_NO;
+    }
+    if (!mmu_read(&trap->machine->mmu, &context, tr.base + TSS_IO_MAP_OFFSET, bytes, sizeof(bytes),
+                  &fault)) {
+        *next = fault_raise_mmu(trap, &fault);
+        return PERMISSION_ENDED;
+    }
+    at = (uint32_t)(bytes[0] | bytes[1] << 8) + port / 8u;
+    if (at + 1 > tr.limit) { /* always two bytes */
+        return PERMISSION_NO;
+    }
+    if (!mmu_read(&trap->machine->mmu, &context, tr.base + at, bytes, sizeof(bytes), &fault)) {
+        *next = fault_raise_mmu(trap, &fault);
+        return PERMISSION_ENDED;
+    }
+    return ((unsigned)(bytes[0] | bytes[1] << 8) >> (port & 7)) & ((1u << size) - 1)
+               ? PERMISSION_NO
+               : PERMISSION_YES;
+}
+
+/* Whether the guest may comes first; then it is always the hypervisor's business. */
+enum trap_next insn_port_io(struct trap_context *trap, const struct insn *insn)
+{
+    struct vcpu *vcpu = trap->machine->vcpu;
+    uint16_t port = insn->port_in_dx ? (uint16_t)vcpu_get(vcpu, VCPU_RDX) : insn->port;
+    enum permission permission = PERMISSION_YES;
+    enum trap_next next = TRAP_END;
+
+    if (insn_cpl(trap) > ((vcpu_get(vcpu, VCPU_RFLAGS) >> RFLAGS_IOPL_SHIFT) & 3)) {
+        permission = port_permission(trap, port, insn->operand_size_bytes, &next);
+    }
+    switch (permission) {
+    case PERMISSION_YES:
+        return fault_raise_vc(trap, VC_IOIO);
+    case PERMISSION_NO:
+        return fault_raise_gp(trap, 0);
+    default:
+        return next;
+    }
+}
+
+/* The address is checked as for a read of one byte before the hypervisor hears of it. */
+enum trap_next insn_monitor(struct trap_context *trap, const struct insn *insn)
+{
+    struct mmu_context context;
+    struct mmu_fault fault;
+    uint8_t byte;
+
+    (void)insn;
+    vcpu_mmu_context(trap->machine->vcpu, &context);
+    if (!mmu_read(&trap->machine->mmu, &context, vcpu_get(trap->machine->vcpu, VCPU_RAX), &byte, 1,
+                  &fault)) {
+        return fault_raise_mmu(trap, &fault);
+    }
+    return fault_raise_vc(trap, VC_MONITOR);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Instructions that read or write registers of their own: MSRs, time, random numbers, XCR0, DRn. */
+#include "abi/msr.h"
+#include "abi/x86.h"
+#include "trap/fault.h"
+#include "trap/handlers.h"
+#include "trap/msr.h"
+
+#define XCR0_X87 (1ULL << 0)
+#define XCR0_SSE (1ULL << 1)
+#define XCR0_AVX (1ULL << 2)
+#define DR7_ENABLES 0xFFULL    /* of the four breakpoints */
+#define DR7_GENERAL_DETECT (1ULL << 13)
+
+static void insn_report_wrmsr(struct trap_context *trap, uint32_t index, uint64_t value)
+{
+    const struct msr_row *row = msr_row_by_index(index);
+    struct event event;
+
+    if (trap_event_begin(trap, &event, "wrmsr", row->name)) {
+        event_hex(&event, "value", value);
+        trap_event_emit(trap, &event);
+    }
+}
+
+enum trap_next insn_rdmsr(struct trap_context *trap, const struct insn *insn)
+{
+    uint32_t index = insn_get32(trap, VCPU_RCX);
+    uint64_t value = 0;
+
+    switch (msr_read(trap->machine, index, &value)) {
+    case MSR_OK:
+        vcpu_set(trap->machine->vcpu, VCPU_RAX, (uint32_t)value);
+        vcpu_set(trap->machine->vcpu, VCPU_RDX, value >> 32);
+        return insn_done(trap, insn);
+    case MSR_GP:
+        return fault_raise_gp(trap, 0);
+    case MSR_INTERCEPTED:
+        return fault_raise_vc(trap, VC_MSR);
+    default:
+        return trap_end(trap, OUTCOME_UNMODELLED, "rdmsr of 0x%x", index);
+    }
+}
+
+enum trap_next insn_wrmsr(struct trap_context *trap, const struct insn *insn)
+{
+    uint32_t index = insn_get32(trap, VCPU_RCX);
+    uint64_t value = (uint64_t)insn_get32(trap, VCPU_RDX) << 32 | insn_get32(trap, VCPU_RAX);
+
+    switch (msr_write(trap->machine, index, value)) {
+    case MSR_OK:
+        insn_report_wrmsr(trap, index, value);
+        return insn_done(trap, insn);
+    case MSR_GP:
+        return fault_raise_gp(trap, 0);
+    case MSR_INTERCEPTED:
+        return fault_raise_vc(trap, VC_MSR);
+    default:
+        return trap_end(trap, OUTCOME_UNMODELLED, "wrmsr of 0x%x, value 0x%llx", index,
+                        (unsigned long long)value);
+    }
+}
+
+/* Time is retired instructions. */
+enum trap_next insn_rdtsc(struct trap_context *trap, const struct insn *insn)
+{
+    uint64_t now = vcpu_retired(trap->machine->vcpu);
+
+    if (insn_cpl(trap) != 0 && (vcpu_get(trap->machine->vcpu, VCPU_CR4) & CR4_TSD)) {
+        return fault_raise_gp(trap, 0);
+    }
+    vcpu_set(trap->machine->vcpu, VCPU_RAX, (uint32_t)now);
+    vcpu_set(trap->machine->vcpu, VCPU_RDX, now >> 32);
+    if (insn->id == INSN_RDTSCP) {
+        vcpu_set(trap->machine->vcpu, VCPU_RCX,
+                 (uint32_t)vcpu_get_msr(trap->machine->vcpu, MSR_TSC_AUX));
+    }
+    return insn_done(trap, insn);
+}
+
+enum trap_next insn_random(struct trap_context *trap, const struct insn *insn)
+{
+    struct vcpu *vcpu = trap->machine->vcpu;
+    enum vcpu_register reg = insn_register(insn->reg);
+    uint64_t value = machine_random(trap->machine);
+    uint64_t flags = RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF;
+
+    if (insn->operand_size_bytes == 4) {
+        value = (uint32_t)value;
+    } else if (insn->operand_size_bytes == 2) {
+        value = (vcpu_get(vcpu, reg) & ~0xFFFFULL) | (value & 0xFFFF);
+    }
+    vcpu_set(vcpu, reg, value);
+    vcpu_set(vcpu, VCPU_RFLAGS, (vcpu_get(vcpu, VCPU_RFLAGS) & ~flags) | RFLAGS_CF);
+    return insn_done(trap, insn);
+}
+
+enum trap_next insn_rdpmc(struct trap_context *trap, const struct insn *insn)
+{
+    (void)insn;
+    if (insn_cpl(trap) != 0 && !(vcpu_get(trap->machine->vcpu, VCPU_CR4) & CR4_PCE)) {
+        return fault_raise_gp(trap, 0);
+    }
+    return fault_raise_vc(trap, VC_RDPMC);
+}
+
+/* The engine keeps XCR0, but knows no state beyond SSE and would refuse what hardware takes. */
+enum trap_next insn_xsetbv(struct trap_context *trap, const struct insn *insn)
+{
+    struct vcpu *vcpu = trap->machine->vcpu;
+    uint64_t value = (uint64_t)insn_get32(trap, VCPU_RDX) << 32 | insn_get32(trap, VCPU_RAX);
+
+    (void)insn;
+    if (!(vcpu_get(vcpu, VCPU_CR4) & CR4_OSXSAVE)) {
+        return fault_raise_ud(trap);
+    }
+    if (insn_cpl(trap) != 0 || insn_get32(trap, VCPU_RCX) != 0 || !(value & XCR0_X87) ||
+        (value & (XCR0_AVX | XCR0_SSE)) == XCR0_AVX) {
+        return fault_raise_gp(trap, 0);
+    }
+    if (value & ~(XCR0_X87 | XCR0_SSE)) {
+        return trap_end(trap, OUTCOME_UNMODELLED, "xsetbv of 0x%llx", (unsigned long long)value);
+    }
+    vcpu_pass(vcpu);
+    return TRAP_RESUME;
+}
+
+/*
+ * DR7 is intercepted unless debug swap gives the guest debug registers of its own; breakpoints that
+ * it could then enable are not modelled. DR5 is DR7 where CR4.DE does not make it undefined.
+ */
+enum trap_next insn_mov_dr(struct trap_context *trap, const struct insn *insn)
+{
+    struct vcpu *vcpu = trap->machine->vcpu;
+    uint64_t value = vcpu_get(vcpu, insn_register(insn->reg));
+
+    if (insn->debug_register == 5) {
+        return vcpu_get(vcpu, VCPU_CR4) & CR4_DE
+                   ? fault_raise_ud(trap)
+                   : trap_end(trap, OUTCOME_UNMODELLED, "mov of DR5, which is DR7");
+    }
+    if (!(trap->machine->state.sev_features & SEV_FEATURE_DEBUG_SWAP)) {
+        return fault_raise_vc(trap, insn->writes ? VC_DR7_WRITE : VC_DR7_READ);
+    }
+    if (insn->writes && value >> 32) {
+        return fault_raise_gp(trap, 0);
+    }
+    if (insn->writes && (value & (DR7_ENABLES | DR7_GENERAL_DETECT))) {
+        return trap_end(trap, OUTCOME_UNMODELLED, "breakpoints: mov of 0x%llx to DR7",
+                        (unsigned long long)value);
+    }
+    vcpu_pass(vcpu);
+    return TRAP_RESUME;
+}

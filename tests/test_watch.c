@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ghcb/watch.c: memory that the host changes just before the n-th instruction that reads it. What
+ * counts as reading, what stands there afterwards, and what the guest sees, are those of
+ * ghcb/reply.h, struct reply_watch.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ghcb/watch.h"
+#include "guest_builder.h"
+
+#define OTHER (GUEST_SHARED + 0x1000)
+#define WATCHED (OTHER + 0x800)
+#define WATCHED_GPA (GUEST_GPA + WATCHED)
+#define BYTES(...)                                                                                 \
+    sizeof((uint8_t[]){__VA_ARGS__}),                                                              \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+
+/*
+ * RSI: the watched place, which holds 0x1111...; RDI: private memory; the value is 0xAABBCCDD. The
+ * code ends by hlt; `rax` and `rbx` are what it leaves there.
+ */
+static const struct {
+    const char *name;
+    uint8_t size;
+    uint8_t code[28];
+    uint32_t watch_size;
+    uint64_t nth;
+    bool sticky;
+    bool fires;
+    uint64_t rax, rbx;
+    uint64_t after; /* what stands there at the end */
+} watch_rows[] = {
+    {"two reads, the second", BYTES(0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 2, true, true, 0x11111111,
+     0xAABBCCDD, 0x11111111AABBCCDD},
+    {"two reads, the first, sticky", BYTES(0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true,
+     0xAABBCCDD, 0xAABBCCDD, 0x11111111AABBCCDD},
+    {"two reads, the first, not sticky", BYTES(0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, false, true,
+     0xAABBCCDD, 0x11111111, 0x1111111111111111},
+    {"not sticky, back at the end", BYTES(0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 2, false, true,
+     0x11111111, 0xAABBCCDD, 0x1111111111111111},
+    {"two reads, the third", BYTES(0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 3, true, false, 0x11111111,
+     0x11111111, 0x1111111111111111},
+    /* Widths */
+    {"byte reads", BYTES(0x0F, 0xB6, 0x06, 0x0F, 0xB6, 0x1E, 0xF4), 4, 2, true, true, 0x11, 0xDD,
+     0x11111111AABBCCDD},
+    {"its last byte", BYTES(0x0F, 0xB6, 0x46, 0x03, 0x0F, 0xB6, 0x5E, 0x03, 0xF4), 4, 2, true, true,
+     0x11, 0xAA, 0x11111111AABBCCDD},
+    {"the byte behind does not count", BYTES(0x0F, 0xB6, 0x46, 0x04, 0x0F, 0xB6, 0x1E, 0xF4), 4, 1,
+     true, true, 0x11, 0xDD, 0x11111111AABBCCDD},
+    {"the byte before does not count", BYTES(0x0F, 0xB6, 0x46, 0xFF, 0x0F, 0xB6, 0x1E, 0xF4), 4, 1,
+     true, true, 0, 0xDD, 0x11111111AABBCCDD},
+    {"2-byte reads", BYTES(0x0F, 0xB7, 0x06, 0x0F, 0xB7, 0x1E, 0xF4), 4, 2, true, true, 0x1111,
+     0xCCDD, 0x11111111AABBCCDD},
+    {"8-byte reads", BYTES(0x48, 0x8B, 0x06, 0x48, 0x8B, 0x1E, 0xF4), 4, 2, true, true,
+     0x1111111111111111, 0x11111111AABBCCDD, 0x11111111AABBCCDD},
+    {"a watch of 1 byte", BYTES(0x8B, 0x06, 0x8B, 0x1E, 0xF4), 1, 2, true, true, 0x11111111,
+     0x111111DD, 0x11111111111111DD},
+    {"a watch of 2 bytes", BYTES(0x8B, 0x06, 0x8B, 0x1E, 0xF4), 2, 2, true, true, 0x11111111,
+     0x1111CCDD, 0x111111111111CCDD},
+    {"a watch of 8 bytes", BYTES(0x8B, 0x06, 0x48, 0x8B, 0x1E, 0xF4), 8, 2, true, true, 0x11111111,
+     0xAABBCCDD, 0xAABBCCDD},
+    {"a 16-byte read",
+     BYTES(0x0F, 0x10, 0x46, 0xF8, 0x0F, 0x10, 0x46, 0xF8, 0x0F, 0x11, 0x07, 0x48, 0x8B, 0x5F, 0x08,
+           0x31, 0xC0, 0xF4),
+     4, 2, true, true, 0, 0x11111111AABBCCDD, 0x11111111AABBCCDD},
+    /* Not aligned */
+    {"into its first byte", BYTES(0x8B, 0x46, 0xFD, 0x8B, 0x5E, 0xFD, 0xF4), 4, 2, true, true,
+     0x11000000, 0xDD000000, 0x11111111AABBCCDD},
+    {"just up to it does not count", BYTES(0x8B, 0x46, 0xFC, 0x8B, 0x1E, 0xF4), 4, 1, true, true, 0,
+     0xAABBCCDD, 0x11111111AABBCCDD},
+    {"from its last byte on", BYTES(0x8B, 0x46, 0x03, 0x8B, 0x5E, 0x03, 0xF4), 4, 2, true, true,
+     0x11111111, 0x111111AA, 0x11111111AABBCCDD},
+    /* Other instructions that read */
+    {"cmp counts", BYTES(0x39, 0x06, 0x8B, 0x1E, 0x31, 0xC0, 0xF4), 4, 2, true, true, 0, 0xAABBCCDD,
+     0x11111111AABBCCDD},
+    {"add to memory reads once, writes the sum",
+     BYTES(0x31, 0xC0, 0xFF, 0xC0, 0x01, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true, 1, 0xAABBCCDE,
+     0x11111111AABBCCDE},
+    {"xchg counts", BYTES(0x31, 0xC0, 0x87, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true, 0xAABBCCDD,
+     0, 0x1111111100000000},
+    {"lock xadd counts", BYTES(0x31, 0xC0, 0xF0, 0x0F, 0xC1, 0x06, 0x8B, 0x1E, 0xF4), 4, 2, true,
+     true, 0x11111111, 0xAABBCCDD, 0x11111111AABBCCDD},
+    {"push counts", BYTES(0xFF, 0x36, 0x58, 0x8B, 0x1E, 0xF4), 4, 2, true, true, 0x1111111111111111,
+     0xAABBCCDD, 0x11111111AABBCCDD},
+    {"a store does not", BYTES(0x31, 0xC0, 0x89, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true, 0,
+     0xAABBCCDD, 0x11111111AABBCCDD},
+    {"what the guest stores meanwhile stays",
+     BYTES(0x8B, 0x06, 0xC7, 0x06, 5, 0, 0, 0, 0x8B, 0x1E, 0xF4), 4, 1, false, true, 0xAABBCCDD, 5,
+     0x1111111100000005},
+    {"movsd reads here", BYTES(0xA5, 0x8B, 0x47, 0xFC, 0x8B, 0x5E, 0xFC, 0xF4), 4, 1, true, true,
+     0xAABBCCDD, 0xAABBCCDD, 0x11111111AABBCCDD},
+    {"two reads by one instruction are one",
+     BYTES(0x56, 0x5F, 0xA7, 0x8B, 0x46, 0xFC, 0x8B, 0x5E, 0xFC, 0xF4), 4, 3, true, true,
+     0x11111111, 0xAABBCCDD, 0x11111111AABBCCDD},
+    /* Each iteration of a REP is an instruction */
+    {"rep movsb, the third byte",
+     BYTES(0xB9, 4, 0, 0, 0, 0xF3, 0xA4, 0x8B, 0x47, 0xFC, 0x31, 0xDB, 0xF4), 4, 3, true, true,
+     0xAABB1111, 0, 0x11111111AABBCCDD},
+    {"rep movsd, one iteration reads it",
+     BYTES(0xB9, 2, 0, 0, 0, 0xF3, 0xA5, 0x8B, 0x47, 0xF8, 0x8B, 0x1E, 0xF4), 4, 2, true, false,
+     0x11111111, 0x11111111, 0x1111111111111111},
+    {"a loop, the third time",
+     BYTES(0xB9, 3, 0, 0, 0, 0x31, 0xC0, 0x03, 0x06, 0xFF, 0xC9, 0x75, 0xFA, 0x31, 0xDB, 0xF4), 4,
+     3, true, true, 0xCCDDEEFF, 0, 0x11111111AABBCCDD},
+};
+
+static struct guest guest;
+static struct watch_list watches;
+static unsigned fired;
+static unsigned events; /* named on_read */
+
+static void note_event(struct trace_sink *sink, const struct event *event)
+{
+    (void)sink;
+    events += strcmp(event->name, "on_read") == 0;
+}
+
+static struct trace_sink sink = {.emit = note_event};
+static const struct trace trace = {.sink = {&sink}, .sink_count = 1};
+
+static void note_fired(void *context, void *owner)
+{
+    (void)context;
+    ck_assert_ptr_eq(owner, &fired);
+    fired++;
+}
+
+static void setup(void)
+{
+    guest_open(&guest);
+    guest.trap.trace = &trace;
+    watches = (struct watch_list){.trap = &guest.trap, .fired = note_fired};
+    fired = 0;
+    events = 0;
+}
+
+static void teardown(void)
+{
+    guest_close(&guest);
+}
+
+static void watch_start(const uint8_t *code, size_t size)
+{
+    guest_code(&guest, code, size);
+    guest_set(&guest, VCPU_RAX, 0);
+    guest_set(&guest, VCPU_RBX, 0);
+    guest_set(&guest, VCPU_RSI, WATCHED);
+    guest_set(&guest, VCPU_RDI, GUEST_DATA);
+    guest_store(&guest, WATCHED - 8, 0);
+    guest_store(&guest, WATCHED, 0x1111111111111111);
+    guest_store(&guest, WATCHED + 8, 0x1111111111111111);
+}
+
+static void arm(uint64_t gpa, uint32_t size, uint64_t nth, bool sticky)
+{
+    const struct reply_watch watch = {.gpa = gpa,
+                                      .size_bytes = size,
+                                      .nth = nth,
+                                      .value = 0xAABBCCDD,
+                                      .sticky = sticky,
+                                      .owner = &fired};
+
+    ck_assert_int_eq(watch_list_add(&watches, &watch, &guest.error), 0);
+}
+
+START_TEST(watch_table)
+{
+    const char *name = watch_rows[_i].name;
+    uint64_t mask =
+        watch_rows[_i].watch_size == 8 ? ~0ULL : (1ULL << 8 * watch_rows[_i].watch_size) - 1;
+
+    watch_start(watch_rows[_i].code, watch_rows[_i].size);
+    arm(WATCHED_GPA, watch_rows[_i].watch_size, watch_rows[_i].nth, watch_rows[_i].sticky);
+    guest_run(&guest);
+    watch_list_settle(&watches);
+    ck_assert_int_eq(guest.outcome.kind, OUTCOME_HALTED);
+    ck_assert_msg(fired == (watch_rows[_i].fires ? 1 : 0), "%s: fired %u times", name, fired);
+    ck_assert_msg(guest_get(&guest, VCPU_RAX) == watch_rows[_i].rax, "%s: RAX 0x%llx", name,
+                  (unsigned long long)guest_get(&guest, VCPU_RAX));
+    ck_assert_msg(guest_get(&guest, VCPU_RBX) == watch_rows[_i].rbx, "%s: RBX 0x%llx", name,
+                  (unsigned long long)guest_get(&guest, VCPU_RBX));
+    ck_assert_msg(guest_load(&guest, WATCHED) == watch_rows[_i].after, "%s: left 0x%llx", name,
+                  (unsigned long long)guest_load(&guest, WATCHED));
+    ck_assert_uint_eq(events, fired);
+}
+END_TEST
+
+/* The watched bytes begin a page, and the reading instruction begins on the page before. */
+START_TEST(watch_across_pages)
+{
+    static const uint8_t code[] = {0x8B, 0x46, 0xFE, 0x8B, 0x5E, 0xFE, 0xF4};
+    uint64_t page = OTHER + PAGE_SIZE;
+
+    watch_start(code, sizeof(code));
+    guest_store(&guest, page, 0x1111111111111111);
+    guest_set(&guest, VCPU_RSI, page);
+    arm(GUEST_GPA + page, 4, 2, true);
+    guest_run(&guest);
+    ck_assert_uint_eq(fired, 1);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RAX), 0x11110000);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RBX), 0xCCDD0000);
+}
+END_TEST
+
+/* A host cannot change what has become the guest's, and does not see it read. */
+START_TEST(watch_on_a_page_that_became_private)
+{
+    static const uint8_t code[] = {0x8B, 0x06, 0x8B, 0x1E, 0xF4};
+    uint32_t page = guest_page(&guest, WATCHED_GPA);
+
+    watch_start(code, sizeof(code));
+    arm(WATCHED_GPA, 4, 1, true);
+    machine_launch_page(&guest.machine, page);
+    guest_map(&guest, WATCHED & ~PAGE_MASK, WATCHED_GPA & ~PAGE_MASK, PAGE_SIZE, GUEST_PRIVATE);
+    vcpu_flush(guest.machine.vcpu);
+    guest_store(&guest, WATCHED, 0x2222);
+    guest_run(&guest);
+    ck_assert_uint_eq(fired, 0);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RAX), 0x2222);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RBX), 0x2222);
+}
+END_TEST
+
+/* Two at one place: each counts for itself; the second sees what the first has put there. */
+START_TEST(two_watches)
+{
+    static const uint8_t code[] = {0x8B, 0x06, 0x8B, 0x1E, 0x8B, 0x0E, 0xF4};
+    const struct reply_watch first = {.gpa = WATCHED_GPA,
+                                      .size_bytes = 4,
+                                      .nth = 2,
+                                      .value = 22,
+                                      .sticky = true,
+                                      .owner = &fired};
+    const struct reply_watch second = {.gpa = WATCHED_GPA,
+                                       .size_bytes = 4,
+                                       .nth = 3,
+                                       .value = 33,
+                                       .sticky = true,
+                                       .owner = &fired};
+
+    watch_start(code, sizeof(code));
+    ck_assert_int_eq(watch_list_add(&watches, &second, &guest.error), 0);
+    ck_assert_int_eq(watch_list_add(&watches, &first, &guest.error), 0);
+    guest_run(&guest);
+    ck_assert_uint_eq(fired, 2);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RAX), 0x11111111);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RBX), 22);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RCX), 33);
+    watch_list_settle(&watches);
+    ck_assert_uint_eq(watches.count, 0);
+}
+END_TEST
+
+START_TEST(too_many_watches)
+{
+    const struct reply_watch watch = {.gpa = WATCHED_GPA, .size_bytes = 4, .nth = 1};
+    struct error error;
+
+    for (unsigned i = 0; i < VCPU_WATCH_MAX; i++) {
+        ck_assert_int_eq(watch_list_add(&watches, &watch, &error), 0);
+    }
+    ck_assert_int_eq(watch_list_add(&watches, &watch, &error), SNPEMU_ERR_INPUT);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("watch");
+    TCase *tcase = tcase_create("watch");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    suite_add_tcase(suite, tcase);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_loop_test(tcase, watch_table, 0, COUNT(watch_rows));
+    tcase_add_test(tcase, watch_across_pages);
+    tcase_add_test(tcase, watch_on_a_page_that_became_private);
+    tcase_add_test(tcase, two_watches);
+    tcase_add_test(tcase, too_many_watches);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
