@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "abi/x86.h"
+#include "machine/vcpu_engine.h"
+
+/* ---- time ---- */
+
+uint64_t vcpu_retired(const struct vcpu *vcpu)
+{
+    return vcpu->limit - (uint64_t)vcpu->left;
+}
+
+void vcpu_limit_apply(struct vcpu *vcpu, uint64_t limit)
+{
+    uint64_t retired = vcpu_retired(vcpu);
+
+    vcpu->limit = limit;
+    vcpu->left = (int64_t)(limit - retired);
+}
+
+/* The next block, whichever it is, goes through block_slow. */
+void vcpu_limit_hold(struct vcpu *vcpu)
+{
+    vcpu_limit_apply(vcpu, vcpu_retired(vcpu) - 1);
+}
+
+void vcpu_set_limit(struct vcpu *vcpu, uint64_t limit)
+{
+    vcpu->asked = limit < LIMIT_NONE ? limit : LIMIT_NONE;
+    vcpu_limit_apply(vcpu, vcpu->asked);
+}
+
+/* ---- blocks: counting, and finding what must trap ---- */
+
+static inline uint32_t block_slot(uint64_t gva)
+{
+    return (uint32_t)gva & (BLOCK_SLOTS - 1);
+}
+
+static struct block *block_find(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    uint32_t slot = block_slot(gva);
+
+    while (vcpu->block[slot].size &&
+           (vcpu->block[slot].gva != gva || vcpu->block[slot].size != size)) {
+        slot = (slot + 1) & (BLOCK_SLOTS - 1);
+    }
+    return &vcpu->block[slot];
+}
+
+void vcpu_block_forget_all(struct vcpu *vcpu)
+{
+    if (vcpu->current) {
+        vcpu->kept = *vcpu->current;
+        vcpu->current = &vcpu->kept;
+    }
+    memset(vcpu->block, 0, sizeof(vcpu->block));
+    memset(vcpu->offset, 0, sizeof(vcpu->offset));
+    vcpu->block_count = 0;
+}
+
+static bool site_known(const struct vcpu *vcpu, uint64_t gva, uint32_t *at)
+{
+    uint32_t low = 0, high = vcpu->site_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (vcpu->site[middle].gva < gva) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *at = low;
+    return low < vcpu->site_count && vcpu->site[low].gva == gva;
+}
+
+/* The guest's bytes at gva, as it would fetch them. */
+size_t vcpu_code_peek(const struct vcpu *vcpu, uint64_t gva, uint8_t *bytes, size_t size)
+{
+    struct mmu_context context;
+
+    vcpu_mmu_context(vcpu, &context);
+    return mmu_peek(&vcpu->mmu, &context, gva, bytes, size);
+}
+
+/* True when a hook was added. */
+static bool site_add(struct vcpu *vcpu, uint64_t gva)
+{
+    uint32_t at;
+    uc_hook hook;
+
+    if (site_known(vcpu, gva, &at)) {
+        return false;
+    }
+    if (vcpu->site_count == SITE_MAX ||
+        uc_hook_add(vcpu->uc, &hook, UC_HOOK_CODE, (void *)vcpu_on_site, vcpu, gva, gva)) {
+        vcpu->site_full = true;
+        return false;
+    }
+    memmove(vcpu->site + at + 1, vcpu->site + at, (vcpu->site_count - at) * sizeof(*vcpu->site));
+    vcpu->site[at] = (struct site){.gva = gva, .hook = hook};
+    vcpu->site_count++;
+    return true;
+}
+
+/* Start over with those that are met from now on. */
+void vcpu_site_forget_all(struct vcpu *vcpu)
+{
+    for (uint32_t i = 0; i < vcpu->site_count; i++) {
+        uc_hook_del(vcpu->uc, vcpu->site[i].hook);
+    }
+    vcpu->site_count = 0;
+    vcpu->site_full = false;
+    vcpu_block_forget_all(vcpu);
+    engine_flush_blocks(vcpu->uc);
+}
+
+/* Decode a block that runs for the first time. Sets replan when it holds new trap sites. */
+static void block_analyse(struct vcpu *vcpu, struct block *block)
+{
+    uint8_t bytes[BLOCK_BYTES_MAX + 16];
+    size_t have = vcpu_code_peek(vcpu, block->gva, bytes,
+                                 (size_t)block->size + 15 < sizeof(bytes) ? (size_t)block->size + 15
+                                                                          : sizeof(bytes));
+    uint32_t at = 0;
+
+    block->insns = 0;
+    while (at < block->size && at < have) {
+        struct vcpu_insn insn = {0};
+
+        vcpu->decode(bytes + at, have - at, &insn);
+        block->insns++;
+        if (insn.trap && (site_add(vcpu, block->gva + at) || vcpu->site_full)) {
+            vcpu->replan = true;
+        }
+        if (vcpu->site_full) {
+            break; /* with a site of this block hooked at least */
+        }
+        if (insn.spin && at == 0 && block->size == insn.length) {
+            vcpu->stop.kind = VCPU_STOP_SPIN;
+        }
+        if (insn.length == 0) {
+            break; /* the engine ends a block at an instruction it does not know, too */
+        }
+        at += insn.length;
+    }
+}
+
+static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t rip);
+
+/*
+ * A store into the running block itself: the engine goes back to the storing instruction, runs it
+ * as a block of its own, and translates the rest anew. Told from a jump back into the block by its
+ * size; when the block's last instruction is the one, it cannot be told, and is taken for a jump.
+ */
+static bool block_was_left(const struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    const struct block *block = vcpu->current;
+    struct vcpu_insn insn = {0};
+    uint8_t bytes[15];
+
+    if (!block || gva - block->gva >= block->size || gva + size >= block->gva + block->size) {
+        return false;
+    }
+    vcpu->decode(bytes, vcpu_code_peek(vcpu, gva, bytes, sizeof(bytes)), &insn);
+    return insn.length == size;
+}
+
+/* Stop before the block at gva, of which nothing has been counted. */
+static void block_stop(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    vcpu->replan_gva = gva;
+    vcpu->replan_size = size;
+    vcpu->current = NULL;
+    uc_emu_stop(vcpu->uc);
+}
+
+/* What waited for the next block. True when that must wait, too. */
+static bool block_attend(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    vcpu_limit_apply(vcpu, vcpu->asked);
+    if (vcpu->code_written && block_was_left(vcpu, gva, size)) {
+        vcpu->left += vcpu->current->insns - block_insns_before(vcpu, gva);
+    }
+    vcpu->code_written = false;
+    if (vcpu->resuming && (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF)) {
+        vcpu->clear_resume = true;
+        block_stop(vcpu, gva, size);
+    }
+    return vcpu->clear_resume;
+}
+
+/* First execution, the end of the budget, a crowded slot, or something that waited for it. */
+__attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    struct block *slot;
+
+    if (vcpu->limit != vcpu->asked && block_attend(vcpu, gva, size)) {
+        return;
+    }
+    slot = block_find(vcpu, gva, size);
+    if (!slot->size) {
+        struct block fresh = {.gva = gva, .size = size};
+
+        block_analyse(vcpu, &fresh);
+        if (vcpu->replan || vcpu->stop.kind == VCPU_STOP_SPIN) {
+            block_stop(vcpu, gva, size);
+            return;
+        }
+        if (vcpu->block_count >= BLOCK_LOAD_MAX) {
+            vcpu_block_forget_all(vcpu);
+            slot = block_find(vcpu, gva, size);
+        }
+        *slot = fresh;
+        vcpu->block_count++;
+    }
+    if (vcpu->left < (int64_t)slot->insns) {
+        vcpu->stop.kind = VCPU_STOP_LIMIT;
+        block_stop(vcpu, gva, size);
+        return;
+    }
+    vcpu->left -= slot->insns;
+    vcpu->current = slot;
+    if (vcpu->resuming) {
+        vcpu_limit_hold(vcpu);
+    }
+}
+
+/* Called before each block: the emulator's largest cost. Everything else is in block_slow. */
+void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
+{
+    struct vcpu *vcpu = opaque;
+    const struct block *block = &vcpu->block[block_slot(gva)];
+    int64_t left;
+
+    (void)uc;
+    if (block->gva == gva && block->size == size) {
+        left = vcpu->left - block->insns;
+        if (left >= 0) {
+            vcpu->left = left;
+            vcpu->current = block;
+            return;
+        }
+    }
+    block_slow(vcpu, gva, size);
+}
+
+/* Instructions of the current block before rip. */
+static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t rip)
+{
+    const struct block *block = vcpu->current;
+    struct block_offset *memo = &vcpu->offset[(rip ^ block->gva >> 3) % OFFSET_SLOTS];
+    uint8_t bytes[BLOCK_BYTES_MAX + 16];
+    uint64_t at = 0;
+    uint32_t insns = 0;
+    size_t have;
+
+    if (memo->rip == rip && memo->gva == block->gva) {
+        return memo->insns;
+    }
+    have = vcpu_code_peek(vcpu, block->gva, bytes, sizeof(bytes));
+    while (at < rip - block->gva && at < have) {
+        struct vcpu_insn insn = {0};
+
+        vcpu->decode(bytes + at, have - at, &insn);
+        if (insn.length == 0) {
+            break;
+        }
+        at += insn.length;
+        insns++;
+    }
+    *memo = (struct block_offset){.gva = block->gva, .rip = rip, .insns = insns};
+    return insns;
+}
+
+/* The engine counted the whole block; only the instructions before rip have retired. */
+uint64_t vcpu_retired_at(struct vcpu *vcpu, uint64_t rip)
+{
+    const struct block *block = vcpu->current;
+    uint64_t retired = vcpu_retired(vcpu);
+
+    if (block && rip - block->gva < block->size) {
+        return retired - block->insns + block_insns_before(vcpu, rip);
+    }
+    return retired;
+}
+
+void vcpu_settle(struct vcpu *vcpu, uint64_t rip)
+{
+    vcpu->left = (int64_t)(vcpu->limit - vcpu_retired_at(vcpu, rip));
+    vcpu->current = NULL;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Private to the vCPU's files: what they share, and the only place that includes the CPU engine.
+ *
+ *   vcpu.c           opening, running, what the engine tells us
+ *   vcpu_block.c     time: the blocks that run, the instructions in them, and those that trap
+ *   vcpu_fill.c      the virtual TLB, watched reads
+ *   vcpu_register.c  registers
+ *   vcpu_hidden.c    words of the engine that it has no call for
+ */
+#ifndef SNPEMU_MACHINE_VCPU_ENGINE_H
+#define SNPEMU_MACHINE_VCPU_ENGINE_H
+
+#include <unicorn/unicorn.h>
+
+#include "machine/vcpu.h"
+
+#define BLOCK_BITS 16
+#define BLOCK_SLOTS (1u << BLOCK_BITS)
+#define BLOCK_LOAD_MAX (BLOCK_SLOTS / 2)
+#define LIMIT_NONE ((uint64_t)INT64_MAX)
+#define BLOCK_BYTES_MAX 8192 /* 512 instructions of at most 15 bytes fit */
+#define SITE_MAX 1024        /* a hook costs at each instruction that is translated */
+#define CODE_VIEW_SLOTS 256
+#define OFFSET_SLOTS 256
+
+/* A translated block, as the engine's block hook reports it. size 0: an empty slot. */
+struct block {
+    uint64_t gva;
+    uint32_t size;
+    uint32_t insns;
+};
+
+/* Which page a page of code was last seen at. */
+struct code_view {
+    uint64_t gva;
+    uint32_t page;
+};
+
+/* How many instructions of the block at `gva` come before `rip`. */
+struct block_offset {
+    uint64_t gva, rip;
+    uint32_t insns;
+};
+
+/* An address with a hook on it. */
+struct site {
+    uint64_t gva;
+    uc_hook hook;
+};
+
+/* What a page of memory was last mapped as in the engine. */
+struct page_fill {
+    uint32_t generation;      /* of the last fill */
+    uint32_t view_generation; /* of the last fill for writing or execution, and then: */
+    uint64_t view_gva;        /* where; bit 0: for execution; bit 1: elsewhere besides */
+};
+
+struct watch_range {
+    uint64_t gpa;
+    uint64_t start; /* where the engine has it */
+    uint32_t size_bytes;
+    uc_hook hook;
+    vcpu_watch *callback;
+    void *context;
+    struct vcpu *vcpu;
+};
+
+struct vcpu {
+    /* By block_slot, or the next free slot after it. First, so that finding one is a shift and an
+       addition: the block hook is called for every few instructions. */
+    struct block block[BLOCK_SLOTS];
+
+    uc_engine *uc;
+    struct memory *memory;
+    struct rmp *rmp;
+    struct mmu mmu;
+    vcpu_decode *decode;
+    vcpu_translate *translate; /* NULL: mmu_translate */
+    void *translate_context;
+
+    uint64_t asked;              /* limit of retired instructions; at most LIMIT_NONE */
+    uint64_t limit;              /* the same, or lower to have block_slow see the next block */
+    int64_t left;                /* until then; less whole blocks while running, else exact */
+    const struct block *current; /* the block that has been taken off `left`; NULL: none */
+    struct block kept;           /* what `current` points to when the table forgets it */
+    uint32_t block_count;
+    struct code_view code_view[CODE_VIEW_SLOTS];
+    struct block_offset offset[OFFSET_SLOTS];
+
+    struct vcpu_stop stop;
+    bool faulted; /* stop.fault was set since the engine was entered */
+    bool replan;  /* the block about to run has trap sites without hooks */
+    uint64_t replan_gva;
+    uint32_t replan_size;
+    bool code_written; /* by the block that runs: the engine may leave it half way */
+    bool resuming;     /* a frame with RF was pushed, its IRET is still to come */
+    bool clear_resume; /* it has come */
+
+    struct site *site; /* sorted */
+    uint32_t site_count;
+    bool site_full;
+    bool break_set;
+    uint64_t break_gva;
+
+    struct watch_range watch[VCPU_WATCH_MAX];
+    size_t watch_count;
+
+    struct page_fill *fill; /* per page */
+    uint32_t generation;
+    uint64_t efer; /* as last written; reading it from the engine is slow */
+
+    uc_context *saved;
+    uint64_t saved_retired;
+    bool saved_resuming;
+
+    uc_context *mending;  /* see "the engine's record of exceptions" */
+    size_t record_offset; /* 0: this engine clears its record by itself */
+    size_t code_offset;   /* of the error code */
+    size_t cpl_offset;    /* of the word whose bits 1:0 are the CPL */
+
+    bool passing; /* the engine may execute the trap site at pass_gva itself, once */
+    uint64_t pass_gva;
+};
+
+/* The engine's controls. */
+uc_err engine_use_vtlb(uc_engine *uc);
+/* Blocks that are translated from now on end before `gva`. NULL: none does. */
+uc_err engine_set_exit(uc_engine *uc, const uint64_t *gva);
+uc_err engine_use_no_exits(uc_engine *uc);
+uc_err engine_set_model(uc_engine *uc);
+void engine_flush_tlb(uc_engine *uc);
+void engine_flush_blocks(uc_engine *uc);
+void engine_remove_block(uc_engine *uc, uint64_t gva, uint32_t size);
+
+/* vcpu_block.c */
+void vcpu_limit_apply(struct vcpu *vcpu, uint64_t limit);
+/* The next block, whichever it is, goes through the slow path. */
+void vcpu_limit_hold(struct vcpu *vcpu);
+void vcpu_block_forget_all(struct vcpu *vcpu);
+void vcpu_site_forget_all(struct vcpu *vcpu);
+/* The guest's bytes at gva, as it would fetch them; how many there are. */
+size_t vcpu_code_peek(const struct vcpu *vcpu, uint64_t gva, uint8_t *bytes, size_t size);
+void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
+/* Time at rip, which may lie in the middle of the current block. */
+uint64_t vcpu_retired_at(struct vcpu *vcpu, uint64_t rip);
+void vcpu_settle(struct vcpu *vcpu, uint64_t rip);
+
+/* vcpu.c */
+void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
+
+/* vcpu_fill.c */
+bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
+                      void *opaque);
+
+/* vcpu_hidden.c */
+uc_err vcpu_record_find(struct vcpu *vcpu);
+uc_err vcpu_record_take(struct vcpu *vcpu);
+uc_err vcpu_cpl_find(struct vcpu *vcpu);
+
+#endif
