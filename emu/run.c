@@ -6,238 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "abi/msr.h"
-#include "abi/svsm.h"
-#include "ghcb/answer.h"
+#include "abi/cpuid.h"
 #include "ghcb/page.h"
-#include "ghcb/table.h"
-#include "ghcb/watch.h"
 #include "launch.h"
-#include "machine/digest.h"
-#include "machine/machine.h"
 #include "report.h"
-#include "trap/trap.h"
-
-#define EXIT_KINDS_MAX 64
-#define CONSOLE_LINE_MAX 120
-#define CANCEL_INTERVAL (1ULL << 24) /* instructions between two questions */
-
-/* How many exits of one kind there were. */
-struct exit_count {
-    const struct exit_row *row;
-    uint64_t count;
-};
-
-/* What belongs to the run and not to the machine. Copied whole by a snapshot. */
-struct run_state {
-    struct exit_count exit_count[EXIT_KINDS_MAX];
-    uint64_t exits;
-    bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
-    bool script_acted;
-    size_t console_size;
-    char line[CONSOLE_LINE_MAX + 1]; /* console output since the last newline */
-    size_t line_size;
-};
-
-struct run {
-    const struct scenario *scenario;
-    const struct image *image;
-    struct host *host;
-    struct run_options options;
-
-    struct machine machine;
-    struct hypervisor hypervisor;
-    struct trap_context trap;
-    struct outcome outcome;
-    struct run_state state;
-    struct watch_list watches;
-    struct exit exit;
-    struct reply reply;
-    char *console; /* NUL-terminated */
-    size_t console_capacity;
-    uint64_t panic_gva, panic_size; /* svsm_panic_message; size 0: the guest has none */
-
-    bool saved;
-    struct run_state saved_state;
-    struct hypervisor_state saved_hypervisor;
-    struct watch_list saved_watches;
-};
-
-/* ---- small services for the rooms below ---- */
-
-static const char *run_symbol(void *context, uint64_t gva)
-{
-    const struct run *run = context;
-
-    return image_symbol_at(run->image, gva, NULL);
-}
-
-static bool run_peek(struct run *run, uint64_t gva, void *bytes, size_t size)
-{
-    struct mmu_context context;
-
-    vcpu_mmu_context(run->machine.vcpu, &context);
-    return mmu_peek(&run->machine.mmu, &context, gva, bytes, size) == size;
-}
-
-static void run_flush_line(struct run *run)
-{
-    if (run->state.line_size) {
-        run->state.line[run->state.line_size] = '\0';
-        run->state.line_size = 0;
-        report_console(&run->trap, run->state.line);
-    }
-}
-
-static bool run_console_reserve(struct run *run, size_t more)
-{
-    size_t need = run->state.console_size + more + 1;
-    size_t capacity = run->console_capacity ? run->console_capacity : 256;
-    char *moved;
-
-    while (capacity < need) {
-        capacity *= 2;
-    }
-    if (capacity == run->console_capacity) {
-        return true;
-    }
-    moved = realloc(run->console, capacity);
-    if (!moved) {
-        return false;
-    }
-    run->console = moved;
-    run->console_capacity = capacity;
-    return true;
-}
-
-static void run_on_console(void *context, const uint8_t *bytes, size_t size)
-{
-    struct run *run = context;
-
-    if (run_console_reserve(run, size)) {
-        memcpy(run->console + run->state.console_size, bytes, size);
-        run->state.console_size += size;
-        run->console[run->state.console_size] = '\0';
-    }
-    for (size_t i = 0; i < size; i++) {
-        if (bytes[i] == '\n' || run->state.line_size == CONSOLE_LINE_MAX) {
-            run_flush_line(run);
-        }
-        if (bytes[i] != '\n' && bytes[i] != '\r') {
-            run->state.line[run->state.line_size++] = (char)bytes[i];
-        }
-    }
-    if (run->options.console) {
-        run->options.console(run->options.context, bytes, size);
-    }
-}
-
-static int run_on_watch(void *context, const struct reply_watch *watch, struct error *error)
-{
-    struct run *run = context;
-
-    return watch_list_add(&run->watches, watch, error);
-}
-
-static void run_watch_fired(void *context, void *owner)
-{
-    struct run *run = context;
-
-    if (run->host->watch_fired) {
-        run->host->watch_fired(run->host, owner);
-    }
-}
-
-/* ---- one exit ---- */
-
-static uint64_t run_count_exit(struct run *run, const struct exit_row *row)
-{
-    struct exit_count *slot = run->state.exit_count;
-
-    while (slot->row && slot->row != row) {
-        slot++;
-    }
-    assert(slot < run->state.exit_count + EXIT_KINDS_MAX);
-    slot->row = row;
-    return ++slot->count;
-}
-
-/* Take the exit that the guest has just made; false when the run ends with it. */
-static bool run_take_exit(struct run *run)
-{
-    struct exit *exit = &run->exit;
-    char why[96];
-
-    if (!ghcb_take_exit(&run->machine, &run->hypervisor, exit, why, sizeof(why))) {
-        trap_end(&run->trap, OUTCOME_REFUSED, "%s", why);
-        run->outcome.host_caused = run->state.script_acted;
-        return false;
-    }
-    exit->number = run->state.exits + 1;
-    exit->nth = run_count_exit(run, exit->row);
-    run->state.exits++;
-    return true;
-}
-
-static void run_terminate(struct run *run)
-{
-    report_exit(&run->trap, &run->exit);
-    trap_end(&run->trap, OUTCOME_TERMINATED, NULL);
-}
-
-static void run_report_reply(struct run *run)
-{
-    if (run->options.trace && !report_is_console_byte(&run->exit, &run->reply)) {
-        run_flush_line(run);
-        report_exit(&run->trap, &run->exit);
-        if (run->reply.resume != REPLY_UNMODELLED) {
-            report_reply(&run->trap, &run->exit, &run->reply);
-        }
-    }
-}
-
-/* Ask the host and do what it says. The outcome is set when the run ends here. */
-static int run_answer_exit(struct run *run, struct error *error)
-{
-    static const struct {
-        enum outcome_kind outcome;
-        bool host_caused;
-    } endings[] = {
-        [REPLY_REFUSE] = {OUTCOME_REFUSED, true},
-        [REPLY_UNMODELLED] = {OUTCOME_UNMODELLED, false},
-        [REPLY_FAIL] = {OUTCOME_REFUSED, false},
-        [REPLY_HOLD] = {OUTCOME_STUCK, false},
-    };
-    struct answer_ops ops = {
-        .console = run_on_console,
-        .watch = run_on_watch,
-        .context = run,
-    };
-    int status;
-
-    if (!run_take_exit(run)) {
-        return 0;
-    }
-    if (exit_termination(&run->exit, &run->outcome.term_set, &run->outcome.term_code)) {
-        run_terminate(run);
-        return 0;
-    }
-    if (run->host->handles && run->host->handles(run->host, &run->exit)) {
-        run->state.script_acted = true;
-    }
-    reply_reset(&run->reply);
-    status = run->host->answer(run->host, &run->hypervisor, &run->exit, &run->reply, error);
-    if (status != 0) {
-        return status;
-    }
-    run_report_reply(run);
-    if (run->reply.resume != REPLY_RESUME) {
-        trap_end(&run->trap, endings[run->reply.resume].outcome, "%s", run->reply.reason);
-        run->outcome.host_caused = endings[run->reply.resume].host_caused;
-        return 0;
-    }
-    return ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
-}
+#include "run_internal.h"
 
 /* ---- the loop ---- */
 
@@ -268,23 +41,6 @@ static int run_guest(struct run *run, struct error *error)
         }
     }
     return 0;
-}
-
-/* The panic text of a guest that has one. */
-static void run_read_panic(struct run *run)
-{
-    char *panic = run->outcome.panic;
-    uint64_t size = run->panic_size;
-
-    size = size < sizeof(run->outcome.panic) ? size : sizeof(run->outcome.panic);
-    if (size == 0 || !run_peek(run, run->panic_gva, panic, size)) {
-        panic[0] = '\0';
-        return;
-    }
-    panic[size - 1] = '\0';
-    for (char *c = panic; *c; c++) {
-        *c = *c < 0x20 || *c > 0x7E ? '?' : *c;
-    }
 }
 
 static void run_conclude(struct run *run)
@@ -394,6 +150,17 @@ static int run_set_until(struct run *run, const char *symbol, struct error *erro
     return vcpu_set_break(run->machine.vcpu, gva, error);
 }
 
+/* What the guest's processor offers of SEV: CPUID 0x8000001F EAX. */
+static uint32_t run_sev_cpuid(const struct hypervisor_config *config)
+{
+    for (size_t i = 0; i < config->cpuid_count; i++) {
+        if (config->cpuid[i].eax_in == CPUID_LEAF_SEV) {
+            return config->cpuid[i].eax;
+        }
+    }
+    return 0;
+}
+
 int run_new(struct run **out, const struct scenario *scenario, const struct image *image,
             struct host *host, const struct run_options *options, struct error *error)
 {
@@ -426,6 +193,9 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         .trace = options->trace,
         .symbol = run_symbol,
         .symbol_context = run,
+        .strict = scenario->strict,
+        .unknown_msr_gp = scenario->unknown_msr_gp,
+        .sev_cpuid_eax = run_sev_cpuid(&scenario->host),
     };
     run->watches.trap = &run->trap;
     run->watches.fired = run_watch_fired;
@@ -500,57 +270,4 @@ int run_restore(struct run *run, struct error *error)
         status = watch_list_rearm(&run->watches, error);
     }
     return status;
-}
-
-/* ---- looking at the result ---- */
-
-int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error)
-{
-    uint8_t extra[8 + HYPERVISOR_STATE_SIZE];
-    size_t size = sizeof(run->state.exits);
-
-    memcpy(extra, &run->state.exits, size);
-    size += hypervisor_state_bytes(&run->hypervisor.state, extra + size);
-    return digest_machine(&run->machine, extra, size, digest, error);
-}
-
-const char *run_console(const struct run *run)
-{
-    return run->console;
-}
-
-static bool run_read_symbol(struct run *run, const char *name, uint64_t offset, uint32_t size,
-                            uint64_t *value)
-{
-    uint64_t gva;
-
-    *value = 0;
-    return size <= sizeof(*value) && image_symbol_find(run->image, name, &gva, NULL) &&
-           run_peek(run, gva + offset, value, size);
-}
-
-bool run_read_state(struct run *run, const struct expect_state *state, uint64_t *value)
-{
-    return run_read_symbol(run, state->symbol, state->offset, state->size_bytes, value);
-}
-
-size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max)
-{
-    uint64_t base, count;
-    size_t rows = 0;
-
-    if (!run_read_symbol(run, "PERCPU_VA", 0, 8, &base) || base == 0 ||
-        !run_read_symbol(run, "CPU_COUNT", 0, 8, &count)) {
-        return 0;
-    }
-    while (rows < max && rows < count) {
-        uint32_t word[2];
-        uint64_t gva = base + rows * PERCPU_STRIDE;
-
-        if (!run_peek(run, gva + PERCPU_CPU_ID, word, sizeof(word))) {
-            break;
-        }
-        row[rows++] = (struct run_percpu){.index = word[0], .apic_id = word[1], .gva = gva};
-    }
-    return rows;
 }

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Private to the files of a run:
+ *
+ *   run.c       from launch to outcome; snapshots
+ *   run_exit.c  one exit: take it, ask the host, carry out the reply
+ *   run_view.c  looking at the result
+ */
+#ifndef SNPEMU_RUN_INTERNAL_H
+#define SNPEMU_RUN_INTERNAL_H
+
+#include "ghcb/exit.h"
+#include "ghcb/hypervisor.h"
+#include "ghcb/reply.h"
+#include "ghcb/table.h"
+#include "ghcb/watch.h"
+#include "machine/machine.h"
+#include "run.h"
+#include "trap/trap.h"
+
+#define EXIT_KINDS_MAX 128
+#define CONSOLE_LINE_MAX 120
+#define CANCEL_INTERVAL (1ULL << 24) /* instructions between two questions */
+
+/* How many exits of one kind there were. */
+struct exit_count {
+    const struct exit_row *row;
+    uint64_t count;
+};
+
+/* What belongs to the run and not to the machine. Copied whole by a snapshot. */
+struct run_state {
+    struct exit_count exit_count[EXIT_KINDS_MAX];
+    uint64_t exits;
+    bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
+    bool script_acted;
+    size_t console_size;
+    char line[CONSOLE_LINE_MAX + 1]; /* console output since the last newline */
+    size_t line_size;
+};
+
+struct run {
+    const struct scenario *scenario;
+    const struct image *image;
+    struct host *host;
+    struct run_options options;
+
+    struct machine machine;
+    struct hypervisor hypervisor;
+    struct trap_context trap;
+    struct outcome outcome;
+    struct run_state state;
+    struct watch_list watches;
+    struct exit exit;
+    struct reply reply;
+    char *console; /* NUL-terminated */
+    size_t console_capacity;
+    uint64_t panic_gva, panic_size; /* svsm_panic_message; size 0: the guest has none */
+
+    bool saved;
+    struct run_state saved_state;
+    struct hypervisor_state saved_hypervisor;
+    struct watch_list saved_watches;
+};
+
+/* run_exit.c: ask the host and do what it says. The outcome is set when the run ends there. */
+int run_answer_exit(struct run *run, struct error *error);
+void run_flush_line(struct run *run);
+bool run_console_reserve(struct run *run, size_t more);
+void run_watch_fired(void *context, void *owner);
+
+/* run_view.c */
+const char *run_symbol(void *context, uint64_t gva);
+bool run_peek(struct run *run, uint64_t gva, void *bytes, size_t size);
+void run_read_panic(struct run *run);
+
+#endif
