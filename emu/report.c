@@ -51,6 +51,9 @@ static void report_fields(struct event *event, const struct exit *exit, const st
         if ((reply->written & bit) && (reply->marked & bit)) {
             if (info || changed || !(ANSWER_FIELDS & bit)) {
                 event_hex(event, name, reply->field[field]);
+                if (reply->has_time && !info) {
+                    event_full_only(event);
+                }
             }
         } else if (reply->written & bit) {
             event_string(event, name, "unmarked");

@@ -94,9 +94,9 @@ enum reply_resume bench_go(struct ghcb_bench *bench)
     const struct answer_ops ops = {.console = on_console, .context = bench};
     char why[128];
 
-    ck_assert_msg(ghcb_take_exit(&bench->guest.machine, &bench->hypervisor, &bench->exit, why,
-                                 sizeof(why)),
-                  "%s", why);
+    ck_assert_msg(
+        ghcb_take_exit(&bench->guest.machine, &bench->hypervisor, &bench->exit, why, sizeof(why)),
+        "%s", why);
     reply_reset(&bench->reply);
     hypervisor_answer(&bench->hypervisor, &bench->exit, &bench->reply);
     if (bench->reply.resume == REPLY_RESUME) {

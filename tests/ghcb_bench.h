@@ -11,9 +11,9 @@
 #include "ghcb/reply.h"
 #include "guest_builder.h"
 
-#define BENCH_GHCB (GUEST_GPA + GUEST_SHARED)      /* the first of 16 shared pages */
+#define BENCH_GHCB (GUEST_GPA + GUEST_SHARED)        /* the first of 16 shared pages */
 #define BENCH_SHARED(n) (BENCH_GHCB + (n)*PAGE_SIZE) /* 1 to 15 are free */
-#define BENCH_PRIVATE (GUEST_GPA + GUEST_DATA)     /* 64 private pages */
+#define BENCH_PRIVATE (GUEST_GPA + GUEST_DATA)       /* 64 private pages */
 #define BENCH_BUFFER (BENCH_GHCB + GHCB_SHARED_BUFFER)
 #define BENCH_NOWHERE (GUEST_GPA + 0x10000000) /* no memory */
 

@@ -620,12 +620,11 @@ static const struct {
     uint8_t code[8];
     const char *detail;
 } unmodelled_rows[] = {
-    {"tlbsync", CODE(0x0F, 0x01, 0xFF), "tlbsync"},
-    {"invlpgb", CODE(0x0F, 0x01, 0xFE), "invlpgb"},
-    {"xsetbv", CODE(0x0F, 0x01, 0xD1), "xsetbv"},
-    {"wbinvd", CODE(0x0F, 0x09), "wbinvd"},
-    {"syscall", CODE(0x0F, 0x05), "syscall"},
-    {"rdpmc", CODE(0x0F, 0x33), "instruction that the CPU engine does not know"},
+    {"vmsave", CODE(0x0F, 0x01, 0xDB), "svm instruction"},
+    {"monitorx", CODE(0x0F, 0x01, 0xFA), "monitorx"},
+    {"psmash", CODE(0xF3, 0x0F, 0x01, 0xFF), "rmpupdate or psmash"},
+    {"int1", CODE(0xF1), "instruction that the CPU engine does not know"},
+    {"rdpru", CODE(0x0F, 0x01, 0xFD), "instruction that the CPU engine does not know"},
 };
 
 START_TEST(unmodelled_table)

@@ -256,9 +256,8 @@ END_TEST
 /* READ counts for more than WRITE and SKIP. */
 START_TEST(dma_read_first)
 {
-    ck_assert_uint_eq(dma(SELECT(0x21) | FW_CFG_DMA_READ | FW_CFG_DMA_WRITE | FW_CFG_DMA_SKIP, 1,
-                          TARGET),
-                      0);
+    ck_assert_uint_eq(
+        dma(SELECT(0x21) | FW_CFG_DMA_READ | FW_CFG_DMA_WRITE | FW_CFG_DMA_SKIP, 1, TARGET), 0);
     ck_assert_uint_eq(*bench_at(&bench, TARGET), 'b');
 }
 END_TEST

@@ -60,10 +60,20 @@ static const struct {
     {"EFER, NXE off", MSR_EFER, EFER_START & ~EFER_NXE, MSR_OK, EFER_START & ~EFER_NXE},
     {"EFER, as it is", MSR_EFER, EFER_START, MSR_OK, EFER_START},
     {"EFER, SVME off is ignored", MSR_EFER, EFER_START & ~EFER_SVME, MSR_OK, EFER_START},
-    {"EFER, leaving long mode is not modelled", MSR_EFER, EFER_START & ~EFER_LME, MSR_UNMODELLED,
-     EFER_START},
-    {"EFER, a bit that is not modelled", MSR_EFER, EFER_START | 1ULL << 14, MSR_UNMODELLED,
-     EFER_START},
+    {"EFER, leaving long mode under paging", MSR_EFER, EFER_START & ~EFER_LME, MSR_GP, EFER_START},
+    {"EFER, LMA", MSR_EFER, EFER_START ^ EFER_LMA, MSR_GP, EFER_START},
+    {"EFER, a reserved bit", MSR_EFER, EFER_START | 1ULL << 1, MSR_GP, EFER_START},
+    {"EFER, the highest bit", MSR_EFER, EFER_START | 1ULL << 63, MSR_GP, EFER_START},
+    {"EFER, FFXSR is not modelled", MSR_EFER, EFER_START | EFER_FFXSR, MSR_UNMODELLED, EFER_START},
+    {"EFER, TCE is not modelled", MSR_EFER, EFER_START | EFER_TCE, MSR_UNMODELLED, EFER_START},
+    {"PAT", MSR_PAT, 0x0001040506070406, MSR_OK, 0x0001040506070406},
+    {"PAT, type 2", MSR_PAT, 0x0007040600070402, MSR_GP, PAT_RESET},
+    {"PAT, type 3 in the last entry", MSR_PAT, 0x0307040600070406, MSR_GP, PAT_RESET},
+    {"PAT, a reserved bit", MSR_PAT, 0x0007040600078406, MSR_GP, PAT_RESET},
+    {"SYSENTER_CS", MSR_SYSENTER_CS, 0x10, MSR_OK, 0x10},
+    {"SYSENTER_CS, more than a selector", MSR_SYSENTER_CS, 0x10000, MSR_UNMODELLED, 0},
+    {"SYSENTER_EIP", MSR_SYSENTER_EIP, 0xFFFFFFFF, MSR_OK, 0xFFFFFFFF},
+    {"SYSENTER_ESP, more than 32 bits", MSR_SYSENTER_ESP, 1ULL << 32, MSR_UNMODELLED, 0},
 };
 
 START_TEST(write_table)
@@ -80,6 +90,12 @@ START_TEST(write_table)
 }
 END_TEST
 
+static bool row_keeps_anything(const struct msr_row *row)
+{
+    return !(row->flags & (MSR_READ_ONLY | MSR_INTERCEPT)) && row->index != MSR_EFER &&
+           row->index != MSR_PAT && row->index != MSR_VIRTUAL_TOM;
+}
+
 /* Every row is its own: what one keeps does not show in another. */
 START_TEST(rows_are_separate)
 {
@@ -89,7 +105,7 @@ START_TEST(rows_are_separate)
         ck_assert_ptr_eq(msr_row_by_index(row->index), row);
         ck_assert_ptr_nonnull(row->name);
         ck_assert_ptr_nonnull(row->source);
-        if (!(row->flags & MSR_READ_ONLY) && row->index != MSR_EFER) {
+        if (row_keeps_anything(row)) {
             ck_assert_int_eq(msr_write(&guest.machine, row->index, 0x1000 + i), MSR_OK);
         }
     }
@@ -97,8 +113,8 @@ START_TEST(rows_are_separate)
         const struct msr_row *row = &msr_rows[i];
         uint64_t value = 0;
 
-        ck_assert_int_eq(msr_read(&guest.machine, row->index, &value), MSR_OK);
-        if (!(row->flags & MSR_READ_ONLY) && row->index != MSR_EFER) {
+        if (row_keeps_anything(row)) {
+            ck_assert_int_eq(msr_read(&guest.machine, row->index, &value), MSR_OK);
             ck_assert_msg(value == 0x1000 + i, "%s", row->name);
         }
     }
@@ -126,8 +142,9 @@ START_TEST(sev_status_table)
 }
 END_TEST
 
-static const uint32_t unknown[] = {0,      0x10,           0x1B,       MSR_PAT,    MSR_XSS,
-                                   0x1234, 0xC0000084 + 1, 0xC0010010, 0xC0010135, 0xFFFFFFFF};
+static const uint32_t unknown[] = {0,          0x7FF,     0x900,      0x1234,     MSR_SFMASK + 1,
+                                   0x1FF,      0x210,     0xC0010011, 0xC0010139, 0xC001EFFF,
+                                   0xC001F001, 0xFFFFFFFF};
 
 START_TEST(unknown_table)
 {
@@ -137,6 +154,60 @@ START_TEST(unknown_table)
     ck_assert_int_eq(msr_read(&guest.machine, unknown[_i], &value), MSR_UNMODELLED);
     ck_assert_uint_eq(value, 0x77);
     ck_assert_int_eq(msr_write(&guest.machine, unknown[_i], 0), MSR_UNMODELLED);
+}
+END_TEST
+
+static const uint32_t intercepted[] = {
+    MSR_TSC,
+    MSR_APIC_BASE,
+    MSR_MTRR_CAP,
+    MSR_MTRR_DEF_TYPE,
+    0x200,
+    0x20F,
+    0x250,
+    0x259,
+    0x26F,
+    MSR_X2APIC,
+    MSR_X2APIC + 0x30,
+    MSR_X2APIC + 0xFF,
+    MSR_XSS,
+    MSR_TSC_AUX,
+    MSR_SYSCFG,
+    MSR_RMP_BASE,
+    MSR_RMP_END,
+    MSR_GUEST_TSC_FREQ,
+    MSR_SVSM_CAA,
+    MSR_HWCR,
+};
+
+START_TEST(intercepted_table)
+{
+    uint64_t value = 0x77;
+
+    ck_assert_int_eq(msr_read(&guest.machine, intercepted[_i], &value), MSR_VC);
+    ck_assert_uint_eq(value, 0x77);
+    ck_assert_int_eq(msr_write(&guest.machine, intercepted[_i], 0), MSR_VC);
+}
+END_TEST
+
+START_TEST(virtual_tom)
+{
+    uint64_t value = 0x77;
+
+    ck_assert_int_eq(msr_read(&guest.machine, MSR_VIRTUAL_TOM, &value), MSR_GP);
+    ck_assert_int_eq(msr_write(&guest.machine, MSR_VIRTUAL_TOM, 0), MSR_GP);
+    guest.machine.state.sev_features |= SEV_FEATURE_VTOM;
+    ck_assert_int_eq(msr_read(&guest.machine, MSR_VIRTUAL_TOM, &value), MSR_UNMODELLED);
+    ck_assert_uint_eq(value, 0x77);
+}
+END_TEST
+
+START_TEST(pat_reset)
+{
+    uint64_t value = 0;
+
+    ck_assert_int_eq(msr_read(&guest.machine, MSR_PAT, &value), MSR_OK);
+    ck_assert_uint_eq(value, PAT_RESET);
 }
 END_TEST
 
@@ -246,6 +317,9 @@ int main(void)
     tcase_add_test(tcase, rows_are_separate);
     tcase_add_loop_test(tcase, sev_status_table, 0, COUNT(status_rows));
     tcase_add_loop_test(tcase, unknown_table, 0, COUNT(unknown));
+    tcase_add_loop_test(tcase, intercepted_table, 0, COUNT(intercepted));
+    tcase_add_test(tcase, virtual_tom);
+    tcase_add_test(tcase, pat_reset);
     tcase_add_test(tcase, rdmsr);
     tcase_add_test(tcase, wrmsr);
     tcase_add_test(tcase, gs_base_takes_effect);

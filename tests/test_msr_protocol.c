@@ -114,9 +114,8 @@ static const struct {
     uint64_t msr;
     unsigned set, code;
 } termination_rows[] = {
-    {0x100, 0, 0},      {0x10100, 0, 1},     {0x20100, 0, 2},
-    {0x01100, 1, 0},    {0x91100, 1, 9},     {0x06F100, 0xF, 6},
-    {0xFF0F100, 0xF, 0xF0}, {0xABCDEF00000CF100, 0xF, 0xC},
+    {0x100, 0, 0},   {0x10100, 0, 1},    {0x20100, 0, 2},        {0x01100, 1, 0},
+    {0x91100, 1, 9}, {0x06F100, 0xF, 6}, {0xFF0F100, 0xF, 0xF0}, {0xABCDEF00000CF100, 0xF, 0xC},
 };
 
 START_TEST(termination)
@@ -126,8 +125,8 @@ START_TEST(termination)
     char want[64];
 
     bench.guest.machine.state.ghcb_msr = termination_rows[_i].msr;
-    ck_assert(ghcb_take_exit(&bench.guest.machine, &bench.hypervisor, &bench.exit, text,
-                             sizeof(text)));
+    ck_assert(
+        ghcb_take_exit(&bench.guest.machine, &bench.hypervisor, &bench.exit, text, sizeof(text)));
     ck_assert(exit_termination(&bench.exit, &set, &code));
     ck_assert_uint_eq(set, termination_rows[_i].set);
     ck_assert_uint_eq(code, termination_rows[_i].code);

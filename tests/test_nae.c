@@ -47,8 +47,14 @@ struct put {
     uint64_t rax, rbx, rcx, rdx, cpl, xcr0, scratch;
 };
 
-#define NONE {.marked = 0}
-#define WITH(...) {.marked = __VA_ARGS__}
+#define NONE                                                                                       \
+    {                                                                                              \
+        .marked = 0                                                                                \
+    }
+#define WITH(...)                                                                                  \
+    {                                                                                              \
+        .marked = __VA_ARGS__                                                                      \
+    }
 #define RAX FIELD_BIT(FIELD_RAX)
 #define RBX FIELD_BIT(FIELD_RBX)
 #define RCX FIELD_BIT(FIELD_RCX)
@@ -63,8 +69,8 @@ static void put_fields(const struct put *put)
         enum ghcb_field field;
         uint64_t value;
     } values[] = {
-        {FIELD_RAX, put->rax}, {FIELD_RBX, put->rbx},   {FIELD_RCX, put->rcx},
-        {FIELD_RDX, put->rdx}, {FIELD_CPL, put->cpl},   {FIELD_XCR0, put->xcr0},
+        {FIELD_RAX, put->rax},         {FIELD_RBX, put->rbx}, {FIELD_RCX, put->rcx},
+        {FIELD_RDX, put->rdx},         {FIELD_CPL, put->cpl}, {FIELD_XCR0, put->xcr0},
         {FIELD_SCRATCH, put->scratch},
     };
 
@@ -143,8 +149,8 @@ static const struct row rows[] = {
     {"MMIO write without scratch", NAE_MMIO_WRITE, 0xFED00000, 4, NONE, RESUME(MISSING)},
     {"MMIO read, no device", NAE_MMIO_READ, 0xFED00000, 4, WITH(SCRATCH, .scratch = BENCH_BUFFER),
      UNMODELLED},
-    {"MMIO write, no device", NAE_MMIO_WRITE, 0xFED00000, 4,
-     WITH(SCRATCH, .scratch = BENCH_BUFFER), UNMODELLED},
+    {"MMIO write, no device", NAE_MMIO_WRITE, 0xFED00000, 4, WITH(SCRATCH, .scratch = BENCH_BUFFER),
+     UNMODELLED},
     {"MMIO at memory", NAE_MMIO_READ, GUEST_GPA, 4, WITH(SCRATCH, .scratch = BENCH_BUFFER),
      UNMODELLED},
     {"MMIO of nothing", NAE_MMIO_READ, 0xFED00000, 0, WITH(SCRATCH, .scratch = BENCH_BUFFER), DONE},
@@ -195,8 +201,8 @@ static const struct row rows[] = {
      WITH(RAX, .rax = FEATURES), RESUME(INVALID)},
     {"VMPL1 of itself", NAE_AP_CREATION, SELF | VMPL(1) | AP_CREATE, BENCH_PRIVATE,
      WITH(RAX, .rax = 1), UNMODELLED},
-    {"VMPL1 of itself on INIT", NAE_AP_CREATION, SELF | VMPL(1), BENCH_PRIVATE,
-     WITH(RAX, .rax = 1), DONE},
+    {"VMPL1 of itself on INIT", NAE_AP_CREATION, SELF | VMPL(1), BENCH_PRIVATE, WITH(RAX, .rax = 1),
+     DONE},
     {"run VMPL0 at VMPL0", NAE_RUN_VMPL, 0, 0, NONE, DONE},
     {"run VMPL0, upper half ignored", NAE_RUN_VMPL, 1ULL << 32, 0, NONE, DONE},
     {"run VMPL1 without a VMSA", NAE_RUN_VMPL, 1, 0, NONE, RESUME(MALFORMED, 0)},
@@ -212,8 +218,7 @@ static const struct row rows[] = {
      RESUME(MISSING)},
     {"guest request in private memory", NAE_GUEST_REQUEST, BENCH_PRIVATE, BENCH_SHARED(2), NONE,
      REPLY_FAIL, 0, 0},
-    {"extended request", NAE_EXT_GUEST_REQUEST, BENCH_SHARED(1), BENCH_SHARED(2), NONE,
-     UNMODELLED},
+    {"extended request", NAE_EXT_GUEST_REQUEST, BENCH_SHARED(1), BENCH_SHARED(2), NONE, UNMODELLED},
     {"extended request, one page", NAE_EXT_GUEST_REQUEST, BENCH_SHARED(1), BENCH_SHARED(1), NONE,
      RESUME(MISSING)},
 
@@ -357,8 +362,8 @@ static const struct {
     uint16_t version;
     enum reply_resume resume;
 } version_rows[] = {
-    {0, REPLY_UNMODELLED}, {1, REPLY_RESUME}, {2, REPLY_RESUME}, {3, REPLY_UNMODELLED},
-    {0xFFFF, REPLY_UNMODELLED},
+    {0, REPLY_UNMODELLED}, {1, REPLY_RESUME},          {2, REPLY_RESUME},
+    {3, REPLY_UNMODELLED}, {0xFFFF, REPLY_UNMODELLED},
 };
 
 START_TEST(version)
@@ -391,7 +396,8 @@ END_TEST
 static const struct {
     uint64_t number, cpl, want;
 } hypercall_rows[] = {
-    {0, 0, (uint64_t)-1000}, {1, 0, 0},       {5, 0, (uint64_t)-1000}, {1, 3, (uint64_t)-1},
+    {0, 0, (uint64_t)-1000}, {1, 0, 0},
+    {5, 0, (uint64_t)-1000}, {1, 3, (uint64_t)-1},
     {0, 1, (uint64_t)-1},    {~0ULL, 0, (uint64_t)-1000},
 };
 
@@ -471,7 +477,7 @@ START_TEST(x2apic_registers)
     }
     ck_assert(wrmsr(X2APIC_ESR, 0));
     ck_assert(!wrmsr(X2APIC_ESR, 1));
-    ck_assert(!wrmsr(X2APIC_ID, 0)); /* read-only */
+    ck_assert(!wrmsr(X2APIC_ID, 0));       /* read-only */
     ck_assert(!rdmsr(X2APIC_EOI, &value)); /* write-only */
     ck_assert(!rdmsr(0x80E, &value));      /* no such register */
     ck_assert(!wrmsr(X2APIC_TPR, 1ULL << 32));
@@ -525,8 +531,9 @@ START_TEST(mmio)
     bench_exit(&bench, NAE_MMIO_WRITE, 0xFED00002, 4);
     bench_put(&bench, FIELD_SCRATCH, BENCH_SHARED(1) + 8);
     bench_exit(&bench, NAE_MMIO_READ, 0xFED00000, 8);
-    ck_assert_mem_eq(bench_at(&bench, BENCH_SHARED(1) + 8), "\x11\x22"
-                                                            "ABCD\0\0",
+    ck_assert_mem_eq(bench_at(&bench, BENCH_SHARED(1) + 8),
+                     "\x11\x22"
+                     "ABCD\0\0",
                      8);
     /* Read-only registers keep what they have. */
     bench_put(&bench, FIELD_SCRATCH, BENCH_SHARED(1));
@@ -693,10 +700,20 @@ static const struct psc_row psc_rows[] = {
     {"three", 0, 2, {R1 | PRIVATE, R2 | PRIVATE, R3 | PRIVATE}, 0, 3, {1, 1, 1}},
     {"from the second", 1, 2, {R1 | PRIVATE, R2 | PRIVATE, R3 | PRIVATE}, 0, 3, {0, 1, 1}},
     {"large", 0, 0, {R1 | PRIVATE | PSC_PAGE_SIZE_2M}, 0, 1, {1, 0, 0}},
-    {"large, unaligned", 0, 0, {(R1 + PAGE_SIZE) | PRIVATE | PSC_PAGE_SIZE_2M},
-     PSC_INFO2_INVALID_ENTRY, 0, {0, 0, 0}},
-    {"stops at the bad one", 0, 2, {R1 | PRIVATE, R2 | OP(5), R3 | PRIVATE},
-     PSC_INFO2_INVALID_ENTRY, 1, {1, 0, 0}},
+    {"large, unaligned",
+     0,
+     0,
+     {(R1 + PAGE_SIZE) | PRIVATE | PSC_PAGE_SIZE_2M},
+     PSC_INFO2_INVALID_ENTRY,
+     0,
+     {0, 0, 0}},
+    {"stops at the bad one",
+     0,
+     2,
+     {R1 | PRIVATE, R2 | OP(5), R3 | PRIVATE},
+     PSC_INFO2_INVALID_ENTRY,
+     1,
+     {1, 0, 0}},
     {"operation 0", 0, 0, {R1}, PSC_INFO2_INVALID_ENTRY, 0, {0, 0, 0}},
     {"hints do nothing", 0, 1, {R1 | OP(3), R2 | OP(4)}, 0, 2, {0, 0, 0}},
     {"done already", 0, 0, {R1 | PRIVATE | 1}, 0, 1, {0, 0, 0}},
@@ -748,8 +765,7 @@ START_TEST(page_state_partial)
     ck_assert_uint_eq(bench_get(&bench, FIELD_INFO2), 0);
     ck_assert_int_eq(guest_rmp(&bench.guest, R1)->flags & RMP_ASSIGNED, 0);
     ck_assert_int_eq(guest_rmp(&bench.guest, R1 + 509 * PAGE_SIZE)->flags & RMP_ASSIGNED, 0);
-    ck_assert_int_eq(guest_rmp(&bench.guest, R1 + 510 * PAGE_SIZE)->flags,
-                     RMP_ASSIGNED);
+    ck_assert_int_eq(guest_rmp(&bench.guest, R1 + 510 * PAGE_SIZE)->flags, RMP_ASSIGNED);
     ck_assert_int_eq(guest_rmp(&bench.guest, R1 + 511 * PAGE_SIZE)->flags, RMP_ASSIGNED);
 }
 END_TEST
@@ -810,6 +826,19 @@ START_TEST(page_state_too_much)
 }
 END_TEST
 
+/* A larger area does not make a longer list. */
+START_TEST(page_state_list_of_254)
+{
+    const uint64_t entry = R1 | PRIVATE;
+
+    put_list(BENCH_SHARED(1), 0, PSC_ENTRY_MAX, &entry, 1);
+    bench_put(&bench, FIELD_SCRATCH, BENCH_SHARED(1));
+    ck_assert_int_eq(bench_exit(&bench, NAE_PAGE_STATE_CHANGE, 0, PAGE_SIZE), REPLY_RESUME);
+    ck_assert_uint_eq(bench_get(&bench, FIELD_INFO2), PSC_INFO2_INVALID_HEADER);
+    ck_assert_int_eq(guest_rmp(&bench.guest, R1)->flags & RMP_ASSIGNED, 0);
+}
+END_TEST
+
 /* ---- the list of APIC IDs ---- */
 
 static const struct {
@@ -841,6 +870,64 @@ START_TEST(apic_id_list)
 }
 END_TEST
 
+/* ---- anything at all ---- */
+
+#define HOSTILE_EXITS 4000
+
+/* A number of a kind that hurts. */
+static uint64_t hostile(uint64_t *random)
+{
+    static const uint64_t bases[] = {0,
+                                     1,
+                                     BENCH_GHCB,
+                                     BENCH_BUFFER,
+                                     BENCH_BUFFER + GHCB_SHARED_BUFFER_SIZE,
+                                     BENCH_SHARED(1),
+                                     BENCH_SHARED(15),
+                                     BENCH_PRIVATE,
+                                     BENCH_NOWHERE,
+                                     R1,
+                                     0x05180040,
+                                     0x05110015,
+                                     0x80000000,
+                                     0x10000,
+                                     1ULL << 32,
+                                     1ULL << 52,
+                                     ~0ULL};
+
+    *random = *random * 6364136223846793005ULL + 1442695040888963407ULL;
+    return bases[(*random >> 33) % COUNT(bases)] + ((*random >> 40) % 17) - 8 * (*random >> 63);
+}
+
+/* No exit ends in anything but an answer, whatever stands in the page and in shared memory. */
+START_TEST(hostile_exits)
+{
+    uint64_t random = 1;
+
+    for (unsigned i = 0; i < HOSTILE_EXITS; i++) {
+        size_t row = (size_t)(hostile(&random) % (exit_nae_row_count + 1));
+        uint64_t code = row < exit_nae_row_count ? exit_nae_rows[row].code : hostile(&random);
+
+        for (unsigned at = 0; at < 64; at += 8) {
+            uint64_t value = hostile(&random);
+
+            memcpy(bench_page(&bench, GHCB_SHARED_BUFFER + at), &value, 8);
+            memcpy(bench_at(&bench, BENCH_SHARED(1) + at), &value, 8);
+        }
+        for (enum ghcb_field field = 0; field < FIELD_COUNT; field++) {
+            bench_put(&bench, field, hostile(&random));
+            bench_mark(&bench, field, hostile(&random) & 3);
+        }
+        if (guest_rmp(&bench.guest, BENCH_GHCB)->flags & RMP_ASSIGNED) {
+            machine_unassign(&bench.guest.machine, guest_page(&bench.guest, BENCH_GHCB));
+        }
+        memset(bench_page(&bench, GHCB_USAGE), 0, 4);
+        bench_exit(&bench, code, hostile(&random), hostile(&random));
+        ck_assert_uint_le(bench.reply.action_count, REPLY_ACTION_MAX);
+    }
+}
+END_TEST
+
 /* ---- termination, strictness, the table ---- */
 
 START_TEST(termination)
@@ -864,6 +951,8 @@ START_TEST(strict)
     bench_put(&bench, FIELD_RCX, 0);
     ck_assert_int_eq(bench_exit(&bench, NAE_RDPMC, 0, 0), REPLY_UNMODELLED);
     ck_assert_ptr_nonnull(strstr(bench.reply.reason, "rdpmc"));
+    bench_mark(&bench, FIELD_RCX, false); /* a refusal that is known */
+    ck_assert_int_eq(bench_exit(&bench, NAE_RDPMC, 0, 0), REPLY_RESUME);
     bench_put(&bench, FIELD_RAX, 0);
     ck_assert_int_eq(bench_exit(&bench, NAE_IOIO, 0x03F80000, 0), REPLY_UNMODELLED);
     ck_assert_ptr_nonnull(strstr(bench.reply.reason, "operand size"));
@@ -922,6 +1011,8 @@ int main(void)
     tcase_add_test(tests, page_state_partial);
     tcase_add_loop_test(tests, page_state_lists, 0, COUNT(list_rows));
     tcase_add_test(tests, page_state_too_much);
+    tcase_add_test(tests, page_state_list_of_254);
+    tcase_add_test(tests, hostile_exits);
     tcase_add_loop_test(tests, apic_id_list, 0, COUNT(list_id_rows));
     tcase_add_test(tests, termination);
     tcase_add_test(tests, strict);

@@ -109,6 +109,30 @@ START_TEST(all_fields)
 }
 END_TEST
 
+START_TEST(devices)
+{
+    struct scenario *scenario =
+        load_good("return { image = 'x', strict = true, host = {\n"
+                  "  fw_cfg = { ['opt/b'] = 'bytes', ['etc/a'] = '\\0\\1' },\n"
+                  "  mmio = { { gpa = 0xFED00000, size = 16, bytes = 'ab' },\n"
+                  "           { gpa = '0xFED00010', size = 4, read_only = true } } } }");
+    const struct fw_cfg_files *files = &scenario->host.fw_cfg;
+    const struct mmio_devices *mmio = &scenario->host.mmio;
+
+    ck_assert(scenario->strict);
+    ck_assert_uint_eq(files->count, 2);
+    ck_assert_str_eq(files->file[0].name, "etc/a"); /* in the order of names */
+    ck_assert_uint_eq(files->file[0].size_bytes, 2);
+    ck_assert_mem_eq(files->bytes + files->file[0].offset, "\0\1", 2);
+    ck_assert_mem_eq(files->bytes + files->file[1].offset, "bytes", 5);
+    ck_assert_uint_eq(mmio->count, 2);
+    ck_assert_uint_eq(mmio->device[1].gpa, 0xFED00010);
+    ck_assert(!mmio->device[0].read_only && mmio->device[1].read_only);
+    ck_assert_mem_eq(mmio->initial + mmio->device[0].offset, "ab\0", 3);
+    scenario_free(scenario);
+}
+END_TEST
+
 START_TEST(bsp_is_the_first_id)
 {
     struct scenario *scenario =
@@ -351,6 +375,39 @@ static const struct {
      "host.cpuid.set[1]: must say which leaf"},
     {"prevalidated", "return { image = 'x', host = { prevalidated = { 0x1001 } } }",
      "host.prevalidated[1]: must be the address of a 4 KiB page"},
+    {"strict", "return { image = 'x', strict = 1 }", "strict: must be true or false"},
+    {"fw_cfg", "return { image = 'x', host = { fw_cfg = 'x' } }",
+     "host.fw_cfg: must be a table of names and texts"},
+    {"fw_cfg list", "return { image = 'x', host = { fw_cfg = { 'x' } } }",
+     "host.fw_cfg: must have names for keys and texts for values"},
+    {"fw_cfg number", "return { image = 'x', host = { fw_cfg = { a = 1 } } }",
+     "host.fw_cfg: must have names for keys and texts for values"},
+    {"fw_cfg NUL", "return { image = 'x', host = { fw_cfg = { ['a\\0b'] = '' } } }",
+     "must be a name without NUL"},
+    {"fw_cfg empty name", "return { image = 'x', host = { fw_cfg = { [''] = '' } } }",
+     "does not fit"},
+    {"fw_cfg long name", "return { image = 'x', host = { fw_cfg = { [('x'):rep(56)] = '' } } }",
+     "names of 1 to 55 bytes"},
+    {"fw_cfg too much", "return { image = 'x', host = { fw_cfg = { a = ('x'):rep(65537) } } }",
+     "64 KiB in all"},
+    {"fw_cfg too many",
+     "local f = {} for i = 1, 33 do f['f' .. i] = '' end "
+     "return { image = 'x', host = { fw_cfg = f } }",
+     "at most 32 files"},
+    {"mmio", "return { image = 'x', host = { mmio = { { gpa = 0 } } } }",
+     "host.mmio[1]: must say gpa and size"},
+    {"mmio size", "return { image = 'x', host = { mmio = { { gpa = 0, size = 4097 } } } }",
+     "host.mmio[1].size: must be an integer from 1 to 4096"},
+    {"mmio bytes",
+     "return { image = 'x', host = { mmio = { { gpa = 0, size = 1, bytes = 'ab' } } } }",
+     "has more bytes than its size"},
+    {"mmio overlap",
+     "return { image = 'x', host = { mmio = { { gpa = 0, size = 8 }, { gpa = 7, size = 1 } } } }",
+     "host.mmio[2]: overlaps another device"},
+    {"mmio too much",
+     "return { image = 'x', host = { mmio = { { gpa = 0, size = 4096 }, { gpa = 8192, size = 1 } } "
+     "} }",
+     "at most 4096 bytes in all"},
     {"a table that holds itself", "local t = {}\nt.host = t\nreturn t",
      "host: unknown field 'host'"},
     {"cyclic list",
@@ -555,6 +612,7 @@ int main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, defaults);
     tcase_add_test(tcase, all_fields);
+    tcase_add_test(tcase, devices);
     tcase_add_test(tcase, bsp_is_the_first_id);
     tcase_add_test(tcase, cpus_from_outside);
     tcase_add_loop_test(tcase, sandbox, 0, COUNT(sandbox_rows));

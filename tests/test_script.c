@@ -273,6 +273,47 @@ START_TEST(reply_refuse_and_msr)
 }
 END_TEST
 
+START_TEST(reply_exceptions)
+{
+    struct bench bench;
+
+    bench_open(&bench, "",
+               "cpuid = function(exit, reply)\n"
+               "  reply:honest()\n"
+               "  if exit.nth == 1 then reply:exception{ vector = 6 }\n"
+               "  else reply:exception{ vector = 13, error_code = 0x18 } end\n"
+               "end");
+    bench_exit(&bench, "cpuid");
+    bench_answer_well(&bench);
+    ck_assert_uint_eq(bench.reply.field[FIELD_INFO1], 1);
+    ck_assert_uint_eq(bench.reply.field[FIELD_INFO2], 0x80000306);
+    bench_exit(&bench, "cpuid");
+    bench_answer_well(&bench);
+    ck_assert_uint_eq(bench.reply.field[FIELD_INFO2], 0x0000001880000B0D);
+    ck_assert(bench.reply.marked & FIELD_BIT(FIELD_INFO2));
+    bench_close(&bench);
+}
+END_TEST
+
+/* An honest answer that ends the run can be made one that does not by starting from nothing. */
+START_TEST(reply_instead_of_an_end)
+{
+    struct bench bench;
+
+    bench_open(&bench, "",
+               "ap_reset_hold = { { nth = 1, rax = 1 },\n"
+               "  { nth = 2, honest = false, info1 = 0, info2 = 1 } }");
+    bench_exit(&bench, "ap_reset_hold");
+    bench_answer_well(&bench);
+    ck_assert_int_eq(bench.reply.resume, REPLY_HOLD);
+    bench_exit(&bench, "ap_reset_hold");
+    bench_answer_well(&bench);
+    ck_assert_int_eq(bench.reply.resume, REPLY_RESUME);
+    ck_assert_uint_eq(bench.reply.field[FIELD_INFO2], 1);
+    bench_close(&bench);
+}
+END_TEST
+
 START_TEST(others_are_answered_honestly)
 {
     struct bench bench;
@@ -467,6 +508,11 @@ static const struct {
     {"cpuid", "reply.rax = 'x'", "reply.rax: must be an integer"},
     {"cpuid", "reply.cpl = 256", "reply.cpl: must be an integer from 0 to 255, not 256"},
     {"cpuid", "reply.honest = 1", "unknown field 'honest'"},
+    {"cpuid", "reply:exception{}", "reply:exception: must say which vector"},
+    {"cpuid", "reply:exception{ vector = 256 }", "vector: must be an integer from 0 to 255"},
+    {"cpuid", "reply:exception{ vector = 6, code = 1 }", "unknown field 'code'"},
+    {"cpuid", "reply:exception(6)", "must be a table"},
+    {"msr_version", "reply:exception{ vector = 6 }", "msr_version has no GHCB page"},
     {"cpuid", "reply.rax = 1; reply:honest()", "reply:honest() must come first, and once"},
     {"cpuid", "reply:honest(); reply:honest()", "reply:honest() must come first, and once"},
     {"cpuid", "reply.honest()", "reply expected, got no value"},
@@ -556,6 +602,8 @@ int main(void)
     tcase_add_test(tcase, reply_fields);
     tcase_add_test(tcase, reply_actions);
     tcase_add_test(tcase, reply_refuse_and_msr);
+    tcase_add_test(tcase, reply_exceptions);
+    tcase_add_test(tcase, reply_instead_of_an_end);
     tcase_add_test(tcase, others_are_answered_honestly);
     tcase_add_test(tcase, override_by_nth);
     tcase_add_test(tcase, override_of_entries);

@@ -171,8 +171,6 @@ static void arm(uint64_t gpa, uint32_t size, uint64_t nth, bool sticky)
 START_TEST(watch_table)
 {
     const char *name = watch_rows[_i].name;
-    uint64_t mask =
-        watch_rows[_i].watch_size == 8 ? ~0ULL : (1ULL << 8 * watch_rows[_i].watch_size) - 1;
 
     watch_start(watch_rows[_i].code, watch_rows[_i].size);
     arm(WATCHED_GPA, watch_rows[_i].watch_size, watch_rows[_i].nth, watch_rows[_i].sticky);
@@ -197,6 +195,7 @@ START_TEST(watch_across_pages)
     uint64_t page = OTHER + PAGE_SIZE;
 
     watch_start(code, sizeof(code));
+    guest_store(&guest, page - 8, 0);
     guest_store(&guest, page, 0x1111111111111111);
     guest_set(&guest, VCPU_RSI, page);
     arm(GUEST_GPA + page, 4, 2, true);

@@ -23,5 +23,6 @@
 
 #define CPUID_LEAF_EXTENDED_TOPOLOGY 0xBu
 #define CPUID_LEAF_SEV 0x8000001Fu
+#define CPUID_SEV_EAX_RMPQUERY (1u << 6)
 
 #endif

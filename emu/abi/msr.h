@@ -8,6 +8,20 @@
 #ifndef SNPEMU_ABI_MSR_H
 #define SNPEMU_ABI_MSR_H
 
+#define MSR_TSC 0x10u
+#define MSR_APIC_BASE 0x1Bu
+#define MSR_MTRR_CAP 0xFEu
+#define MSR_SYSENTER_CS 0x174u
+#define MSR_SYSENTER_ESP 0x175u
+#define MSR_SYSENTER_EIP 0x176u
+#define MSR_MCG_CAP 0x179u /* and STATUS, CTL */
+#define MSR_MISC_ENABLE 0x1A0u
+#define MSR_MTRR_VARIABLE 0x200u /* 8 pairs of base and mask */
+#define MSR_MTRR_FIXED_64K 0x250u
+#define MSR_MTRR_FIXED_16K 0x258u /* 2 */
+#define MSR_MTRR_FIXED_4K 0x268u  /* 8 */
+#define MSR_MTRR_DEF_TYPE 0x2FFu
+#define MSR_X2APIC 0x800u /* to 0x8FF */
 #define MSR_EFER 0xC0000080
 #define MSR_STAR 0xC0000081
 #define MSR_LSTAR 0xC0000082
@@ -19,14 +33,38 @@
 #define MSR_TSC_AUX 0xC0000103
 #define MSR_PAT 0x277u
 #define MSR_XSS 0xDA0u
+#define MSR_SYSCFG 0xC0010010
+#define MSR_HWCR 0xC0010015
+#define MSR_VM_CR 0xC0010114
+#define MSR_VM_HSAVE_PA 0xC0010117
+#define MSR_VM_PAGE_FLUSH 0xC001011E
 #define MSR_GHCB 0xC0010130
 #define MSR_SEV_STATUS 0xC0010131
+#define MSR_RMP_BASE 0xC0010132
+#define MSR_RMP_END 0xC0010133
+#define MSR_GUEST_TSC_FREQ 0xC0010134
+#define MSR_VIRTUAL_TOM 0xC0010135
+#define MSR_SECURE_AVIC 0xC0010138
+#define MSR_SVSM_CAA 0xC001F000
 
 #define EFER_SCE (1ULL << 0)
 #define EFER_LME (1ULL << 8)
 #define EFER_LMA (1ULL << 10)
 #define EFER_NXE (1ULL << 11)
 #define EFER_SVME (1ULL << 12)
+#define EFER_LMSLE (1ULL << 13)
+#define EFER_FFXSR (1ULL << 14)
+#define EFER_TCE (1ULL << 15)
+#define EFER_MCOMMIT (1ULL << 17)
+#define EFER_INTWB (1ULL << 18)
+#define EFER_UAIE (1ULL << 20)
+#define EFER_AIBRSE (1ULL << 21)
+
+#define PAT_RESET 0x0007040600070406ULL
+
+/* SEV_FEATURES of the VMSA. APM Vol 2 15.34.10. */
+#define SEV_FEATURE_VTOM (1ULL << 1)
+#define SEV_FEATURE_DEBUG_SWAP (1ULL << 5)
 
 /* SEV_STATUS = SEV_FEATURES << 2 with SEV-ES in bit 1 and SEV in bit 0. APM Vol 2 15.34.10. */
 #define SEV_STATUS_SEV (1ULL << 0)

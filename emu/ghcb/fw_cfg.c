@@ -212,7 +212,8 @@ static uint32_t dma_transfer(struct hypervisor *hypervisor, const struct descrip
     return 0;
 }
 
-/* A descriptor that the host cannot read gets an error that it cannot write: denied, and no more. */
+/* A descriptor that the host cannot read gets an error that it cannot write: denied, and no more.
+ */
 static void dma_run(struct hypervisor *hypervisor, struct reply *reply)
 {
     uint64_t gpa = hypervisor->state.fw_cfg.dma_address;

@@ -203,6 +203,16 @@ void hypervisor_cpuid(const struct hypervisor *hypervisor, const struct exit *ex
     }
 }
 
+static void answer_row(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply)
+{
+    if (exit->row->flags & EXIT_UNVERIFIED) {
+        reply->unverified = exit->name;
+    }
+    if (exit->row->answer) {
+        exit->row->answer(hypervisor, exit, reply);
+    }
+}
+
 /* Usage, then the marks that all exits need, then the event's own: sev_es_validate_vmgexit. */
 static void answer_page(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply)
 {
@@ -221,8 +231,8 @@ static void answer_page(struct hypervisor *hypervisor, const struct exit *exit, 
     } else if (exit->row != &exit_row_malformed &&
                !exit_marked_all(exit, common | exit->row->required)) {
         reply_malformed(reply, GHCB_ERR_MISSING_INPUT);
-    } else if (exit->row->answer) {
-        exit->row->answer(hypervisor, exit, reply);
+    } else {
+        answer_row(hypervisor, exit, reply);
     }
 }
 
@@ -235,13 +245,10 @@ void hypervisor_answer(struct hypervisor *hypervisor, const struct exit *exit, s
                                                   : exit->field[FIELD_CODE]));
         return;
     }
-    if (exit->row->flags & EXIT_UNVERIFIED) {
-        reply->unverified = exit->name;
-    }
     if (exit->protocol == EXIT_PAGE) {
         answer_page(hypervisor, exit, reply);
-    } else if (exit->row->answer) {
-        exit->row->answer(hypervisor, exit, reply);
+    } else {
+        answer_row(hypervisor, exit, reply);
     }
     if (hypervisor->strict && reply->unverified) {
         reply_unmodelled(reply, "strict: unverified: %s", reply->unverified);

@@ -47,6 +47,7 @@ void nae_answer_rdtsc(struct hypervisor *hypervisor, const struct exit *exit, st
     (void)hypervisor;
     reply_set(reply, FIELD_RAX, (uint32_t)exit->time);
     reply_set(reply, FIELD_RDX, exit->time >> 32);
+    reply->has_time = true;
 }
 
 /* The guest's own TSC_AUX is in its VMSA; the host knows what it was told through the MSR event. */

@@ -12,7 +12,6 @@
 #include "abi/x86.h"
 #include "ghcb/nae.h"
 
-#define MSR_TSC 0x10u
 #define MSR_HYPERV_FIRST 0x40000000u
 #define MSR_HYPERV_LAST 0x400000FFu
 
@@ -148,6 +147,7 @@ void nae_answer_msr(struct hypervisor *hypervisor, const struct exit *exit, stru
     } else if (!write) {
         reply_set(reply, FIELD_RAX, (uint32_t)access.value);
         reply_set(reply, FIELD_RDX, access.value >> 32);
+        reply->has_time = access.index == MSR_TSC;
     }
 }
 

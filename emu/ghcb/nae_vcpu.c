@@ -95,7 +95,8 @@ static bool creation_ok(struct hypervisor *hypervisor, const struct exit *exit,
         return true;
     }
     return creation_features_ok(hypervisor, creation->vmpl, exit_field(exit, FIELD_RAX)) &&
-           !(gpa & PAGE_MASK) && hypervisor_address_ok(hypervisor, gpa) && gpa % LARGE_PAGE_SIZE != 0;
+           !(gpa & PAGE_MASK) && hypervisor_address_ok(hypervisor, gpa) &&
+           gpa % LARGE_PAGE_SIZE != 0;
 }
 
 void nae_answer_ap_creation(struct hypervisor *hypervisor, const struct exit *exit,

@@ -68,6 +68,7 @@ struct reply {
     char reason[128];
     /* What of this answer rests on a fact that nobody could check; NULL: nothing. Static text. */
     const char *unverified;
+    bool has_time; /* registers of the answer hold virtual time, which golden traces leave out */
 
     struct reply_action *action;
     size_t action_count, action_capacity;

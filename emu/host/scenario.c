@@ -49,6 +49,19 @@ static void read_memory(lua_State *L, const char *path, const struct value_row *
     }
 }
 
+static void read_unknown_msr(lua_State *L, const char *path, const struct value_row *row,
+                             void *target)
+{
+    struct scenario *scenario = target;
+    const char *text = value_text(L, -1, path, sizeof("unmodelled"));
+
+    (void)row;
+    scenario->unknown_msr_gp = strcmp(text, "gp") == 0;
+    if (!scenario->unknown_msr_gp && strcmp(text, "unmodelled") != 0) {
+        value_error(L, path, "must be \"unmodelled\" or \"gp\"");
+    }
+}
+
 static void read_host(lua_State *L, const char *path, const struct value_row *row, void *target)
 {
     struct scenario *scenario = target;
@@ -86,6 +99,7 @@ static const struct value_row scenario_rows[] = {
     {"host", read_host, 0, 0, 0},
     {"on", read_on, 0, 0, 0},
     {"expect", read_expect, 0, 0, 0},
+    {"unknown_msr", read_unknown_msr, 0, 0, 0},
     {"strict", value_read_bool, AT(strict), 0, 0},
     {"unused_ok", value_read_bool, AT(unused_ok), 0, 0},
 };
@@ -125,6 +139,7 @@ static void set_defaults(struct scenario *scenario, uint32_t cpus)
     scenario->seed = SCENARIO_SEED_DEFAULT;
     scenario->scripted = false;
     scenario->strict = false;
+    scenario->unknown_msr_gp = false;
     scenario->unused_ok = false;
     expect_release(&scenario->expect);
     hypervisor_config_init(&scenario->host, cpus);

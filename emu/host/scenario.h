@@ -34,6 +34,7 @@ struct scenario {
     struct expect expect; /* expect.given is false without an `expect` table */
     bool scripted;        /* has handlers: host models must come from scenario_host */
     bool strict;          /* an answer that rests on an unverified fact ends as `unmodelled` */
+    bool unknown_msr_gp;  /* an MSR that is not modelled: #GP(0) instead of `unmodelled` */
     bool unused_ok;       /* a handler or on_read that never fired is no error */
 };
 

@@ -22,6 +22,7 @@ static void digest_registers(gcry_md_hd_t hash, const struct machine *machine)
                                     MSR_CSTAR,          MSR_SFMASK,  MSR_FS_BASE,
                                     MSR_KERNEL_GS_BASE, MSR_TSC_AUX, MSR_PAT};
     struct vcpu_table table;
+    uint8_t xmm[16];
 
     for (enum vcpu_register reg = 0; reg < VCPU_REGISTER_COUNT; reg++) {
         digest_word(hash, vcpu_get(machine->vcpu, reg));
@@ -34,6 +35,10 @@ static void digest_registers(gcry_md_hd_t hash, const struct machine *machine)
     }
     for (size_t i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
         digest_word(hash, vcpu_get_msr(machine->vcpu, msrs[i]));
+    }
+    for (unsigned number = 0; number < VCPU_XMM_COUNT; number++) {
+        vcpu_get_xmm(machine->vcpu, number, xmm);
+        gcry_md_write(hash, xmm, sizeof(xmm));
     }
     digest_word(hash, vcpu_retired(machine->vcpu));
     digest_word(hash, machine->state.ghcb_msr);

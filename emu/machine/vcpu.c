@@ -326,6 +326,19 @@ static bool stop_can_wait(enum vcpu_stop_kind kind)
            kind == VCPU_STOP_SPIN || kind == VCPU_STOP_BREAK;
 }
 
+/*
+ * Code runs elsewhere than RIP says. The engine adds the base of CS even in 64-bit mode, where it
+ * counts as zero: APM Vol 2 (24593) 4.5.3.
+ */
+static bool vcpu_is_lost(const struct vcpu *vcpu, uint64_t rip)
+{
+    const struct block *block = vcpu->current;
+    bool inside = vcpu->stop.kind == VCPU_STOP_INVALID || vcpu->stop.kind == VCPU_STOP_SITE ||
+                  vcpu->stop.kind == VCPU_STOP_FAULT;
+
+    return inside && block && rip - block->gva >= block->size;
+}
+
 int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
 {
     uint64_t limit = vcpu->asked;
@@ -351,6 +364,12 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     /* A fetch that fails belongs to the next block, which has not been counted yet. */
     if (vcpu->stop.kind == VCPU_STOP_FAULT && vcpu->stop.fault.access == MMU_FETCH) {
         vcpu->current = NULL;
+    }
+    if (vcpu_is_lost(vcpu, rip)) {
+        vcpu->left += vcpu->current->insns;
+        vcpu->current = NULL;
+        vcpu->stop.kind = VCPU_STOP_ENGINE;
+        vcpu->stop.vector = UC_ERR_EXCEPTION;
     }
     vcpu_settle(vcpu, rip);
     vcpu_set_limit(vcpu, limit);

@@ -53,6 +53,10 @@ enum vcpu_register {
     VCPU_GS,
     VCPU_FS_BASE,
     VCPU_GS_BASE,
+    VCPU_DR0,
+    VCPU_DR1,
+    VCPU_DR2,
+    VCPU_DR3,
     VCPU_DR6,
     VCPU_DR7,
     VCPU_MXCSR,
@@ -138,6 +142,8 @@ void vcpu_get_table(const struct vcpu *vcpu, enum vcpu_table_register reg,
                     struct vcpu_table *table);
 void vcpu_set_table(struct vcpu *vcpu, enum vcpu_table_register reg,
                     const struct vcpu_table *table);
+#define VCPU_XMM_COUNT 16
+void vcpu_get_xmm(const struct vcpu *vcpu, unsigned number, uint8_t bytes[16]);
 /* MSRs that the engine keeps. The caller knows which: trap/msr.c. */
 uint64_t vcpu_get_msr(const struct vcpu *vcpu, uint32_t index);
 void vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);

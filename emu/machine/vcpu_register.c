@@ -19,7 +19,9 @@ static const int vcpu_register_id[VCPU_REGISTER_COUNT] = {
     [VCPU_CS] = UC_X86_REG_CS,           [VCPU_SS] = UC_X86_REG_SS,
     [VCPU_DS] = UC_X86_REG_DS,           [VCPU_FS] = UC_X86_REG_FS,
     [VCPU_GS] = UC_X86_REG_GS,           [VCPU_FS_BASE] = UC_X86_REG_FS_BASE,
-    [VCPU_GS_BASE] = UC_X86_REG_GS_BASE, [VCPU_DR6] = UC_X86_REG_DR6,
+    [VCPU_GS_BASE] = UC_X86_REG_GS_BASE, [VCPU_DR0] = UC_X86_REG_DR0,
+    [VCPU_DR1] = UC_X86_REG_DR1,         [VCPU_DR2] = UC_X86_REG_DR2,
+    [VCPU_DR3] = UC_X86_REG_DR3,         [VCPU_DR6] = UC_X86_REG_DR6,
     [VCPU_DR7] = UC_X86_REG_DR7,         [VCPU_MXCSR] = UC_X86_REG_MXCSR,
     [VCPU_FPCW] = UC_X86_REG_FPCW,
 };
@@ -65,6 +67,11 @@ void vcpu_set_table(struct vcpu *vcpu, enum vcpu_table_register reg, const struc
     };
 
     uc_reg_write(vcpu->uc, vcpu_table_id[reg], &mmr);
+}
+
+void vcpu_get_xmm(const struct vcpu *vcpu, unsigned number, uint8_t bytes[16])
+{
+    uc_reg_read(vcpu->uc, UC_X86_REG_XMM0 + (int)number, bytes);
 }
 
 uint64_t vcpu_get_msr(const struct vcpu *vcpu, uint32_t index)

@@ -10,8 +10,8 @@
 #define INSN_LENGTH_MAX 15
 
 /*
- * 0F 01 /modrm: the prefix decides. Source: AMD APM Vol 3 (24594), opcode map, group 7; VMGEXIT with
- * F2: binutils, gas/testsuite/gas/i386/arch-13.d.
+ * 0F 01 /modrm: the prefix decides. Source: AMD APM Vol 3 (24594), opcode map, group 7; VMGEXIT
+ * with F2: binutils, gas/testsuite/gas/i386/arch-13.d.
  */
 struct group7_row {
     uint8_t modrm;
@@ -32,48 +32,86 @@ struct mnemonic_row {
 };
 
 static const struct mnemonic_row mnemonic_rows[] = {
-    {ZYDIS_MNEMONIC_UD0, INSN_UNDEFINED},   {ZYDIS_MNEMONIC_UD1, INSN_UNDEFINED},
-    {ZYDIS_MNEMONIC_UD2, INSN_UNDEFINED},   {ZYDIS_MNEMONIC_RDMSR, INSN_RDMSR},
-    {ZYDIS_MNEMONIC_WRMSR, INSN_WRMSR},     {ZYDIS_MNEMONIC_CPUID, INSN_CPUID},
-    {ZYDIS_MNEMONIC_IN, INSN_IO},           {ZYDIS_MNEMONIC_OUT, INSN_IO},
-    {ZYDIS_MNEMONIC_INSB, INSN_IO},         {ZYDIS_MNEMONIC_INSW, INSN_IO},
-    {ZYDIS_MNEMONIC_INSD, INSN_IO},         {ZYDIS_MNEMONIC_OUTSB, INSN_IO},
-    {ZYDIS_MNEMONIC_OUTSW, INSN_IO},        {ZYDIS_MNEMONIC_OUTSD, INSN_IO},
-    {ZYDIS_MNEMONIC_RDTSC, INSN_RDTSC},     {ZYDIS_MNEMONIC_RDTSCP, INSN_RDTSCP},
-    {ZYDIS_MNEMONIC_RDRAND, INSN_RDRAND},   {ZYDIS_MNEMONIC_RDSEED, INSN_RDSEED},
-    {ZYDIS_MNEMONIC_XSETBV, INSN_XSETBV},   {ZYDIS_MNEMONIC_SYSCALL, INSN_SYSCALL},
-    {ZYDIS_MNEMONIC_SYSRET, INSN_SYSRET},  {ZYDIS_MNEMONIC_SYSENTER, INSN_SYSENTER},
-    {ZYDIS_MNEMONIC_SYSEXIT, INSN_SYSENTER}, {ZYDIS_MNEMONIC_MONITOR, INSN_MONITOR},
-    {ZYDIS_MNEMONIC_MWAIT, INSN_MWAIT},     {ZYDIS_MNEMONIC_MONITORX, INSN_MONITORX},
-    {ZYDIS_MNEMONIC_MWAITX, INSN_MONITORX},    {ZYDIS_MNEMONIC_WBINVD, INSN_WBINVD},
-    {ZYDIS_MNEMONIC_INVD, INSN_INVD},       {ZYDIS_MNEMONIC_VMRUN, INSN_VMRUN},
-    {ZYDIS_MNEMONIC_VMLOAD, INSN_SVM},      {ZYDIS_MNEMONIC_VMSAVE, INSN_SVM},
-    {ZYDIS_MNEMONIC_STGI, INSN_SVM},        {ZYDIS_MNEMONIC_CLGI, INSN_SVM},
-    {ZYDIS_MNEMONIC_SKINIT, INSN_SKINIT},      {ZYDIS_MNEMONIC_INVLPGA, INSN_INVLPGA},
-    {ZYDIS_MNEMONIC_RDPMC, INSN_RDPMC},     {ZYDIS_MNEMONIC_INT, INSN_INT},
-    {ZYDIS_MNEMONIC_INT3, INSN_INT},        {ZYDIS_MNEMONIC_HLT, INSN_HLT},
+    {ZYDIS_MNEMONIC_UD0, INSN_UNDEFINED},
+    {ZYDIS_MNEMONIC_UD1, INSN_UNDEFINED},
+    {ZYDIS_MNEMONIC_UD2, INSN_UNDEFINED},
+    {ZYDIS_MNEMONIC_RDMSR, INSN_RDMSR},
+    {ZYDIS_MNEMONIC_WRMSR, INSN_WRMSR},
+    {ZYDIS_MNEMONIC_CPUID, INSN_CPUID},
+    {ZYDIS_MNEMONIC_IN, INSN_IO},
+    {ZYDIS_MNEMONIC_OUT, INSN_IO},
+    {ZYDIS_MNEMONIC_INSB, INSN_IO},
+    {ZYDIS_MNEMONIC_INSW, INSN_IO},
+    {ZYDIS_MNEMONIC_INSD, INSN_IO},
+    {ZYDIS_MNEMONIC_OUTSB, INSN_IO},
+    {ZYDIS_MNEMONIC_OUTSW, INSN_IO},
+    {ZYDIS_MNEMONIC_OUTSD, INSN_IO},
+    {ZYDIS_MNEMONIC_RDTSC, INSN_RDTSC},
+    {ZYDIS_MNEMONIC_RDTSCP, INSN_RDTSCP},
+    {ZYDIS_MNEMONIC_RDRAND, INSN_RDRAND},
+    {ZYDIS_MNEMONIC_RDSEED, INSN_RDSEED},
+    {ZYDIS_MNEMONIC_XSETBV, INSN_XSETBV},
+    {ZYDIS_MNEMONIC_SYSCALL, INSN_SYSCALL},
+    {ZYDIS_MNEMONIC_SYSRET, INSN_SYSRET},
+    {ZYDIS_MNEMONIC_SYSENTER, INSN_SYSENTER},
+    {ZYDIS_MNEMONIC_SYSEXIT, INSN_SYSENTER},
+    {ZYDIS_MNEMONIC_MONITOR, INSN_MONITOR},
+    {ZYDIS_MNEMONIC_MWAIT, INSN_MWAIT},
+    {ZYDIS_MNEMONIC_MONITORX, INSN_MONITORX},
+    {ZYDIS_MNEMONIC_MWAITX, INSN_MONITORX},
+    {ZYDIS_MNEMONIC_WBINVD, INSN_WBINVD},
+    {ZYDIS_MNEMONIC_INVD, INSN_INVD},
+    {ZYDIS_MNEMONIC_VMRUN, INSN_VMRUN},
+    {ZYDIS_MNEMONIC_VMLOAD, INSN_SVM},
+    {ZYDIS_MNEMONIC_VMSAVE, INSN_SVM},
+    {ZYDIS_MNEMONIC_STGI, INSN_SVM},
+    {ZYDIS_MNEMONIC_CLGI, INSN_SVM},
+    {ZYDIS_MNEMONIC_SKINIT, INSN_SKINIT},
+    {ZYDIS_MNEMONIC_INVLPGA, INSN_INVLPGA},
+    {ZYDIS_MNEMONIC_RDPMC, INSN_RDPMC},
+    {ZYDIS_MNEMONIC_INT, INSN_INT},
+    {ZYDIS_MNEMONIC_INT3, INSN_INT},
+    {ZYDIS_MNEMONIC_HLT, INSN_HLT},
     {ZYDIS_MNEMONIC_PAUSE, INSN_PAUSE},
 };
 
 static const char *const insn_names[INSN_COUNT] = {
-    [INSN_OTHER] = "instruction",   [INSN_UNDEFINED] = "undefined opcode",
-    [INSN_VMGEXIT] = "vmgexit",     [INSN_VMMCALL] = "vmmcall",
-    [INSN_PVALIDATE] = "pvalidate", [INSN_RMPADJUST] = "rmpadjust",
-    [INSN_RMPQUERY] = "rmpquery",   [INSN_INVLPGB] = "invlpgb",
-    [INSN_TLBSYNC] = "tlbsync",     [INSN_RDMSR] = "rdmsr",
-    [INSN_WRMSR] = "wrmsr",         [INSN_CPUID] = "cpuid",
-    [INSN_IO] = "port i/o",         [INSN_RDTSC] = "rdtsc",
-    [INSN_RDTSCP] = "rdtscp",       [INSN_RDRAND] = "rdrand",
-    [INSN_RDSEED] = "rdseed",       [INSN_XSETBV] = "xsetbv",
-    [INSN_SYSCALL] = "syscall",     [INSN_MONITOR] = "monitor",
-    [INSN_MWAIT] = "mwait",         [INSN_WBINVD] = "wbinvd",
-    [INSN_INVD] = "invd",           [INSN_MOV_DR] = "mov dr",
-    [INSN_SVM] = "svm instruction", [INSN_RMP_HOST] = "rmpupdate or psmash",
-    [INSN_HLT] = "hlt",             [INSN_PAUSE] = "pause",
-    [INSN_RDPMC] = "rdpmc",         [INSN_INT] = "int n",
-    [INSN_SYSRET] = "sysret",       [INSN_SYSENTER] = "sysenter",
-    [INSN_MONITORX] = "monitorx",   [INSN_VMRUN] = "vmrun",
-    [INSN_SKINIT] = "skinit",       [INSN_INVLPGA] = "invlpga",
+    [INSN_OTHER] = "instruction",
+    [INSN_UNDEFINED] = "undefined opcode",
+    [INSN_VMGEXIT] = "vmgexit",
+    [INSN_VMMCALL] = "vmmcall",
+    [INSN_PVALIDATE] = "pvalidate",
+    [INSN_RMPADJUST] = "rmpadjust",
+    [INSN_RMPQUERY] = "rmpquery",
+    [INSN_INVLPGB] = "invlpgb",
+    [INSN_TLBSYNC] = "tlbsync",
+    [INSN_RDMSR] = "rdmsr",
+    [INSN_WRMSR] = "wrmsr",
+    [INSN_CPUID] = "cpuid",
+    [INSN_IO] = "port i/o",
+    [INSN_RDTSC] = "rdtsc",
+    [INSN_RDTSCP] = "rdtscp",
+    [INSN_RDRAND] = "rdrand",
+    [INSN_RDSEED] = "rdseed",
+    [INSN_XSETBV] = "xsetbv",
+    [INSN_SYSCALL] = "syscall",
+    [INSN_MONITOR] = "monitor",
+    [INSN_MWAIT] = "mwait",
+    [INSN_WBINVD] = "wbinvd",
+    [INSN_INVD] = "invd",
+    [INSN_MOV_DR] = "mov dr",
+    [INSN_SVM] = "svm instruction",
+    [INSN_RMP_HOST] = "rmpupdate or psmash",
+    [INSN_HLT] = "hlt",
+    [INSN_PAUSE] = "pause",
+    [INSN_RDPMC] = "rdpmc",
+    [INSN_INT] = "int n",
+    [INSN_SYSRET] = "sysret",
+    [INSN_SYSENTER] = "sysenter",
+    [INSN_MONITORX] = "monitorx",
+    [INSN_VMRUN] = "vmrun",
+    [INSN_SKINIT] = "skinit",
+    [INSN_INVLPGA] = "invlpga",
 };
 
 const char *insn_name(enum insn_id id)
@@ -170,13 +208,12 @@ static void decode_operands(const ZydisDecodedInstruction *decoded, struct insn 
         insn->writes = decoded->opcode == 0x23;
         break;
     case INSN_INT:
-        insn->vector =
-            decoded->opcode == 0xCC ? VECTOR_BP : (uint8_t)decoded->raw.imm[0].value.u;
+        insn->vector = decoded->opcode == 0xCC ? VECTOR_BP : (uint8_t)decoded->raw.imm[0].value.u;
         break;
     case INSN_IO: /* bit 0 of the opcode: more than a byte; E4 to E7: the port is in it */
         insn->port_in_dx = decoded->opcode < 0xE4 || decoded->opcode > 0xE7;
         insn->port = (uint8_t)decoded->raw.imm[0].value.u;
-        insn->operand_size_bytes = !(decoded->opcode & 1)            ? 1
+        insn->operand_size_bytes = !(decoded->opcode & 1)         ? 1
                                    : decoded->operand_width == 16 ? 2
                                                                   : 4;
         break;
@@ -189,14 +226,18 @@ void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
 {
     ZydisDecoder decoder;
     ZydisDecodedInstruction decoded;
+    ZyanStatus status;
 
     memset(insn, 0, sizeof(*insn));
     if (decode_group7(bytes, size_bytes, insn)) {
         return;
     }
     decoder_open(&decoder);
-    if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder, NULL, bytes, size_bytes, &decoded))) {
+    status = ZydisDecoderDecodeInstruction(&decoder, NULL, bytes, size_bytes, &decoded);
+    if (ZYAN_FAILED(status)) {
         insn->id = INSN_UNDEFINED;
+        insn->too_long = status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG ||
+                         (status == ZYDIS_STATUS_NO_MORE_DATA && size_bytes >= INSN_LENGTH_MAX);
         return;
     }
     insn->length = decoded.length;

@@ -111,7 +111,7 @@ static enum attempt attempt_read(struct trap_context *trap, uint64_t gva, void *
 
     vcpu_mmu_context(trap->machine->vcpu, &context);
     context.cpl = 0;
-    context.rflags |= RFLAGS_AC; /* implicit supervisor reads pass SMAP only with AC: never user */
+    context.rflags &= ~RFLAGS_AC; /* to SMAP these are implicit accesses: AC does not count */
     return mmu_read(&trap->machine->mmu, &context, gva, bytes, size, &fault)
                ? ATTEMPT_DONE
                : attempt_mmu(trap, &fault, next);
@@ -353,8 +353,7 @@ enum trap_next fault_raise(struct trap_context *trap, const struct fault *first)
             fault_report(trap, &next);
             break;
         }
-        fault =
-            fault_makes_double(&fault, next.vector) ? fault_with_code(VECTOR_DF, 0) : next;
+        fault = fault_makes_double(&fault, next.vector) ? fault_with_code(VECTOR_DF, 0) : next;
     }
     return trap_end(trap, OUTCOME_TRIPLE_FAULT, "after %s", fault_name(first->vector));
 }

@@ -19,7 +19,8 @@ struct fault {
     uint32_t error_code;
     bool sets_cr2;
     uint64_t cr2;
-    /* INT n and INT3: bytes of the instruction, which has retired when its handler runs. 0: none. */
+    /* INT n and INT3: bytes of the instruction, which has retired when its handler runs. 0: none.
+     */
     uint8_t software_length;
 };
 

@@ -63,10 +63,10 @@ static enum trap_next insn_native(struct trap_context *trap, const struct insn *
     return trap_end(trap, OUTCOME_UNMODELLED, "the CPU engine stopped at an instruction it knows");
 }
 
+/* The 16th byte of an instruction is a general protection fault. AMD APM Vol 2 (24593), #GP. */
 static enum trap_next insn_undefined(struct trap_context *trap, const struct insn *insn)
 {
-    (void)insn;
-    return fault_raise_ud(trap);
+    return insn->too_long ? fault_raise_gp(trap, 0) : fault_raise_ud(trap);
 }
 
 static enum trap_next insn_unmodelled(struct trap_context *trap, const struct insn *insn)
@@ -99,8 +99,9 @@ const struct insn_row insn_rows[INSN_COUNT] = {
     [INSN_RMP_HOST] = {.source = APM3 "RMPUPDATE, PSMASH, RMPREAD"},
     [INSN_HLT] = {insn_native, .does = "automatic exit; ends the run",
                   .source = "AMD APM Vol 2 (24593) table 15-33"},
-    [INSN_PAUSE] = {insn_native, .does = "nothing; the automatic exit of its intercept has no "
-                                         "effect of its own",
+    [INSN_PAUSE] = {insn_native,
+                    .does = "nothing; the automatic exit of its intercept has no "
+                            "effect of its own",
                     .source = "AMD APM Vol 2 (24593) table 15-33"},
     [INSN_RDMSR] = {insn_rdmsr, 0, INSN_CPL_GP, .does = "by the table of MSRs",
                     .source = APM3 "RDMSR"},

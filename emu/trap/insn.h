@@ -27,9 +27,9 @@ struct insn_row {
     insn_handler *handler; /* NULL: known by name, not modelled */
     unsigned flags;        /* enum insn_flag */
     enum insn_cpl_rule cpl;
-    uint32_t exit_code;    /* error code of its #VC, for those that are always intercepted */
-    const char *does;      /* what an SNP guest sees, in a few words; NULL without a handler */
-    const char *source;    /* document and section, or repository and file */
+    uint32_t exit_code; /* error code of its #VC, for those that are always intercepted */
+    const char *does;   /* what an SNP guest sees, in a few words; NULL without a handler */
+    const char *source; /* document and section, or repository and file */
 };
 
 /* By enum insn_id. INSN_OTHER stands for what the CPU engine does not know. */

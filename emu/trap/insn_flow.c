@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Instructions that change where and at which level the guest runs, or that ask whether they may. */
+/* Instructions that change where and at which level the guest runs, or that ask whether they may.
+ */
 #include "abi/msr.h"
 #include "abi/x86.h"
 #include "trap/fault.h"
@@ -36,8 +37,7 @@ enum trap_next insn_syscall(struct trap_context *trap, const struct insn *insn)
     insn_done(trap, insn);
     vcpu_set(vcpu, VCPU_RCX, vcpu_get(vcpu, VCPU_RIP));
     vcpu_set(vcpu, VCPU_R11, rflags);
-    vcpu_set(vcpu, VCPU_RFLAGS,
-             (rflags & ~vcpu_get_msr(vcpu, MSR_SFMASK)) | RFLAGS_FIXED);
+    vcpu_set(vcpu, VCPU_RFLAGS, (rflags & ~vcpu_get_msr(vcpu, MSR_SFMASK)) | RFLAGS_FIXED);
     vcpu_set(vcpu, VCPU_CS, selector);
     vcpu_set(vcpu, VCPU_SS, selector + 8);
     vcpu_set_cpl(vcpu, 0);
@@ -76,7 +76,8 @@ enum permission {
     PERMISSION_ENDED, /* a fault was raised while looking */
 };
 
-/* The bits of the TSS's map that belong to the port's bytes. APM Vol 2 12.2.4. */
+/* The bits of the TSS's map that belong to the port's bytes. AMD APM Vol 2 (24593), I/O-permission
+ * bitmap. */
 static enum permission port_permission(struct trap_context *trap, uint16_t port, unsigned size,
                                        enum trap_next *next)
 {
@@ -89,6 +90,7 @@ static enum permission port_permission(struct trap_context *trap, uint16_t port,
     vcpu_get_table(trap->machine->vcpu, VCPU_TR, &tr);
     vcpu_mmu_context(trap->machine->vcpu, &context);
     context.cpl = 0;
+    context.rflags &= ~RFLAGS_AC; /* an implicit access, as those of a delivery are */
     if ((tr.selector & 0xFFF8u) == 0 || TSS_IO_MAP_OFFSET + 1 > tr.limit) {
         return PERMISSION_NO;
     }

@@ -9,7 +9,7 @@
 #define XCR0_X87 (1ULL << 0)
 #define XCR0_SSE (1ULL << 1)
 #define XCR0_AVX (1ULL << 2)
-#define DR7_ENABLES 0xFFULL    /* of the four breakpoints */
+#define DR7_ENABLES 0xFFULL /* of the four breakpoints */
 #define DR7_GENERAL_DETECT (1ULL << 13)
 
 static void insn_report_wrmsr(struct trap_context *trap, uint32_t index, uint64_t value)
@@ -21,6 +21,20 @@ static void insn_report_wrmsr(struct trap_context *trap, uint32_t index, uint64_
         event_hex(&event, "value", value);
         trap_event_emit(trap, &event);
     }
+}
+
+/* A register without a row, or a value whose effect is not modelled. */
+static enum trap_next insn_msr_unmodelled(struct trap_context *trap, const char *what,
+                                          uint32_t index, const uint64_t *value)
+{
+    if (trap->unknown_msr_gp && !msr_row_by_index(index)) {
+        return fault_raise_gp(trap, 0);
+    }
+    if (value) {
+        return trap_end(trap, OUTCOME_UNMODELLED, "%s of 0x%x, value 0x%llx", what, index,
+                        (unsigned long long)*value);
+    }
+    return trap_end(trap, OUTCOME_UNMODELLED, "%s of 0x%x", what, index);
 }
 
 enum trap_next insn_rdmsr(struct trap_context *trap, const struct insn *insn)
@@ -35,10 +49,10 @@ enum trap_next insn_rdmsr(struct trap_context *trap, const struct insn *insn)
         return insn_done(trap, insn);
     case MSR_GP:
         return fault_raise_gp(trap, 0);
-    case MSR_INTERCEPTED:
+    case MSR_VC:
         return fault_raise_vc(trap, VC_MSR);
     default:
-        return trap_end(trap, OUTCOME_UNMODELLED, "rdmsr of 0x%x", index);
+        return insn_msr_unmodelled(trap, "rdmsr", index, NULL);
     }
 }
 
@@ -53,11 +67,10 @@ enum trap_next insn_wrmsr(struct trap_context *trap, const struct insn *insn)
         return insn_done(trap, insn);
     case MSR_GP:
         return fault_raise_gp(trap, 0);
-    case MSR_INTERCEPTED:
+    case MSR_VC:
         return fault_raise_vc(trap, VC_MSR);
     default:
-        return trap_end(trap, OUTCOME_UNMODELLED, "wrmsr of 0x%x, value 0x%llx", index,
-                        (unsigned long long)value);
+        return insn_msr_unmodelled(trap, "wrmsr", index, &value);
     }
 }
 

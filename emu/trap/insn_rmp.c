@@ -218,6 +218,9 @@ enum trap_next insn_rmpquery(struct trap_context *trap, const struct insn *insn)
     if (trap_is_guess(trap, "rmpquery")) {
         return TRAP_END;
     }
+    if (insn_cpl(trap) != 0) {
+        return fault_raise_gp(trap, 0);
+    }
     vcpu_mmu_context(vcpu, &context);
     if (!mmu_translate_operand(&trap->machine->mmu, &context, vcpu_get(vcpu, VCPU_RAX), &place,
                                &fault)) {

@@ -18,7 +18,7 @@ static const struct {
 } group_text[GROUP_COUNT] = {
     [GROUP_MSR_PROTOCOL] = {"GHCB MSR protocol", "GHCBInfo", NULL},
     [GROUP_NAE] = {"NAE events", "SW_EXITCODE", NULL},
-    [GROUP_MSR] = {"MSRs", "number", NULL},
+    [GROUP_MSR] = {"MSRs", "number", "an SNP guest sees"},
     [GROUP_INSN] = {"Instructions", NULL, "an SNP guest sees"},
     [GROUP_ACCESS] = {"Accesses and the RMP", NULL, "result"},
 };

@@ -82,6 +82,9 @@ static void add_msrs(struct coverage *coverage)
         struct coverage_row *row = coverage_add(coverage, GROUP_MSR, "msr", msr->name);
 
         row->source = msr->source;
+        row->status = msr->flags & MSR_UNVERIFIED ? STATUS_UNVERIFIED : STATUS_MODELLED;
+        snprintf(row->does, sizeof(row->does), "%s",
+                 msr->does ? msr->does : "keeps what is written");
         snprintf(row->code, sizeof(row->code), "0x%08" PRIx32, msr->index);
         for (size_t j = 0; j < i; j++) {
             if (msr->index == msr_rows[j].index) {
