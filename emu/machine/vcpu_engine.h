@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Private to the vCPU's files: what they share, and the only place that includes the CPU engine.
+ * Private to the vCPU's files (and to the benchmark's bare engine): what they share, and the only
+ * place that includes the CPU engine.
  *
  *   vcpu.c           opening, running, what the engine tells us
  *   vcpu_block.c     time: the blocks that run, the instructions in them, and those that trap
@@ -152,6 +153,10 @@ void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
 /* vcpu_fill.c */
 bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
                       void *opaque);
+
+/* vcpu_register.c: the engine's numbers. */
+extern const int vcpu_register_id[VCPU_REGISTER_COUNT];
+extern const int vcpu_table_id[VCPU_TABLE_COUNT];
 
 /* vcpu_hidden.c */
 uc_err vcpu_record_find(struct vcpu *vcpu);

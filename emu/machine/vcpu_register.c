@@ -3,7 +3,7 @@
 #include "abi/x86.h"
 #include "machine/vcpu_engine.h"
 
-static const int vcpu_register_id[VCPU_REGISTER_COUNT] = {
+const int vcpu_register_id[VCPU_REGISTER_COUNT] = {
     [VCPU_RAX] = UC_X86_REG_RAX,         [VCPU_RBX] = UC_X86_REG_RBX,
     [VCPU_RCX] = UC_X86_REG_RCX,         [VCPU_RDX] = UC_X86_REG_RDX,
     [VCPU_RSI] = UC_X86_REG_RSI,         [VCPU_RDI] = UC_X86_REG_RDI,
@@ -26,7 +26,7 @@ static const int vcpu_register_id[VCPU_REGISTER_COUNT] = {
     [VCPU_FPCW] = UC_X86_REG_FPCW,
 };
 
-static const int vcpu_table_id[VCPU_TABLE_COUNT] = {
+const int vcpu_table_id[VCPU_TABLE_COUNT] = {
     [VCPU_GDTR] = UC_X86_REG_GDTR,
     [VCPU_IDTR] = UC_X86_REG_IDTR,
     [VCPU_LDTR] = UC_X86_REG_LDTR,

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unicorn/unicorn.h>
 
 #include "abi/msr.h"
 #include "abi/x86.h"
+#include "machine/vcpu_engine.h"
 
 enum bare_hook {
     BARE_HOOK_NONE,
@@ -31,34 +31,6 @@ struct bare {
     uint8_t *is_dirty;
     uint32_t *dirty;
     uint32_t dirty_count;
-};
-
-static const int bare_register[VCPU_REGISTER_COUNT] = {
-    [VCPU_RAX] = UC_X86_REG_RAX,         [VCPU_RBX] = UC_X86_REG_RBX,
-    [VCPU_RCX] = UC_X86_REG_RCX,         [VCPU_RDX] = UC_X86_REG_RDX,
-    [VCPU_RSI] = UC_X86_REG_RSI,         [VCPU_RDI] = UC_X86_REG_RDI,
-    [VCPU_RBP] = UC_X86_REG_RBP,         [VCPU_RSP] = UC_X86_REG_RSP,
-    [VCPU_R8] = UC_X86_REG_R8,           [VCPU_R9] = UC_X86_REG_R9,
-    [VCPU_R10] = UC_X86_REG_R10,         [VCPU_R11] = UC_X86_REG_R11,
-    [VCPU_R12] = UC_X86_REG_R12,         [VCPU_R13] = UC_X86_REG_R13,
-    [VCPU_R14] = UC_X86_REG_R14,         [VCPU_R15] = UC_X86_REG_R15,
-    [VCPU_RIP] = UC_X86_REG_RIP,         [VCPU_RFLAGS] = UC_X86_REG_RFLAGS,
-    [VCPU_CR0] = UC_X86_REG_CR0,         [VCPU_CR2] = UC_X86_REG_CR2,
-    [VCPU_CR3] = UC_X86_REG_CR3,         [VCPU_CR4] = UC_X86_REG_CR4,
-    [VCPU_CR8] = UC_X86_REG_CR8,         [VCPU_ES] = UC_X86_REG_ES,
-    [VCPU_CS] = UC_X86_REG_CS,           [VCPU_SS] = UC_X86_REG_SS,
-    [VCPU_DS] = UC_X86_REG_DS,           [VCPU_FS] = UC_X86_REG_FS,
-    [VCPU_GS] = UC_X86_REG_GS,           [VCPU_FS_BASE] = UC_X86_REG_FS_BASE,
-    [VCPU_GS_BASE] = UC_X86_REG_GS_BASE, [VCPU_DR6] = UC_X86_REG_DR6,
-    [VCPU_DR7] = UC_X86_REG_DR7,         [VCPU_MXCSR] = UC_X86_REG_MXCSR,
-    [VCPU_FPCW] = UC_X86_REG_FPCW,
-};
-
-static const int bare_table[VCPU_TABLE_COUNT] = {
-    [VCPU_GDTR] = UC_X86_REG_GDTR,
-    [VCPU_IDTR] = UC_X86_REG_IDTR,
-    [VCPU_LDTR] = UC_X86_REG_LDTR,
-    [VCPU_TR] = UC_X86_REG_TR,
 };
 
 static int bare_fail(uc_err err, const char *what, struct error *error)
@@ -234,14 +206,14 @@ static void bare_set_msr(struct bare *bare, uint32_t index, uint64_t value)
 
 static void bare_set(struct bare *bare, enum vcpu_register reg, uint64_t value)
 {
-    uc_reg_write(bare->uc, bare_register[reg], &value);
+    uc_reg_write(bare->uc, vcpu_register_id[reg], &value);
 }
 
 static uint64_t bare_get(const struct bare *bare, enum vcpu_register reg)
 {
     uint64_t value = 0;
 
-    uc_reg_read(bare->uc, bare_register[reg], &value);
+    uc_reg_read(bare->uc, vcpu_register_id[reg], &value);
     return value;
 }
 
@@ -255,7 +227,7 @@ static void bare_set_table(struct bare *bare, enum vcpu_table_register reg,
         .flags = table->flags,
     };
 
-    uc_reg_write(bare->uc, bare_table[reg], &mmr);
+    uc_reg_write(bare->uc, vcpu_table_id[reg], &mmr);
 }
 
 static void bare_load_registers(struct bare *bare)
