@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a stop of the vCPU to what hardware does about it: one handler for each kind of stop.
+ */
+#include "abi/x86.h"
+#include "trap/decode.h"
+#include "trap/fault.h"
+#include "trap/insn.h"
+#include "trap/trap.h"
+
+/* The engine gives faults by page; CR2 and symbols want the byte. */
+static enum trap_next trap_fault(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    struct mmu_fault fault = stop->fault;
+
+    if (fault.access == MMU_FETCH) {
+        fault.gva = (stop->rip & ~PAGE_MASK) == fault.gva ? stop->rip : fault.gva;
+    } else {
+        struct mmu_context context;
+        struct insn_access where;
+        uint8_t bytes[15];
+        size_t have;
+
+        vcpu_mmu_context(trap->machine->vcpu, &context);
+        have = mmu_peek(&trap->machine->mmu, &context, stop->rip, bytes, sizeof(bytes));
+        decode_fault_access(trap->machine->vcpu, bytes, have, stop->rip, fault.gva, fault.access,
+                            &where);
+        fault.gva = where.gva;
+        /* The engine reads before it modifies; hardware checks for the write at once. */
+        if (where.write && fault.kind == MMU_FAULT_PF) {
+            fault.error_code |= PF_WRITE;
+        }
+        if (where.stack && fault.kind == MMU_FAULT_GP) {
+            return fault_raise(trap, &(struct fault){.vector = VECTOR_SS, .has_error_code = true});
+        }
+    }
+    return fault_raise_mmu(trap, &fault);
+}
+
+static enum trap_next trap_insn(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    struct mmu_context context;
+    struct insn insn;
+    uint8_t bytes[15];
+    size_t have;
+
+    vcpu_mmu_context(trap->machine->vcpu, &context);
+    have = mmu_peek(&trap->machine->mmu, &context, stop->rip, bytes, sizeof(bytes));
+    decode_insn(bytes, have, &insn);
+    return insn_execute(trap, &insn);
+}
+
+/* What the engine raises by itself. INT n and INT3 are instructions of ours: trap/insn.c. */
+static enum trap_next trap_interrupt(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    static const struct {
+        bool modelled, has_error_code;
+    } rows[32] = {
+        [VECTOR_DE] = {true, false}, [VECTOR_UD] = {true, false}, [VECTOR_NM] = {true, false},
+        [VECTOR_TS] = {true, true},  [VECTOR_NP] = {true, true},  [VECTOR_SS] = {true, true},
+        [VECTOR_GP] = {true, true},  [VECTOR_MF] = {true, false}, [VECTOR_AC] = {true, true},
+        [VECTOR_XM] = {true, false},
+    };
+    struct fault fault = {.vector = (uint8_t)stop->vector};
+
+    if (stop->vector >= 32 || !rows[stop->vector].modelled) {
+        return trap_end(trap, OUTCOME_UNMODELLED, "interrupt or exception %u raised by the engine",
+                        stop->vector);
+    }
+    if (rows[stop->vector].has_error_code) {
+        fault.has_error_code = true;
+        fault.error_code = stop->vector == VECTOR_AC ? 0 : stop->error_code;
+    }
+    return fault_raise(trap, &fault);
+}
+
+static enum trap_next trap_halt(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    (void)stop;
+    return trap_end(trap, OUTCOME_HALTED, NULL);
+}
+
+static enum trap_next trap_spin(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    (void)stop;
+    return trap_end(trap, OUTCOME_STUCK, "jump to itself");
+}
+
+static enum trap_next trap_limit(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    (void)stop;
+    return trap_end(trap, OUTCOME_BUDGET, "instructions");
+}
+
+static enum trap_next trap_break(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    (void)stop;
+    return trap_end(trap, OUTCOME_REACHED, NULL);
+}
+
+static enum trap_next trap_engine(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    return trap_end(trap, OUTCOME_UNMODELLED, "the CPU engine stopped by itself, error %u",
+                    stop->vector);
+}
+
+enum trap_next trap_handle(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    typedef enum trap_next trap_handler(struct trap_context *, const struct vcpu_stop *);
+    static trap_handler *const handlers[] = {
+        [VCPU_STOP_INVALID] = trap_insn,        [VCPU_STOP_SITE] = trap_insn,
+        [VCPU_STOP_HALT] = trap_halt,           [VCPU_STOP_FAULT] = trap_fault,
+        [VCPU_STOP_INTERRUPT] = trap_interrupt, [VCPU_STOP_SPIN] = trap_spin,
+        [VCPU_STOP_LIMIT] = trap_limit,         [VCPU_STOP_BREAK] = trap_break,
+        [VCPU_STOP_ENGINE] = trap_engine,
+    };
+
+    return handlers[stop->kind](trap, stop);
+}
