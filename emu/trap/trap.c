@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "abi/x86.h"
-
 enum trap_next trap_end(struct trap_context *trap, enum outcome_kind kind, const char *format, ...)
 {
     struct outcome *outcome = trap->outcome;
