@@ -228,12 +228,6 @@ void run_free(struct run *run)
     free(run);
 }
 
-void run_set_trace(struct run *run, struct trace *trace)
-{
-    run->options.trace = trace;
-    run->trap.trace = trace;
-}
-
 void run_set_host(struct run *run, struct host *host)
 {
     run->host = host;

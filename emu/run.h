@@ -58,8 +58,6 @@ int run_to_exit(struct run *run, uint64_t *exit_number, bool *at_exit, struct er
 int run_snapshot(struct run *run, struct error *error);
 int run_restore(struct run *run, struct error *error);
 
-/* Listen with another trace from here on (after a restore). */
-void run_set_trace(struct run *run, struct trace *trace);
 /* Answer with another host from here on. Not owned. */
 void run_set_host(struct run *run, struct host *host);
 

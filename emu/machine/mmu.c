@@ -21,7 +21,7 @@ struct mmu_walk {
     bool writable, user, no_execute;
 };
 
-static bool mmu_canonical(uint64_t gva)
+bool mmu_canonical(uint64_t gva)
 {
     return (uint64_t)((int64_t)(gva << 16) >> 16) == gva;
 }

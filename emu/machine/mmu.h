@@ -76,6 +76,9 @@ struct mmu_fault {
     enum rmp_result reason; /* MMU_FAULT_NPF with !absent */
 };
 
+/* Bits 63 to 47 are all equal: an address that four-level paging can translate. */
+bool mmu_canonical(uint64_t gva);
+
 /*
  * Translate one access to the byte at gva, with all its side effects (accessed and dirty bits).
  * True with `translation`, or false with `fault` and no side effect but A bits on the way.

@@ -402,8 +402,6 @@ int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, struct error *error)
     if (uc_hook_add(vcpu->uc, &hook, UC_HOOK_CODE, (void *)vcpu_on_break, vcpu, gva, gva)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a breakpoint");
     }
-    vcpu->break_set = true;
-    vcpu->break_gva = gva;
     engine_flush_blocks(vcpu->uc);
     return 0;
 }

@@ -101,8 +101,6 @@ struct vcpu {
     struct site *site; /* sorted */
     uint32_t site_count;
     bool site_full;
-    bool break_set;
-    uint64_t break_gva;
 
     struct watch_range watch[VCPU_WATCH_MAX];
     size_t watch_count;

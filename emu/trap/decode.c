@@ -265,13 +265,19 @@ void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *
 
 /* ---- where an access went: CR2 ---- */
 
-static bool register_value(const struct vcpu *vcpu, ZydisRegister reg, uint64_t next_rip,
-                           uint64_t *value)
+enum vcpu_register decode_register(unsigned number)
 {
     static const enum vcpu_register by_number[16] = {
         VCPU_RAX, VCPU_RCX, VCPU_RDX, VCPU_RBX, VCPU_RSP, VCPU_RBP, VCPU_RSI, VCPU_RDI,
         VCPU_R8,  VCPU_R9,  VCPU_R10, VCPU_R11, VCPU_R12, VCPU_R13, VCPU_R14, VCPU_R15,
     };
+
+    return by_number[number & 15];
+}
+
+static bool register_value(const struct vcpu *vcpu, ZydisRegister reg, uint64_t next_rip,
+                           uint64_t *value)
+{
     bool half = reg >= ZYDIS_REGISTER_EAX && reg <= ZYDIS_REGISTER_R15D;
 
     if (reg == ZYDIS_REGISTER_NONE) {
@@ -285,7 +291,8 @@ static bool register_value(const struct vcpu *vcpu, ZydisRegister reg, uint64_t 
     if (!half && !(reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15)) {
         return false;
     }
-    *value = vcpu_get(vcpu, by_number[reg - (half ? ZYDIS_REGISTER_EAX : ZYDIS_REGISTER_RAX)]);
+    *value =
+        vcpu_get(vcpu, decode_register(reg - (half ? ZYDIS_REGISTER_EAX : ZYDIS_REGISTER_RAX)));
     *value = half ? (uint32_t)*value : *value;
     return true;
 }

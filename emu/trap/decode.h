@@ -71,6 +71,9 @@ struct insn {
 /* 64-bit mode. size_bytes is how many bytes are there to look at; 15 are enough. */
 void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn);
 
+/* The general register that an instruction encodes as `number`, of which four bits count. */
+enum vcpu_register decode_register(unsigned number);
+
 /* For the vCPU: a vcpu_decode. */
 void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *insn);
 

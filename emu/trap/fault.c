@@ -161,7 +161,7 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
         *next = fault_with_code(VECTOR_NP, error_code);
         return ATTEMPT_FAULT;
     }
-    if ((uint64_t)((int64_t)(gate->target << 16) >> 16) != gate->target) {
+    if (!mmu_canonical(gate->target)) {
         *next = fault_with_code(VECTOR_GP, 0);
         return ATTEMPT_FAULT;
     }

@@ -8,6 +8,17 @@
 #include "trap/insn.h"
 #include "trap/trap.h"
 
+#define INSN_BYTES_MAX 15
+
+/* The instruction at rip as it stands in memory; how many of its bytes can be read. */
+static size_t trap_peek(struct trap_context *trap, uint64_t rip, uint8_t bytes[INSN_BYTES_MAX])
+{
+    struct mmu_context context;
+
+    vcpu_mmu_context(trap->machine->vcpu, &context);
+    return mmu_peek(&trap->machine->mmu, &context, rip, bytes, INSN_BYTES_MAX);
+}
+
 /* The engine gives faults by page; CR2 and symbols want the byte. */
 static enum trap_next trap_fault(struct trap_context *trap, const struct vcpu_stop *stop)
 {
@@ -16,13 +27,10 @@ static enum trap_next trap_fault(struct trap_context *trap, const struct vcpu_st
     if (fault.access == MMU_FETCH) {
         fault.gva = (stop->rip & ~PAGE_MASK) == fault.gva ? stop->rip : fault.gva;
     } else {
-        struct mmu_context context;
         struct insn_access where;
-        uint8_t bytes[15];
-        size_t have;
+        uint8_t bytes[INSN_BYTES_MAX];
+        size_t have = trap_peek(trap, stop->rip, bytes);
 
-        vcpu_mmu_context(trap->machine->vcpu, &context);
-        have = mmu_peek(&trap->machine->mmu, &context, stop->rip, bytes, sizeof(bytes));
         decode_fault_access(trap->machine->vcpu, bytes, have, stop->rip, fault.gva, fault.access,
                             &where);
         fault.gva = where.gva;
@@ -39,13 +47,10 @@ static enum trap_next trap_fault(struct trap_context *trap, const struct vcpu_st
 
 static enum trap_next trap_insn(struct trap_context *trap, const struct vcpu_stop *stop)
 {
-    struct mmu_context context;
+    uint8_t bytes[INSN_BYTES_MAX];
+    size_t have = trap_peek(trap, stop->rip, bytes);
     struct insn insn;
-    uint8_t bytes[15];
-    size_t have;
 
-    vcpu_mmu_context(trap->machine->vcpu, &context);
-    have = mmu_peek(&trap->machine->mmu, &context, stop->rip, bytes, sizeof(bytes));
     decode_insn(bytes, have, &insn);
     return insn_execute(trap, &insn);
 }

@@ -12,8 +12,6 @@
 enum trap_next insn_done(struct trap_context *trap, const struct insn *insn);
 unsigned insn_cpl(const struct trap_context *trap);
 uint32_t insn_get32(const struct trap_context *trap, enum vcpu_register reg);
-/* By the number in an instruction's encoding. */
-enum vcpu_register insn_register(unsigned number);
 
 /* insn_rmp.c */
 insn_handler insn_pvalidate, insn_rmpadjust, insn_rmpquery, insn_flush;

@@ -22,16 +22,6 @@ uint32_t insn_get32(const struct trap_context *trap, enum vcpu_register reg)
     return (uint32_t)vcpu_get(trap->machine->vcpu, reg);
 }
 
-enum vcpu_register insn_register(unsigned number)
-{
-    static const enum vcpu_register by_number[16] = {
-        VCPU_RAX, VCPU_RCX, VCPU_RDX, VCPU_RBX, VCPU_RSP, VCPU_RBP, VCPU_RSI, VCPU_RDI,
-        VCPU_R8,  VCPU_R9,  VCPU_R10, VCPU_R11, VCPU_R12, VCPU_R13, VCPU_R14, VCPU_R15,
-    };
-
-    return by_number[number & 15];
-}
-
 static enum trap_next insn_vmgexit(struct trap_context *trap, const struct insn *insn)
 {
     vcpu_retire(trap->machine->vcpu, insn->length);

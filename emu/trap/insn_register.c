@@ -94,7 +94,7 @@ enum trap_next insn_rdtsc(struct trap_context *trap, const struct insn *insn)
 enum trap_next insn_random(struct trap_context *trap, const struct insn *insn)
 {
     struct vcpu *vcpu = trap->machine->vcpu;
-    enum vcpu_register reg = insn_register(insn->reg);
+    enum vcpu_register reg = decode_register(insn->reg);
     uint64_t value = machine_random(trap->machine);
     uint64_t flags = RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF;
 
@@ -145,7 +145,7 @@ enum trap_next insn_xsetbv(struct trap_context *trap, const struct insn *insn)
 enum trap_next insn_mov_dr(struct trap_context *trap, const struct insn *insn)
 {
     struct vcpu *vcpu = trap->machine->vcpu;
-    uint64_t value = vcpu_get(vcpu, insn_register(insn->reg));
+    uint64_t value = vcpu_get(vcpu, decode_register(insn->reg));
 
     if (insn->debug_register == 5) {
         return vcpu_get(vcpu, VCPU_CR4) & CR4_DE

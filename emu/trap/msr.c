@@ -193,11 +193,6 @@ enum msr_result msr_read(const struct machine *machine, uint32_t index, uint64_t
     return result;
 }
 
-static bool msr_canonical(uint64_t value)
-{
-    return (uint64_t)((int64_t)(value << 16) >> 16) == value;
-}
-
 enum msr_result msr_write(struct machine *machine, uint32_t index, uint64_t value)
 {
     const struct msr_row *row = msr_row_by_index(index);
@@ -207,7 +202,7 @@ enum msr_result msr_write(struct machine *machine, uint32_t index, uint64_t valu
     if (result != MSR_OK) {
         return result;
     }
-    if ((row->flags & MSR_READ_ONLY) || ((row->flags & MSR_CANONICAL) && !msr_canonical(value))) {
+    if ((row->flags & MSR_READ_ONLY) || ((row->flags & MSR_CANONICAL) && !mmu_canonical(value))) {
         return MSR_GP;
     }
     old = msr_value(machine, row);
