@@ -395,6 +395,19 @@ void vcpu_expect_resume(struct vcpu *vcpu)
     vcpu->resuming = true;
 }
 
+bool vcpu_expects_resume(const struct vcpu *vcpu)
+{
+    return vcpu->resuming;
+}
+
+void vcpu_switched(struct vcpu *vcpu)
+{
+    vcpu->resuming = false;
+    vcpu->passing = false;
+    vcpu->current = NULL;
+    vcpu_flush(vcpu);
+}
+
 int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, struct error *error)
 {
     uc_hook hook;
@@ -419,6 +432,7 @@ int vcpu_save(struct vcpu *vcpu, struct error *error)
     }
     vcpu->saved_retired = vcpu_retired(vcpu);
     vcpu->saved_resuming = vcpu->resuming;
+    vcpu->saved_vmpl = vcpu->vmpl;
     return 0;
 }
 
@@ -431,6 +445,7 @@ int vcpu_restore(struct vcpu *vcpu, struct error *error)
     vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
     vcpu->left = (int64_t)(vcpu->limit - vcpu->saved_retired);
     vcpu->resuming = vcpu->saved_resuming;
+    vcpu->vmpl = vcpu->saved_vmpl;
     vcpu->passing = false;
     vcpu->current = NULL;
     vcpu_flush(vcpu);

@@ -107,11 +107,13 @@ struct vcpu {
 
     struct page_fill *fill; /* per page */
     uint32_t generation;
+    unsigned vmpl;
     uint64_t efer; /* as last written; reading it from the engine is slow */
 
     uc_context *saved;
     uint64_t saved_retired;
     bool saved_resuming;
+    unsigned saved_vmpl;
 
     uc_context *mending;  /* see "the engine's record of exceptions" */
     size_t record_offset; /* 0: this engine clears its record by itself */
