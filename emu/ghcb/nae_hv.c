@@ -71,7 +71,7 @@ static bool ipi_is_lost(const struct hypervisor *hypervisor, uint64_t icr)
     uint32_t destination = (uint32_t)(icr >> 32);
 
     return ((icr >> SHORTHAND_SHIFT) & SHORTHAND_MASK) == 0 && !(icr & DESTINATION_LOGICAL) &&
-           destination != BROADCAST && !hypervisor_has_vcpu(hypervisor, destination);
+           destination != BROADCAST && !vcpus_find(&hypervisor->vcpus, destination);
 }
 
 /*

@@ -103,6 +103,17 @@ const char *vmsa_check(const uint8_t *page)
 
 /* ---- load ---- */
 
+/* The engine has LDTR's and TR's attributes where the upper half of a descriptor has them. */
+static uint32_t flags_of(uint16_t attributes)
+{
+    return (attributes & 0xFFu) << 8 | (attributes & 0xF00u) << 12;
+}
+
+static uint16_t attributes_of(uint32_t flags)
+{
+    return (uint16_t)((flags >> 8 & 0xFF) | (flags >> 12 & 0xF00));
+}
+
 static void load_segments(struct vcpu *vcpu, const uint8_t *page)
 {
     struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
@@ -129,7 +140,7 @@ static void load_tables(struct vcpu *vcpu, const uint8_t *page)
         memcpy(&table.selector, field + VMSA_SEGMENT_SELECTOR, sizeof(table.selector));
         memcpy(&table.limit, field + VMSA_SEGMENT_LIMIT, sizeof(table.limit));
         memcpy(&attributes, field + VMSA_SEGMENT_ATTRIBUTES, sizeof(attributes));
-        table.flags = vcpu_segment_flags(attributes);
+        table.flags = flags_of(attributes);
         vcpu_set_table(vcpu, (enum vcpu_table_register)i, &table);
     }
 }
@@ -209,7 +220,7 @@ static void store_tables(const struct vcpu *vcpu, uint8_t *page)
         uint16_t attributes;
 
         vcpu_get_table(vcpu, (enum vcpu_table_register)i, &table);
-        attributes = vcpu_segment_attributes(table.flags);
+        attributes = attributes_of(table.flags);
         memcpy(field + VMSA_SEGMENT_LIMIT, &table.limit, sizeof(table.limit));
         memcpy(field + VMSA_SEGMENT_BASE, &table.base, sizeof(table.base));
         if (i == VCPU_LDTR || i == VCPU_TR) {
