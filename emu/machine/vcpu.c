@@ -91,6 +91,9 @@ static uc_err engine_add_hooks(struct vcpu *vcpu)
         err = vcpu_cpl_find(vcpu);
     }
     if (!err) {
+        err = vcpu_xcr0_find(vcpu);
+    }
+    if (!err) {
         err = engine_use_vtlb(uc);
     }
     if (!err) {
@@ -161,6 +164,7 @@ int vcpu_open(struct vcpu **out, struct memory *memory, struct rmp *rmp, vcpu_de
     vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
     vcpu_set(vcpu, VCPU_MXCSR, 0x1F80);
     vcpu_set(vcpu, VCPU_FPCW, 0x37F);
+    vcpu_set_xcr0(vcpu, 1); /* as after a reset; the engine starts with SSE state as well */
     *out = vcpu;
     return 0;
 }
