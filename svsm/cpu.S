@@ -72,10 +72,42 @@ FUNCTION(halt)
     ret
 END_FUNCTION(halt)
 
-/* noreturn void svsm_panic(void): where the guest stays after a panic, with no exit. */
-FUNCTION(svsm_panic)
-1:  jmp 1b
-END_FUNCTION(svsm_panic)
+/* void cpu_pause(void) */
+FUNCTION(cpu_pause)
+    pause
+    ret
+END_FUNCTION(cpu_pause)
+
+/*
+ * An instruction that touches memory of the guest below may fault because of what that guest or
+ * the hypervisor did. Those that expect it are listed in the section .fixup, as pairs of their own
+ * address and the one to go on at (guest_access.S); the error code is dropped. An image without
+ * such instructions has an empty list.
+ */
+.macro FIXUP_SEARCH
+    pushq %rax
+    pushq %rcx
+    pushq %rdx
+    movq 32(%rsp), %rax
+    leaq fixup_begin(%rip), %rcx
+    leaq fixup_end(%rip), %rdx
+1:  cmpq %rdx, %rcx
+    jae 2f
+    cmpq %rax, (%rcx)
+    je 3f
+    addq $16, %rcx
+    jmp 1b
+3:  movq 8(%rcx), %rax
+    movq %rax, 32(%rsp)
+    popq %rdx
+    popq %rcx
+    popq %rax
+    addq $8, %rsp
+    iretq
+2:  popq %rdx
+    popq %rcx
+    popq %rax
+.endm
 
 /*
  * Exceptions with an error code. None of the handlers returns: what they need of the frame goes
@@ -83,6 +115,7 @@ END_FUNCTION(svsm_panic)
  */
 .macro EXCEPTION_ENTRY handler
 FUNCTION(entry_\handler)
+    FIXUP_SEARCH
     movq (%rsp), %rsi
     movq 8(%rsp), %rdi
     cld

@@ -22,7 +22,7 @@ u32 rmpadjust(u64 va, u32 size, u64 attributes);
 #define PVALIDATE_VALIDATE 1
 
 void halt(void);
-_Noreturn void svsm_panic(void);
+void cpu_pause(void);
 
 /* Exception entries, named in idt.c only. They call the handler without "entry_". */
 void entry_df_handler(void);

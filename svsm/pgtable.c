@@ -87,6 +87,7 @@ static void remap_page(u64 va, u64 cbit)
     *leaf = (*leaf & PTE_ADDR_MASK & ~CBIT_MASK) | cbit | TABLE_FLAGS;
 }
 
+/* Not flushed: the early ones are in tables that are not in use yet. */
 static void update_page_flags(u64 begin, u64 end, u64 set, u64 clear)
 {
     u64 *leaf = NULL;
@@ -154,4 +155,23 @@ void pgtable_make_pages_private(u64 va, u64 size_bytes)
         page_flush(page);
         vc_make_pages_private(va_to_gpa(page), va_to_gpa(page) + PAGE_SIZE);
     }
+}
+
+static void flush_pages(u64 begin, u64 end)
+{
+    for (u64 va = begin; va < end; va += PAGE_SIZE) {
+        page_flush(va);
+    }
+}
+
+void pgtable_make_guard(u64 va)
+{
+    update_page_flags(va, va + PAGE_SIZE, 0, PTE_PRESENT);
+    page_flush(va);
+}
+
+void pgtable_make_nx(u64 va, u64 size_bytes)
+{
+    update_page_flags(va, va + size_bytes, PTE_NX, 0);
+    flush_pages(va, va + size_bytes);
 }

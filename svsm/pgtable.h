@@ -13,6 +13,10 @@ void pgtable_init(void);
 void pgtable_make_pages_shared(u64 va, u64 size_bytes);
 void pgtable_make_pages_private(u64 va, u64 size_bytes);
 
+/* No access at all; no execution. Whole pages. */
+void pgtable_make_guard(u64 va);
+void pgtable_make_nx(u64 va, u64 size_bytes);
+
 #pragma GCC visibility pop
 
 #endif

@@ -7,6 +7,7 @@
 #include "svsm.h"
 
 struct id_vector;
+struct vmsa;
 
 #pragma GCC visibility push(hidden)
 
@@ -24,6 +25,10 @@ _Noreturn void vc_terminate_svsm_resp_invalid(void);
 _Noreturn void vc_terminate_svsm_page_err(void);
 _Noreturn void vc_terminate_svsm_psc(void);
 _Noreturn void vc_terminate_ghcb_general(void);
+
+/* vcpu.c */
+void vc_ap_create(const struct vmsa *vmsa, u64 vmsa_gpa, u32 apic_id);
+void vc_run_vmpl(u64 vmpl);
 
 /* port.c */
 void vc_outb(u16 port, u8 value);
