@@ -46,7 +46,7 @@ static int run_guest(struct run *run, struct error *error)
 
     while (run->outcome.kind == OUTCOME_NONE && !run->state.at_exit) {
         uint64_t limit = vcpu_retired(vcpu) + CANCEL_INTERVAL;
-        uint64_t slice = run_schedule_limit(run);
+        uint64_t slice = run->state.slice_end;
         struct vcpu_stop stop;
         int status;
 

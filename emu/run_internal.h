@@ -35,7 +35,7 @@ struct run_state {
     uint64_t exits;
     bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
     bool script_acted;
-    uint64_t slice_end; /* in retired instructions: where another vCPU may run */
+    uint64_t slice_end; /* in retired instructions: where another vCPU may run; UINT64_MAX: none */
     uint64_t schedule;  /* state of the random schedule */
     char held[128];     /* why the last vCPU that the host held waits */
     size_t console_size;
@@ -86,8 +86,6 @@ enum run_cause {
 void run_schedule_reset(struct run *run);
 /* Pick the one that runs next and let the machine hold it. The outcome is set when there is none. */
 void run_schedule(struct run *run, enum run_cause cause);
-/* Where the vCPU's quantum ends, in retired instructions. */
-uint64_t run_schedule_limit(const struct run *run);
 
 /* run_view.c */
 const char *run_symbol(void *context, uint64_t gva);

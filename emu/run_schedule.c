@@ -47,12 +47,7 @@ static void schedule_slice(struct run *run)
 void run_schedule_reset(struct run *run)
 {
     run->state.schedule = run->scenario->seed ? run->scenario->seed : 0x9E3779B97F4A7C15ULL;
-    schedule_slice(run);
-}
-
-uint64_t run_schedule_limit(const struct run *run)
-{
-    return run->hypervisor.vcpus.runnable > 1 ? run->state.slice_end : UINT64_MAX;
+    run->state.slice_end = UINT64_MAX;
 }
 
 static uint32_t schedule_pick(struct run *run, enum run_cause cause)
@@ -172,7 +167,10 @@ void run_schedule(struct run *run, enum run_cause cause)
         schedule_over(run);
         return;
     }
-    if (cause != CAUSE_EXIT || next != vcpus->current) {
+    if (vcpus->runnable == 1) {
+        run->state.slice_end = UINT64_MAX;
+    } else if (next != vcpus->current || cause == CAUSE_QUANTUM ||
+               run->state.slice_end == UINT64_MAX) {
         schedule_slice(run);
     }
     if (!schedule_holds(vcpus, next) && schedule_switch(run, next, cause)) {
