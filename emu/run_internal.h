@@ -49,6 +49,7 @@ struct run {
     struct host *host;
     struct run_options options;
 
+    struct hypervisor_config config; /* the scenario's, with the firmware's files */
     struct machine machine;
     struct hypervisor hypervisor;
     struct trap_context trap;

@@ -34,6 +34,8 @@ struct text_header {
     uint32_t cpus;
     uint64_t memory_mib;
     uint64_t seed;
+    const char *firmware; /* its name; NULL: none, and nothing is said of it */
+    uint64_t guest_memory_mib;
 };
 
 struct text_trace;
