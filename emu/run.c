@@ -14,6 +14,30 @@
 
 /* ---- the loop ---- */
 
+/* What a handled trap means for who runs. */
+static void run_after_trap(struct run *run, enum trap_next next)
+{
+    static const enum run_cause causes[] = {
+        [TRAP_HALT] = CAUSE_HALT,
+        [TRAP_PAUSE] = CAUSE_PAUSE,
+        [TRAP_SPIN] = CAUSE_SPIN,
+    };
+
+    switch (next) {
+    case TRAP_EXIT:
+        run->state.at_exit = true;
+        break;
+    case TRAP_HALT:
+    case TRAP_PAUSE:
+    case TRAP_SPIN:
+        run_schedule(run, causes[next]);
+        break;
+    case TRAP_RESUME:
+    case TRAP_END:
+        break;
+    }
+}
+
 /* From RIP to the next exit (state.at_exit) or to the outcome. */
 static int run_guest(struct run *run, struct error *error)
 {
@@ -22,9 +46,11 @@ static int run_guest(struct run *run, struct error *error)
 
     while (run->outcome.kind == OUTCOME_NONE && !run->state.at_exit) {
         uint64_t limit = vcpu_retired(vcpu) + CANCEL_INTERVAL;
+        uint64_t slice = run->state.slice_end;
         struct vcpu_stop stop;
         int status;
 
+        limit = limit < slice ? limit : slice;
         vcpu_set_limit(vcpu, limit < budget ? limit : budget);
         status = vcpu_run(vcpu, &stop, error);
         if (status != 0) {
@@ -34,7 +60,9 @@ static int run_guest(struct run *run, struct error *error)
         if (vcpu_retired(vcpu) >= budget) {
             trap_end(&run->trap, OUTCOME_BUDGET, "instructions");
         } else if (stop.kind != VCPU_STOP_LIMIT) {
-            run->state.at_exit = trap_handle(&run->trap, &stop) == TRAP_EXIT;
+            run_after_trap(run, trap_handle(&run->trap, &stop));
+        } else if (vcpu_retired(vcpu) >= slice) {
+            run_schedule(run, CAUSE_QUANTUM);
         }
         if (run->options.cancelled && run->options.cancelled(run->options.context)) {
             return error_set(error, SNPEMU_ERR_INTERNAL, "interrupted");
@@ -48,6 +76,8 @@ static void run_conclude(struct run *run)
     struct outcome *outcome = &run->outcome;
     const char *symbol;
 
+    outcome->vcpu = run->hypervisor.vcpus.current;
+    outcome->vmpl = run->hypervisor.vcpus.current_vmpl;
     outcome->rip = vcpu_get(run->machine.vcpu, VCPU_RIP);
     outcome->instructions = vcpu_retired(run->machine.vcpu);
     outcome->exits = run->state.exits;
@@ -186,7 +216,6 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         .rmp = &run->machine.rmp,
         .strict = scenario->strict,
     };
-    hypervisor_reset(&run->hypervisor);
     run->trap = (struct trap_context){
         .machine = &run->machine,
         .outcome = &run->outcome,
@@ -205,13 +234,14 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     }
     vcpu_set_translation(run->machine.vcpu, options->translate, options->translate_context);
     status = run_set_until(run, options->until, error);
-    if (status == 0 && !run_console_reserve(run, 0)) {
+    if (status == 0 && (!hypervisor_open(&run->hypervisor) || !run_console_reserve(run, 0))) {
         status = error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a run");
     }
     if (status != 0) {
         run_free(run);
         return status;
     }
+    run_schedule_reset(run);
     run->console[0] = '\0';
     *out = run;
     return 0;
@@ -223,6 +253,8 @@ void run_free(struct run *run)
         return;
     }
     machine_release(&run->machine);
+    hypervisor_close(&run->hypervisor);
+    vcpus_release(&run->saved_vcpus);
     reply_release(&run->reply);
     free(run->console);
     free(run);
@@ -238,8 +270,12 @@ int run_snapshot(struct run *run, struct error *error)
     int status;
 
     trap_event_flush(&run->trap);
+    if (!run->saved_vcpus.slot && !hypervisor_same_vcpus(&run->hypervisor, &run->saved_vcpus)) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
+    }
     status = machine_save(&run->machine, error);
     if (status == 0) {
+        vcpus_copy(&run->saved_vcpus, &run->hypervisor.vcpus);
         run->saved_state = run->state;
         run->saved_hypervisor = run->hypervisor.state;
         run->saved_watches = run->watches;
@@ -257,6 +293,8 @@ int run_restore(struct run *run, struct error *error)
     if (status == 0) {
         run->state = run->saved_state;
         run->hypervisor.state = run->saved_hypervisor;
+        vcpus_copy(&run->hypervisor.vcpus, &run->saved_vcpus);
+        run->trap.vcpu = run->hypervisor.vcpus.current;
         run->watches = run->saved_watches;
         run->console[run->state.console_size] = '\0';
         memset(&run->outcome, 0, sizeof(run->outcome));

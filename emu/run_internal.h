@@ -4,6 +4,7 @@
  *
  *   run.c       from launch to outcome; snapshots
  *   run_exit.c  one exit: take it, ask the host, carry out the reply
+ *   run_schedule.c  which vCPU runs
  *   run_view.c  looking at the result
  */
 #ifndef SNPEMU_RUN_INTERNAL_H
@@ -34,6 +35,9 @@ struct run_state {
     uint64_t exits;
     bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
     bool script_acted;
+    uint64_t slice_end; /* in retired instructions: where another vCPU may run; UINT64_MAX: none */
+    uint64_t schedule;  /* state of the random schedule */
+    char held[128];     /* why the last vCPU that the host held waits */
     size_t console_size;
     char line[CONSOLE_LINE_MAX + 1]; /* console output since the last newline */
     size_t line_size;
@@ -60,6 +64,7 @@ struct run {
     bool saved;
     struct run_state saved_state;
     struct hypervisor_state saved_hypervisor;
+    struct vcpus saved_vcpus;
     struct watch_list saved_watches;
 };
 
@@ -68,6 +73,19 @@ int run_answer_exit(struct run *run, struct error *error);
 void run_flush_line(struct run *run);
 bool run_console_reserve(struct run *run, size_t more);
 void run_watch_fired(void *context, void *owner);
+
+/* run_schedule.c: why the processor may be given to another vCPU, or to another VMPL of one. */
+enum run_cause {
+    CAUSE_EXIT,  /* an exit was answered */
+    CAUSE_HALT,  /* HLT */
+    CAUSE_PAUSE, /* PAUSE */
+    CAUSE_SPIN,  /* a jump to itself */
+    CAUSE_QUANTUM,
+};
+
+void run_schedule_reset(struct run *run);
+/* Pick the one that runs next and let the machine hold it. The outcome is set when there is none. */
+void run_schedule(struct run *run, enum run_cause cause);
 
 /* run_view.c */
 const char *run_symbol(void *context, uint64_t gva);

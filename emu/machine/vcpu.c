@@ -91,6 +91,9 @@ static uc_err engine_add_hooks(struct vcpu *vcpu)
         err = vcpu_cpl_find(vcpu);
     }
     if (!err) {
+        err = vcpu_xcr0_find(vcpu);
+    }
+    if (!err) {
         err = engine_use_vtlb(uc);
     }
     if (!err) {
@@ -161,6 +164,7 @@ int vcpu_open(struct vcpu **out, struct memory *memory, struct rmp *rmp, vcpu_de
     vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
     vcpu_set(vcpu, VCPU_MXCSR, 0x1F80);
     vcpu_set(vcpu, VCPU_FPCW, 0x37F);
+    vcpu_set_xcr0(vcpu, 1); /* as after a reset; the engine starts with SSE state as well */
     *out = vcpu;
     return 0;
 }
@@ -395,6 +399,19 @@ void vcpu_expect_resume(struct vcpu *vcpu)
     vcpu->resuming = true;
 }
 
+bool vcpu_expects_resume(const struct vcpu *vcpu)
+{
+    return vcpu->resuming;
+}
+
+void vcpu_switched(struct vcpu *vcpu)
+{
+    vcpu->resuming = false;
+    vcpu->passing = false;
+    vcpu->current = NULL;
+    vcpu_flush(vcpu);
+}
+
 int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, struct error *error)
 {
     uc_hook hook;
@@ -419,6 +436,7 @@ int vcpu_save(struct vcpu *vcpu, struct error *error)
     }
     vcpu->saved_retired = vcpu_retired(vcpu);
     vcpu->saved_resuming = vcpu->resuming;
+    vcpu->saved_vmpl = vcpu->vmpl;
     return 0;
 }
 
@@ -431,6 +449,7 @@ int vcpu_restore(struct vcpu *vcpu, struct error *error)
     vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
     vcpu->left = (int64_t)(vcpu->limit - vcpu->saved_retired);
     vcpu->resuming = vcpu->saved_resuming;
+    vcpu->vmpl = vcpu->saved_vmpl;
     vcpu->passing = false;
     vcpu->current = NULL;
     vcpu_flush(vcpu);

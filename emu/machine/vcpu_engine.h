@@ -7,6 +7,7 @@
  *   vcpu_block.c     time: the blocks that run, the instructions in them, and those that trap
  *   vcpu_fill.c      the virtual TLB, watched reads
  *   vcpu_register.c  registers
+ *   vcpu_segment.c   segments and modes
  *   vcpu_hidden.c    words of the engine that it has no call for
  */
 #ifndef SNPEMU_MACHINE_VCPU_ENGINE_H
@@ -107,16 +108,20 @@ struct vcpu {
 
     struct page_fill *fill; /* per page */
     uint32_t generation;
+    unsigned vmpl;
     uint64_t efer; /* as last written; reading it from the engine is slow */
 
     uc_context *saved;
     uint64_t saved_retired;
     bool saved_resuming;
+    unsigned saved_vmpl;
 
-    uc_context *mending;  /* see "the engine's record of exceptions" */
-    size_t record_offset; /* 0: this engine clears its record by itself */
-    size_t code_offset;   /* of the error code */
-    size_t cpl_offset;    /* of the word whose bits 1:0 are the CPL */
+    uc_context *mending;   /* see "the engine's record of exceptions" */
+    size_t record_offset;  /* 0: this engine clears its record by itself */
+    size_t code_offset;    /* of the error code */
+    size_t cpl_offset;     /* of the word whose bits 1:0 are the CPL, and others the mode */
+    size_t segment_offset; /* of the segment registers */
+    size_t xcr0_offset;
 
     bool passing; /* the engine may execute the trap site at pass_gva itself, once */
     uint64_t pass_gva;
@@ -159,6 +164,19 @@ extern const int vcpu_table_id[VCPU_TABLE_COUNT];
 /* vcpu_hidden.c */
 uc_err vcpu_record_find(struct vcpu *vcpu);
 uc_err vcpu_record_take(struct vcpu *vcpu);
-uc_err vcpu_cpl_find(struct vcpu *vcpu);
+uc_err vcpu_cpl_find(struct vcpu *vcpu); /* and the segments */
+uc_err vcpu_xcr0_find(struct vcpu *vcpu);
+/* Bring a saved context here to look at it; after a change, bring it back. */
+uint8_t *vcpu_hidden_take(const struct vcpu *vcpu);
+void vcpu_hidden_give(struct vcpu *vcpu);
+uint32_t vcpu_hidden_word(const void *context, size_t offset);
+void vcpu_hidden_set_word(void *context, size_t offset, uint32_t word);
+
+/* vcpu_segment.c */
+/* The mode bits of a new engine are where they are expected. */
+bool vcpu_mode_is_known(uint32_t word);
+/* Where in a context the segments are whose FS, GS and SS are these; 0: not found once. */
+size_t vcpu_segment_search(const uint8_t *context, size_t size, uint64_t fs_base, uint64_t gs_base,
+                           const struct vcpu_segment *ss);
 
 #endif

@@ -257,7 +257,7 @@ void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *
      * The engine reports what it does not know by itself; a hook there would only cost. But it
      * executes some encodings that do not exist, RDMSR with LOCK among them.
      */
-    out->trap = insn.id >= INSN_RDMSR || insn.length == 0;
+    out->trap = insn.id >= INSN_RDMSR || insn.id == INSN_PAUSE || insn.length == 0;
     if (insn.id == INSN_MOV_DR) {
         out->trap = insn.debug_register == 5 || insn.debug_register == 7;
     }
