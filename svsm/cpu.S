@@ -12,6 +12,8 @@
 #define PVALIDATE_UNCHANGED 0x10
 #define PVALIDATE_BAD_RESULT 0x11
 
+#define INVLPGB_GLOBAL (1 << 3) /* of RAX: AMD APM Vol 3 (24594), INVLPGB */
+
     .text
 
 /* u64 rdmsr(u32 msr) */
@@ -65,6 +67,21 @@ FUNCTION(rmpadjust)
     RMPADJUST
     ret
 END_FUNCTION(rmpadjust)
+
+/* void invlpgb_all(void): global translations too, of all of this guest's */
+FUNCTION(invlpgb_all)
+    movl $INVLPGB_GLOBAL, %eax
+    xorl %ecx, %ecx
+    xorl %edx, %edx
+    INVLPGB
+    ret
+END_FUNCTION(invlpgb_all)
+
+/* void tlbsync(void) */
+FUNCTION(tlbsync)
+    TLBSYNC
+    ret
+END_FUNCTION(tlbsync)
 
 /* void halt(void) */
 FUNCTION(halt)

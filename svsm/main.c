@@ -7,16 +7,20 @@
  */
 #include "alloc.h"
 #include "checks.h"
-#include "cpu.h"
+#include "firmware.h"
+#include "fw_cfg.h"
 #include "ghcb.h"
 #include "idt.h"
 #include "percpu.h"
 #include "pgtable.h"
+#include "protocol.h"
 #include "serial.h"
 #include "smp.h"
 #include "text.h"
 #include "tss.h"
 #include "vc.h"
+#include "vmsa_list.h"
+#include "window.h"
 
 #define LINE_SIZE 80
 
@@ -47,9 +51,13 @@ _Noreturn void svsm_main(void)
     ghcb_init();
     serial_init();
     print_cpus();
+    fw_cfg_init();
     smp_init();
     serial_out("svsm: all CPUs started\n");
-    for (;;) {
-        halt();
-    }
+
+    window_init();
+    vmsa_list_init();
+    firmware_start();
+    serial_out("svsm: firmware started, request loop\n");
+    request_loop();
 }

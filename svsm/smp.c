@@ -13,6 +13,7 @@
 #include "asm.h"
 #include "cpu.h"
 #include "percpu.h"
+#include "protocol.h"
 #include "stack.h"
 #include "tss.h"
 #include "vc.h"
@@ -46,9 +47,7 @@ _Noreturn void ap_entry(void)
     vc_register_ghcb(va_to_gpa(percpu_read_u64(PERCPU_GHCB)));
     AP_SYNC = AP_STARTED;
     halt();
-    for (;;) {
-        halt();
-    }
+    request_loop();
 }
 
 static u64 read_cr3(void)

@@ -32,6 +32,8 @@ void vc_run_vmpl(u64 vmpl);
 
 /* port.c */
 void vc_outb(u16 port, u8 value);
+void vc_outw(u16 port, u16 value);
+void vc_outl(u16 port, u32 value);
 u8 vc_inb(u16 port);
 
 /* cpuid.c */
