@@ -14,8 +14,7 @@
 
 /* ---- the loop ---- */
 
-/* What a handled trap means for who runs. */
-static void run_after_trap(struct run *run, enum trap_next next)
+void run_after_trap(struct run *run, enum trap_next next)
 {
     static const enum run_cause causes[] = {
         [TRAP_HALT] = CAUSE_HALT,
@@ -23,6 +22,11 @@ static void run_after_trap(struct run *run, enum trap_next next)
         [TRAP_SPIN] = CAUSE_SPIN,
     };
 
+    if (next == TRAP_PAUSE) {
+        run_spin_pause(run);
+    } else {
+        run_spin_reset(run);
+    }
     switch (next) {
     case TRAP_EXIT:
         run->state.at_exit = true;
@@ -62,7 +66,16 @@ static int run_guest(struct run *run, struct error *error)
         } else if (stop.kind != VCPU_STOP_LIMIT) {
             run_after_trap(run, trap_handle(&run->trap, &stop));
         } else if (vcpu_retired(vcpu) >= slice) {
+            run_spin_reset(run);
             run_schedule(run, CAUSE_QUANTUM);
+        } else {
+            run_spin_limit(run);
+        }
+        if (run->spin.due && run->outcome.kind == OUTCOME_NONE) {
+            status = run_spin_examine(run, error);
+            if (status != 0) {
+                return status;
+            }
         }
         if (run->options.cancelled && run->options.cancelled(run->options.context)) {
             return error_set(error, SNPEMU_ERR_INTERNAL, "interrupted");
@@ -262,6 +275,7 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         return status;
     }
     run_schedule_reset(run);
+    run_spin_reset(run);
     run->console[0] = '\0';
     *out = run;
     return 0;
@@ -300,6 +314,7 @@ int run_snapshot(struct run *run, struct error *error)
         run->saved_hypervisor = run->hypervisor.state;
         run->saved_watches = run->watches;
         run->saved = true;
+        run_spin_reset(run);
     }
     return status;
 }
@@ -319,6 +334,7 @@ int run_restore(struct run *run, struct error *error)
         run->console[run->state.console_size] = '\0';
         memset(&run->outcome, 0, sizeof(run->outcome));
         run->trap.pvalidate.count = 0;
+        run_spin_reset(run);
         status = watch_list_rearm(&run->watches, error);
     }
     return status;

@@ -373,3 +373,25 @@ void decode_fault_access(const struct vcpu *vcpu, const uint8_t *bytes, size_t s
         }
     }
 }
+
+size_t decode_reads(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes, uint64_t rip,
+                    uint64_t gva[], size_t max)
+{
+    ZydisDecoder decoder;
+    ZydisDecodedInstruction decoded;
+    ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+    size_t count = 0;
+
+    decoder_open(&decoder);
+    if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size_bytes, &decoded, operand))) {
+        return 0;
+    }
+    for (size_t i = 0; i < decoded.operand_count && count < max; i++) {
+        if (operand[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+            (operand[i].actions & ZYDIS_OPERAND_ACTION_MASK_READ) &&
+            operand_address(vcpu, &decoded, &operand[i], rip, &gva[count])) {
+            count++;
+        }
+    }
+    return count;
+}
