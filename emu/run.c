@@ -2,12 +2,15 @@
 #include "run.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/cpuid.h"
 #include "ghcb/page.h"
+#include "ghcb/table.h"
+#include "host/nearest.h"
 #include "launch.h"
 #include "report.h"
 #include "run_internal.h"
@@ -193,6 +196,42 @@ static int run_set_until(struct run *run, const char *symbol, struct error *erro
     return vcpu_set_break(run->machine.vcpu, gva, error);
 }
 
+static int run_unknown_exit(const char *name, struct error *error)
+{
+    struct nearest nearest;
+
+    nearest_start(&nearest, name);
+    for (size_t i = 0; i < exit_msr_row_count; i++) {
+        nearest_try(&nearest, exit_msr_rows[i].name);
+    }
+    for (size_t i = 0; i < exit_nae_row_count; i++) {
+        nearest_try(&nearest, exit_nae_rows[i].name);
+    }
+    return error_set(error, SNPEMU_ERR_INPUT, "there is no exit named '%.60s'%s%s%s", name,
+                     nearest.best ? "; did you mean '" : "", nearest.best ? nearest.best : "",
+                     nearest.best ? "'?" : "");
+}
+
+/* "NAME" or "NAME:N". */
+static int run_set_stop(struct run *run, const char *text, struct error *error)
+{
+    char name[64] = "";
+    const char *colon = text ? strchr(text, ':') : NULL;
+    char *end = NULL;
+
+    if (!text) {
+        return 0;
+    }
+    snprintf(name, sizeof(name), "%.*s", (int)(colon ? colon - text : (ptrdiff_t)strlen(text)), text);
+    run->stop_nth = colon ? strtoull(colon + 1, &end, 0) : 1;
+    if (run->stop_nth == 0 || (end && (*end || colon[1] < '0' || colon[1] > '9'))) {
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "stop at exit '%.100s': after the colon stands a number from 1 on", text);
+    }
+    run->stop_row = exit_row_by_name(name);
+    return run->stop_row ? 0 : run_unknown_exit(name, error);
+}
+
 /* What the guest's processor offers of SEV: CPUID 0x8000001F EAX. */
 static uint32_t run_sev_cpuid(const struct hypervisor_config *config)
 {
@@ -267,6 +306,9 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     }
     vcpu_set_translation(run->machine.vcpu, options->translate, options->translate_context);
     status = run_set_until(run, options->until, error);
+    if (status == 0) {
+        status = run_set_stop(run, options->stop_at_exit, error);
+    }
     if (status == 0 && (!hypervisor_open(&run->hypervisor) || !run_console_reserve(run, 0))) {
         status = error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a run");
     }

@@ -158,6 +158,12 @@ int run_answer_exit(struct run *run, struct error *error)
     if (!run_take_exit(run)) {
         return 0;
     }
+    if (run->exit.row == run->stop_row && run->exit.nth == run->stop_nth) {
+        report_exit(&run->trap, &run->exit);
+        trap_end(&run->trap, OUTCOME_REACHED, "exit %s, number %llu of its name", run->exit.name,
+                 (unsigned long long)run->exit.nth);
+        return 0;
+    }
     if (exit_termination(&run->exit, &run->outcome.term_set, &run->outcome.term_code)) {
         run_terminate(run);
         return 0;

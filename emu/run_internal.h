@@ -73,6 +73,8 @@ struct run {
     struct reply reply;
     char *console; /* NUL-terminated */
     size_t console_capacity;
+    const struct exit_row *stop_row; /* of options.stop_at_exit; NULL: none */
+    uint64_t stop_nth;
     uint64_t panic_gva, panic_size; /* svsm_panic_message; size 0: the guest has none */
 
     bool saved;
