@@ -48,7 +48,7 @@ static void run_conclude(struct run *run)
     struct outcome *outcome = &run->outcome;
     const char *symbol;
 
-    outcome->rip = vcpu_get(run->machine.vcpu, VCPU_RIP);
+    outcome->rip = vcpu_code_gva(run->machine.vcpu);
     outcome->instructions = vcpu_retired(run->machine.vcpu);
     outcome->exits = run->state.exits;
     /* After HLT and VMGEXIT, RIP may stand at the start of the next function. */
