@@ -94,7 +94,7 @@ static void run_conclude(struct run *run)
 
     outcome->vcpu = run->hypervisor.vcpus.current;
     outcome->vmpl = run->hypervisor.vcpus.current_vmpl;
-    outcome->rip = vcpu_get(run->machine.vcpu, VCPU_RIP);
+    outcome->rip = vcpu_code_gva(run->machine.vcpu);
     outcome->instructions = vcpu_retired(run->machine.vcpu);
     outcome->exits = run->state.exits;
     /* After HLT and VMGEXIT, RIP may stand at the start of the next function. */
