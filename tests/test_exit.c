@@ -717,6 +717,101 @@ START_TEST(page_states_that_cannot_be)
 }
 END_TEST
 
+/* One row, one RMPUPDATE; the page of `gpa` is the guest's and validated, 4 KiB. */
+static const struct {
+    const char *name;
+    struct reply_rmpupdate operand;
+    uint64_t gpa, size_bytes;
+    const char *events;
+} update_rows[] = {
+    {"another guest", {true, false, 2, PAGE(0)}, PAGE(0), PAGE_SIZE, "rmpupdate set;"},
+    {"another address", {true, false, 1, PAGE(1)}, PAGE(0), PAGE_SIZE, "rmpupdate set;"},
+    {"immutable", {true, true, 1, PAGE(0)}, PAGE(0), PAGE_SIZE, "rmpupdate set;"},
+    {"the AMD-SP", {true, true, 0, PAGE(0)}, PAGE(0), PAGE_SIZE, "rmpupdate set;"},
+    {"nobody", {true, false, 0, PAGE(0)}, PAGE(0), PAGE_SIZE, "denied rmpupdate;"},
+    {"nobody's guest", {false, false, 2, PAGE(0)}, PAGE(0), PAGE_SIZE, "denied rmpupdate;"},
+    {"large over small", {true, false, 1, PAGE(0)}, PAGE(0), LARGE_PAGE_SIZE, "denied rmpupdate;"},
+    {"large, not aligned",
+     {true, false, 1, PAGE(0)},
+     PAGE(1),
+     LARGE_PAGE_SIZE,
+     "denied rmpupdate;"},
+    {"large at a small address",
+     {true, false, 1, PAGE(1)},
+     PAGE(0),
+     LARGE_PAGE_SIZE,
+     "denied rmpupdate;"},
+    {"inside a page", {true, false, 1, PAGE(0)}, PAGE(0) + 8, PAGE_SIZE, "denied rmpupdate;"},
+    {"absent", {true, false, 1, PAGE(0)}, ABSENT_GPA, PAGE_SIZE, "denied rmpupdate;"},
+    {"absent address", {true, false, 1, ABSENT_GPA}, PAGE(0), PAGE_SIZE, "denied rmpupdate;"},
+    {"top of all", {true, false, 1, ~PAGE_MASK}, ~PAGE_MASK, PAGE_SIZE, "denied rmpupdate;"},
+};
+
+START_TEST(rmpupdate_table)
+{
+    const uint32_t page = guest_page(&guest, PAGE(0));
+    bool denied = strstr(update_rows[_i].events, "denied") != NULL;
+
+    machine_launch_page(&guest.machine, page);
+    request(NAE_CPUID, 0, 0);
+    take();
+    events[0] = '\0';
+    reply_rmpupdate(&reply, update_rows[_i].gpa, update_rows[_i].size_bytes,
+                    &update_rows[_i].operand);
+    carry_out();
+    ck_assert_msg(strcmp(events, update_rows[_i].events) == 0, "%s: %s", update_rows[_i].name,
+                  events);
+    ck_assert_msg(!(guest_rmp(&guest, PAGE(0))->flags & RMP_VALIDATED) == !denied, "%s: validated",
+                  update_rows[_i].name);
+    ck_assert_msg(!(guest.machine.memory.flags[page] & MEMORY_HOST_FAULT) == denied, "%s: blame",
+                  update_rows[_i].name);
+    if (!denied) {
+        ck_assert_uint_eq(rmp_asid(&guest.machine.rmp, page), update_rows[_i].operand.asid);
+        ck_assert_uint_eq(rmp_guest_page(&guest.machine.rmp, page),
+                          guest_page(&guest, update_rows[_i].operand.at_gpa));
+    }
+}
+END_TEST
+
+START_TEST(nested_map_is_the_hosts)
+{
+    request(NAE_CPUID, 0, 0);
+    take();
+    events[0] = '\0';
+    reply_swap(&reply, PAGE(0), PAGE(1));
+    reply_remap(&reply, PAGE(2), PAGE(0));
+    reply_remap(&reply, PAGE(2), ABSENT_GPA);
+    reply_swap(&reply, ABSENT_GPA, PAGE(0));
+    reply_swap(&reply, PAGE(0) + 1, PAGE(1));
+    reply_psmash(&reply, PAGE(0));
+    reply_psmash(&reply, ABSENT_GPA);
+    carry_out();
+    ck_assert_str_eq(events, "nested_map swap;nested_map remap;denied remap;denied swap;"
+                             "denied swap;denied psmash;denied psmash;");
+    ck_assert_uint_eq(memory_page(&guest.machine.memory, PAGE(2)),
+                      memory_guest_page(&guest.machine.memory, PAGE(1)));
+}
+END_TEST
+
+/* An immutable page stays what it is; the others of the same change do not mind. */
+START_TEST(immutable_pages_do_not_change_hands)
+{
+    const struct reply_rmpupdate frozen = {.immutable = true, .at_gpa = PAGE(1)};
+
+    request(NAE_CPUID, 0, 0);
+    take();
+    events[0] = '\0';
+    reply_rmpupdate(&reply, PAGE(1), PAGE_SIZE, &frozen);
+    reply_assign(&reply, PAGE(1), PAGE_SIZE);
+    reply_assign(&reply, PAGE(2), PAGE_SIZE);
+    reply_unassign(&reply, PAGE(1), PAGE_SIZE); /* it is the host's already */
+    carry_out();
+    ck_assert_ptr_nonnull(strstr(events, "rmpupdate set;denied page state;rmpupdate assign;"));
+    ck_assert_uint_eq(guest_rmp(&guest, PAGE(1))->flags, RMP_IMMUTABLE);
+    ck_assert_uint_eq(guest_rmp(&guest, PAGE(2))->flags, RMP_ASSIGNED);
+}
+END_TEST
+
 /* The host takes the GHCB away in the same reply: there is nothing to answer into. */
 START_TEST(the_page_itself_becomes_private)
 {
@@ -922,6 +1017,9 @@ int main(void)
     tcase_add_test(page, writes_to_private_memory_are_denied);
     tcase_add_test(page, watches_on_private_memory_are_denied);
     tcase_add_test(page, page_states_that_cannot_be);
+    tcase_add_loop_test(page, rmpupdate_table, 0, sizeof(update_rows) / sizeof(update_rows[0]));
+    tcase_add_test(page, nested_map_is_the_hosts);
+    tcase_add_test(page, immutable_pages_do_not_change_hands);
     tcase_add_test(page, the_page_itself_becomes_private);
     tcase_add_loop_test(page, blame_table, 0, COUNT(blame_rows));
     tcase_add_loop_test(page, place_table, 0, COUNT(place_rows));

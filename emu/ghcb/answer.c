@@ -8,19 +8,10 @@
 #include "abi/msr.h"
 #include "abi/nae.h"
 #include "abi/x86.h"
-#include "ghcb/hypervisor.h"
+#include "ghcb/answer_internal.h"
 #include "ghcb/table.h"
 
-struct answer {
-    struct trap_context *trap;
-    struct hypervisor *hypervisor;
-    const struct exit *exit;
-    const struct reply *reply;
-    const struct answer_ops *ops;
-    struct error *error;
-};
-
-static void answer_denied(struct answer *answer, const char *what, uint64_t gpa, const char *why)
+void answer_denied(struct answer *answer, const char *what, uint64_t gpa, const char *why)
 {
     struct event event;
 
@@ -69,24 +60,44 @@ static int answer_write(struct answer *answer, const struct reply_action *action
     return 0;
 }
 
+/* RMPUPDATE leaves immutable entries alone: does one stand in the way of the change? */
+static bool answer_meets_immutable(struct answer *answer, const struct reply_action *action,
+                                   uint64_t *gpa)
+{
+    const struct machine *machine = answer->trap->machine;
+    bool assign = action->kind == REPLY_ASSIGN;
+
+    for (uint64_t at = 0; at < action->size_bytes; at += PAGE_SIZE) {
+        uint32_t page = memory_page(&machine->memory, action->gpa + at);
+        uint8_t flags = machine->rmp.entry[page].flags;
+
+        if ((flags & RMP_IMMUTABLE) && !(flags & RMP_ASSIGNED) == assign) {
+            *gpa = action->gpa + at;
+            return true;
+        }
+    }
+    return false;
+}
+
 static int answer_page_state(struct answer *answer, const struct reply_action *action)
 {
     struct machine *machine = answer->trap->machine;
-    bool assign = action->kind == REPLY_ASSIGN;
-    bool large = action->size_bytes == LARGE_PAGE_SIZE;
-    uint64_t pages = action->size_bytes / PAGE_SIZE;
+    uint64_t gpa;
 
     if (action->gpa % action->size_bytes || !hypervisor_has(answer->hypervisor, action->gpa) ||
         !hypervisor_has(answer->hypervisor, action->gpa + action->size_bytes - PAGE_SIZE)) {
         answer_denied(answer, "page state", action->gpa, "no such page");
         return 0;
     }
-    uint32_t first = memory_page(&machine->memory, action->gpa);
-    if (assign) {
-        machine_assign(machine, first, large);
+    if (answer_meets_immutable(answer, action, &gpa)) {
+        answer_denied(answer, "page state", gpa, "the page is immutable");
     }
-    for (uint32_t i = 0; !assign && i < pages; i++) {
-        machine_unassign(machine, first + i);
+    if (action->kind == REPLY_ASSIGN) {
+        machine_assign_gpa(machine, action->gpa, action->size_bytes == LARGE_PAGE_SIZE);
+        return 0;
+    }
+    for (uint64_t at = 0; at < action->size_bytes; at += PAGE_SIZE) {
+        machine_unassign_gpa(machine, action->gpa + at);
     }
     return 0;
 }
@@ -108,11 +119,12 @@ static int answer_console(struct answer *answer, const struct reply_action *acti
 
 static int answer_actions(struct answer *answer)
 {
-    typedef int answer_action(struct answer *, const struct reply_action *);
     static answer_action *const handlers[] = {
         [REPLY_WRITE] = answer_write,         [REPLY_ASSIGN] = answer_page_state,
         [REPLY_UNASSIGN] = answer_page_state, [REPLY_WATCH_READ] = answer_watch,
-        [REPLY_CONSOLE] = answer_console,
+        [REPLY_CONSOLE] = answer_console,     [REPLY_RMPUPDATE] = answer_rmpupdate,
+        [REPLY_PSMASH] = answer_psmash,       [REPLY_REMAP] = answer_nested_map,
+        [REPLY_SWAP] = answer_nested_map,
     };
     int status = 0;
 
@@ -229,7 +241,7 @@ static bool request_exists(const struct exit *exit, uint32_t *next,
     return false;
 }
 
-static void answer_blame(struct answer *answer, uint64_t gpa, uint64_t size_bytes)
+void answer_blame(struct answer *answer, uint64_t gpa, uint64_t size_bytes)
 {
     struct memory *memory = &answer->trap->machine->memory;
 

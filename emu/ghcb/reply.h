@@ -30,6 +30,22 @@ enum reply_action_kind {
     REPLY_UNASSIGN,   /* RMPUPDATE: take it back; contents are lost */
     REPLY_WATCH_READ, /* change shared memory at the n-th read of it, see struct reply_watch */
     REPLY_CONSOLE,    /* bytes that the guest wrote to its console */
+    REPLY_RMPUPDATE,  /* RMPUPDATE as no honest host issues it, see struct reply_rmpupdate */
+    REPLY_PSMASH,     /* split the 2 MiB entry that the page is part of */
+    REPLY_REMAP,      /* nested map: gpa leads to where other_gpa leads */
+    REPLY_SWAP,       /* nested map: gpa and other_gpa change places */
+};
+
+#define REPLY_ASID_GUEST 1 /* the guest that runs */
+
+/*
+ * The operand of an RMPUPDATE on the page of memory that the action's gpa leads to. Its page size
+ * is the action's size_bytes.
+ */
+struct reply_rmpupdate {
+    bool assigned, immutable;
+    uint16_t asid;   /* REPLY_ASID_GUEST, another guest's; 0: the AMD-SP, or not assigned */
+    uint64_t at_gpa; /* the guest physical address that the entry shall name */
 };
 
 /*
@@ -49,8 +65,10 @@ struct reply_watch {
 struct reply_action {
     enum reply_action_kind kind;
     uint64_t gpa;
-    uint64_t size_bytes; /* ASSIGN, UNASSIGN: 4 KiB or 2 MiB */
+    uint64_t size_bytes; /* ASSIGN, UNASSIGN, RMPUPDATE: 4 KiB or 2 MiB */
     size_t data_offset;  /* WRITE, CONSOLE: into reply->data */
+    uint64_t other_gpa;  /* REMAP, SWAP */
+    struct reply_rmpupdate rmpupdate;
     struct reply_watch watch;
 };
 
@@ -100,6 +118,11 @@ bool reply_assign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 bool reply_unassign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 bool reply_watch_read(struct reply *reply, const struct reply_watch *watch);
 bool reply_console(struct reply *reply, const void *bytes, size_t size_bytes);
+bool reply_rmpupdate(struct reply *reply, uint64_t gpa, uint64_t size_bytes,
+                     const struct reply_rmpupdate *operand);
+bool reply_psmash(struct reply *reply, uint64_t gpa);
+bool reply_remap(struct reply *reply, uint64_t gpa, uint64_t other_gpa);
+bool reply_swap(struct reply *reply, uint64_t gpa, uint64_t other_gpa);
 
 /* Drop all ASSIGN and UNASSIGN actions that touch [gpa, gpa + size_bytes); returns how many. */
 size_t reply_drop_page_state(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
