@@ -124,7 +124,8 @@ static int answer_actions(struct answer *answer)
         [REPLY_UNASSIGN] = answer_page_state, [REPLY_WATCH_READ] = answer_watch,
         [REPLY_CONSOLE] = answer_console,     [REPLY_RMPUPDATE] = answer_rmpupdate,
         [REPLY_PSMASH] = answer_psmash,       [REPLY_REMAP] = answer_nested_map,
-        [REPLY_SWAP] = answer_nested_map,
+        [REPLY_SWAP] = answer_nested_map,     [REPLY_INJECT] = answer_inject,
+        [REPLY_DOORBELL] = answer_doorbell,
     };
     int status = 0;
 
@@ -325,6 +326,9 @@ int ghcb_answer(struct trap_context *trap, struct hypervisor *hypervisor, const 
     }
     if (reply->msr_written) {
         answer_msr(&answer);
+    }
+    if (status == 0) {
+        answer_resume(&answer);
     }
     return status;
 }

@@ -2,8 +2,9 @@
 /*
  * Private to the files that carry out a reply:
  *
- *   answer.c      the reply as a whole: shared memory, page states, fields, MSR, whose fault it is
- *   answer_rmp.c  what only a hostile host does to the RMP and to its nested map
+ *   answer.c        the reply as a whole: shared memory, page states, fields, MSR, whose fault it
+ * is answer_rmp.c    what only a hostile host does to the RMP and to its nested map answer_event.c
+ * events that the guest takes when it is resumed
  */
 #ifndef SNPEMU_GHCB_ANSWER_INTERNAL_H
 #define SNPEMU_GHCB_ANSWER_INTERNAL_H
@@ -17,6 +18,9 @@ struct answer {
     const struct reply *reply;
     const struct answer_ops *ops;
     struct error *error;
+    bool rings;   /* an action of this reply is for the doorbell page */
+    bool injects; /* the next VMRUN has an event to inject */
+    struct reply_event event;
 };
 
 /* Carries out one action. 0, or the emulator's own failure; what hardware refuses is neither. */
@@ -29,5 +33,10 @@ void answer_blame(struct answer *answer, uint64_t gpa, uint64_t size_bytes);
 
 /* answer_rmp.c */
 answer_action answer_rmpupdate, answer_psmash, answer_nested_map;
+
+/* answer_event.c */
+answer_action answer_inject, answer_doorbell;
+/* The last thing before the guest runs: ring the doorbell, and inject what there is to inject. */
+void answer_resume(struct answer *answer);
 
 #endif

@@ -93,13 +93,21 @@ size_t hypervisor_state_bytes(const struct hypervisor_state *state,
         state->registered_gpa,
         state->ap_jump_table,
         state->doorbell_gpa,
+        state->doorbell.nmi,
+        state->doorbell.mc,
     };
     size_t used = 0;
 
-    _Static_assert(sizeof(words) + VMPL_COUNT * 3 * 8 + MMIO_BYTES_MAX <= HYPERVISOR_STATE_SIZE,
+    _Static_assert(sizeof(words) + sizeof(state->doorbell.vector) + sizeof(state->doorbell.no_eoi) +
+                           VMPL_COUNT * 3 * 8 + MMIO_BYTES_MAX <=
+                       HYPERVISOR_STATE_SIZE,
                    "state");
     memcpy(bytes, words, sizeof(words));
     used += sizeof(words);
+    memcpy(bytes + used, state->doorbell.vector, sizeof(state->doorbell.vector));
+    used += sizeof(state->doorbell.vector);
+    memcpy(bytes + used, state->doorbell.no_eoi, sizeof(state->doorbell.no_eoi));
+    used += sizeof(state->doorbell.no_eoi);
     for (size_t i = 0; i < VMPL_COUNT; i++) {
         const uint64_t vmsa[] = {state->vmsa_known[i], state->vmsa_gpa[i], state->vmsa_features[i]};
 

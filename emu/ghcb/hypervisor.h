@@ -12,6 +12,7 @@
 
 #include "abi/rmp.h"
 #include "ghcb/apic.h"
+#include "ghcb/doorbell.h"
 #include "ghcb/exit.h"
 #include "ghcb/fw_cfg.h"
 #include "ghcb/mmio.h"
@@ -74,14 +75,15 @@ struct hypervisor_state {
     bool registered; /* a GHCB GPA was registered, and which */
     uint64_t registered_gpa;
     uint64_t ap_jump_table;
-    uint64_t doorbell_gpa; /* of the #HV doorbell page; DOORBELL_NONE */
+    uint64_t doorbell_gpa;    /* of the #HV doorbell page; DOORBELL_NONE */
+    struct doorbell doorbell; /* what waits for room in it */
     /* VMSAs of the vCPU's other VMPLs that wait to be run; zero features: none was ever made. */
     bool vmsa_known[VMPL_COUNT];
     uint64_t vmsa_gpa[VMPL_COUNT];
     uint64_t vmsa_features[VMPL_COUNT];
 };
 
-#define HYPERVISOR_STATE_SIZE 4352 /* bytes of hypervisor_state_bytes, at most */
+#define HYPERVISOR_STATE_SIZE 4480 /* bytes of hypervisor_state_bytes, at most */
 
 struct hypervisor {
     const struct hypervisor_config *config; /* not owned */

@@ -264,6 +264,20 @@ bool reply_swap(struct reply *reply, uint64_t gpa, uint64_t other_gpa)
     return add_action(reply, &action);
 }
 
+bool reply_inject(struct reply *reply, const struct reply_event *event)
+{
+    struct reply_action action = {.kind = REPLY_INJECT, .event = *event};
+
+    return add_action(reply, &action);
+}
+
+bool reply_doorbell(struct reply *reply, const struct reply_doorbell *doorbell)
+{
+    struct reply_action action = {.kind = REPLY_DOORBELL, .doorbell = *doorbell};
+
+    return add_action(reply, &action);
+}
+
 /* Whether two (start, length) ranges share a byte, without overflow at the top of the space. */
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 {

@@ -33,6 +33,8 @@ enum script_op_kind {
     SCRIPT_PSMASH,
     SCRIPT_REMAP,
     SCRIPT_SWAP,
+    SCRIPT_INJECT,
+    SCRIPT_DOORBELL,
     SCRIPT_OP_KIND_COUNT,
 };
 
@@ -62,6 +64,8 @@ struct script_op {
     bool at_given;  /* rmpupdate: `other` was said */
     uint64_t asid;
     bool assigned, immutable;
+    struct reply_event event;
+    struct reply_doorbell doorbell;
 };
 
 /*
@@ -73,7 +77,7 @@ struct script_op_row {
     const char *name;
     const struct value_row *row;
     size_t count;
-    const char *where; /* of the first two fields one must be given: their names */
+    const char *where; /* of the first two fields one must be given: their names; NULL: none */
     void (*check)(lua_State *L, const char *path, uint64_t given, struct script_op *op);
     bool (*apply)(lua_State *L, struct script *script, const struct script_op *op, const char *path,
                   const char *where);
@@ -152,6 +156,8 @@ uint64_t script_op_page(lua_State *L, const struct script *script, const struct 
 /* script_op_rmp.c */
 extern const struct script_op_row script_op_rmpupdate, script_op_psmash, script_op_remap,
     script_op_swap;
+/* script_op_event.c */
+extern const struct script_op_row script_op_inject, script_op_doorbell;
 
 /* script_exit.c: push the table that a handler sees. */
 void script_push_exit(lua_State *L, const struct exit *exit);

@@ -153,6 +153,8 @@ static const struct value_row override_rows[] = {
     {"psmash", read_ops, SCRIPT_PSMASH, 0, 0},
     {"remap", read_ops, SCRIPT_REMAP, 0, 0},
     {"swap", read_ops, SCRIPT_SWAP, 0, 0},
+    {"inject", read_ops, SCRIPT_INJECT, 0, 0},
+    {"doorbell", read_ops, SCRIPT_DOORBELL, 0, 0},
 };
 
 #define OVERRIDE_ROWS (sizeof(override_rows) / sizeof(override_rows[0]))

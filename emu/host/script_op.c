@@ -99,7 +99,7 @@ static void read_number(lua_State *L, const char *path, const struct value_row *
                                               : 8;
 }
 
-/* In each table the first two rows say where. */
+/* In each table with a place the first two rows say where. */
 #define GIVEN_WHERE 3u
 
 static const struct value_row write_rows[] = {
@@ -305,11 +305,17 @@ static const struct script_op_row on_read_op = {"on_read", ROWS(on_read_rows), "
                                                 check_on_read, apply_on_read};
 
 static const struct script_op_row *const op_rows[SCRIPT_OP_KIND_COUNT] = {
-    [SCRIPT_SKIP_PAGE] = &skip_page_op,  [SCRIPT_WRITE] = &write_op,
-    [SCRIPT_ASSIGN] = &assign_op,        [SCRIPT_UNASSIGN] = &unassign_op,
-    [SCRIPT_ON_READ] = &on_read_op,      [SCRIPT_RMPUPDATE] = &script_op_rmpupdate,
-    [SCRIPT_PSMASH] = &script_op_psmash, [SCRIPT_REMAP] = &script_op_remap,
+    [SCRIPT_SKIP_PAGE] = &skip_page_op,
+    [SCRIPT_WRITE] = &write_op,
+    [SCRIPT_ASSIGN] = &assign_op,
+    [SCRIPT_UNASSIGN] = &unassign_op,
+    [SCRIPT_ON_READ] = &on_read_op,
+    [SCRIPT_RMPUPDATE] = &script_op_rmpupdate,
+    [SCRIPT_PSMASH] = &script_op_psmash,
+    [SCRIPT_REMAP] = &script_op_remap,
     [SCRIPT_SWAP] = &script_op_swap,
+    [SCRIPT_INJECT] = &script_op_inject,
+    [SCRIPT_DOORBELL] = &script_op_doorbell,
 };
 
 const char *script_op_name(enum script_op_kind kind)
@@ -331,7 +337,7 @@ void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, st
         op->size_bytes = 4;
     }
     given = value_table(L, -1, path, row->row, row->count, op);
-    if ((given & GIVEN_WHERE) == 0 || (given & GIVEN_WHERE) == GIVEN_WHERE) {
+    if (row->where && ((given & GIVEN_WHERE) == 0 || (given & GIVEN_WHERE) == GIVEN_WHERE)) {
         value_error(L, path, "must say where: %s, one of the two", row->where);
     }
     if (row->check) {

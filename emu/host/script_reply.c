@@ -199,6 +199,8 @@ OP_METHOD(rmpupdate, SCRIPT_RMPUPDATE)
 OP_METHOD(psmash, SCRIPT_PSMASH)
 OP_METHOD(remap, SCRIPT_REMAP)
 OP_METHOD(swap, SCRIPT_SWAP)
+OP_METHOD(inject, SCRIPT_INJECT)
+OP_METHOD(doorbell, SCRIPT_DOORBELL)
 
 static const luaL_Reg methods[] = {
     {"honest", reply_honest},
@@ -217,6 +219,8 @@ static const luaL_Reg methods[] = {
     {"psmash", reply_psmash_method},
     {"remap", reply_remap_method},
     {"swap", reply_swap_method},
+    {"inject", reply_inject_method},
+    {"doorbell", reply_doorbell_method},
 };
 
 #define METHOD_COUNT (sizeof(methods) / sizeof(methods[0]))
