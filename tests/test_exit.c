@@ -829,6 +829,59 @@ START_TEST(the_page_itself_becomes_private)
 }
 END_TEST
 
+/*
+ * A list whose header the guest spoiled asks for nothing: the host does nothing, a page that it
+ * gives all the same is unasked, and what it did not give is not its fault.
+ */
+static const struct {
+    const char *name;
+    uint16_t cur, end;
+    uint32_t at; /* in the buffer */
+    uint64_t info2;
+    bool asks; /* for both pages */
+} bound_rows[] = {
+    {"two entries", 0, 1, 0, PSC_INFO2_GENERIC, true},
+    {"the last entry that is one", 0, 252, 0, PSC_INFO2_GENERIC, true},
+    {"one too many", 0, 253, 0, PSC_INFO2_INVALID_HEADER, false},
+    {"65536 entries", 0, 0xFFFF, 0, PSC_INFO2_INVALID_HEADER, false},
+    {"the first is too high", 253, 253, 0, PSC_INFO2_INVALID_HEADER, false},
+    {"both are as high as can be", 0xFFFF, 0xFFFF, 0, PSC_INFO2_INVALID_HEADER, false},
+    {"the first after the last", 1, 0, 0, 0, false},
+    {"the first after all that can be", 0xFFFF, 252, 0, 0, false},
+    {"as high as can be, and none", 0xFFFF, 0, 0, 0, false},
+    {"room for the first alone", 0, 1, GHCB_SHARED_BUFFER_SIZE - 16, PSC_INFO2_INVALID_HEADER,
+     false},
+};
+
+START_TEST(lists_out_of_bounds)
+{
+    const char *name = bound_rows[_i].name;
+    const uint16_t header[4] = {bound_rows[_i].cur, bound_rows[_i].end, 0, 0};
+    const uint64_t entry[2] = {psc_raw(ABSENT_GPA, PSC_OP_PRIVATE, false),
+                               psc_raw(PAGE(1), PSC_OP_PRIVATE, false)};
+    bool asks = bound_rows[_i].asks;
+    bool fits = bound_rows[_i].at == 0;
+
+    host_store(BUFFER + bound_rows[_i].at, header, sizeof(header));
+    host_store(BUFFER + bound_rows[_i].at + 8, entry, fits ? 16 : 8);
+    request(NAE_PAGE_STATE_CHANGE, 0, 0);
+    put(FIELD_SCRATCH, BUFFER + bound_rows[_i].at, true);
+    take();
+    hypervisor_answer(&hypervisor, &exit_, &reply);
+    events[0] = '\0';
+    carry_out();
+    check_info(name, 0, bound_rows[_i].info2);
+    ck_assert_msg(guest_rmp(&guest, PAGE(1))->flags == 0, "%s: given", name);
+    ck_assert_msg(!(guest.machine.memory.flags[guest_page(&guest, PAGE(1))] & MEMORY_HOST_FAULT) ==
+                      !asks,
+                  "%s: blame", name);
+    reply_reset(&reply);
+    reply_assign(&reply, PAGE(1), PAGE_SIZE);
+    carry_out();
+    ck_assert_msg(!strstr(events, "rmpupdate assign") == asks, "%s: %s", name, events);
+}
+END_TEST
+
 /* Whose fault is a nested page fault? The host's, for pages it did not treat as asked. */
 static const struct {
     const char *name;
@@ -1020,6 +1073,7 @@ int main(void)
     tcase_add_loop_test(page, rmpupdate_table, 0, sizeof(update_rows) / sizeof(update_rows[0]));
     tcase_add_test(page, nested_map_is_the_hosts);
     tcase_add_test(page, immutable_pages_do_not_change_hands);
+    tcase_add_loop_test(page, lists_out_of_bounds, 0, sizeof(bound_rows) / sizeof(bound_rows[0]));
     tcase_add_test(page, the_page_itself_becomes_private);
     tcase_add_loop_test(page, blame_table, 0, COUNT(blame_rows));
     tcase_add_loop_test(page, place_table, 0, COUNT(place_rows));

@@ -181,26 +181,33 @@ struct page_request {
     uint64_t gpa, size_bytes, op;
 };
 
+/* Does the list lie where the host can read it? One that does not asks for nothing. */
+static bool request_list(const struct exit *exit, uint32_t *cur, uint32_t *end)
+{
+    uint16_t header[2]; /* the first entry not yet done, and the last: both as the guest says */
+
+    if (exit->row->code != NAE_PAGE_STATE_CHANGE || exit->scratch_size_bytes < PSC_HEADER_SIZE) {
+        return false;
+    }
+    memcpy(header, exit->scratch, sizeof(header));
+    *cur = header[0];
+    *end = header[1];
+    return *end < PSC_ENTRY_MAX &&
+           PSC_HEADER_SIZE + (*end + 1) * PSC_ENTRY_SIZE <= exit->scratch_size_bytes;
+}
+
 /* The i-th page state change that the guest asks for in this exit; false when there is none. */
 static bool request_at(const struct exit *exit, uint32_t i, struct page_request *request)
 {
     uint64_t raw = exit->msr;
 
     if (exit->protocol == EXIT_PAGE) {
-        uint16_t header[2]; /* the first entry not yet done, and the last: both as the guest says */
-        uint32_t entry;
+        uint32_t cur, end;
 
-        if (exit->row->code != NAE_PAGE_STATE_CHANGE ||
-            exit->scratch_size_bytes < PSC_HEADER_SIZE) {
+        if (!request_list(exit, &cur, &end) || cur + i > end) {
             return false;
         }
-        memcpy(header, exit->scratch, sizeof(header));
-        entry = header[0] + i;
-        if (entry > header[1] || entry >= PSC_ENTRY_MAX ||
-            PSC_HEADER_SIZE + (entry + 1) * PSC_ENTRY_SIZE > exit->scratch_size_bytes) {
-            return false;
-        }
-        memcpy(&raw, exit->scratch + PSC_HEADER_SIZE + entry * PSC_ENTRY_SIZE, 8);
+        memcpy(&raw, exit->scratch + PSC_HEADER_SIZE + (cur + i) * PSC_ENTRY_SIZE, 8);
     } else if (i > 0 || (raw & GHCB_MSR_INFO_MASK) != GHCB_MSR_PSC_REQ) {
         return false;
     }
