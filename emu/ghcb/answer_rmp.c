@@ -119,6 +119,9 @@ int answer_nested_map(struct answer *answer, const struct reply_action *action)
     status = action->kind == REPLY_SWAP
                  ? machine_swap(machine, action->gpa, action->other_gpa, answer->error)
                  : machine_remap(machine, action->gpa, action->other_gpa, answer->error);
+    if (status == 0 && answer->ops->remapped) {
+        status = answer->ops->remapped(answer->ops->context, answer->error);
+    }
     if (status == 0 && trap_event_begin(answer->trap, &event, "nested_map", what)) {
         event_hex(&event, "gpa", action->gpa);
         event_hex(&event, "other", action->other_gpa);
