@@ -54,7 +54,7 @@ static void spin_note_reads(struct run *run, uint64_t *awaited)
     size_t have, count;
 
     vcpu_mmu_context(machine->vcpu, &context);
-    have = mmu_peek(&machine->mmu, &context, rip, bytes, sizeof(bytes));
+    have = mmu_peek(&machine->mmu, &context, vcpu_code_gva(machine->vcpu), bytes, sizeof(bytes));
     count = decode_reads(machine->vcpu, bytes, have, rip, gva, SPIN_READS);
     for (size_t i = 0; i < count; i++) {
         struct mmu_translation place;

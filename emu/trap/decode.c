@@ -405,7 +405,7 @@ size_t decode_reads(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_b
     ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
     size_t count = 0;
 
-    decoder_open(&decoder);
+    decoder_open(&decoder, vcpu_code_bits(vcpu));
     if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size_bytes, &decoded, operand))) {
         return 0;
     }
