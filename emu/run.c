@@ -222,7 +222,8 @@ static int run_set_stop(struct run *run, const char *text, struct error *error)
     if (!text) {
         return 0;
     }
-    snprintf(name, sizeof(name), "%.*s", (int)(colon ? colon - text : (ptrdiff_t)strlen(text)), text);
+    snprintf(name, sizeof(name), "%.*s", (int)(colon ? colon - text : (ptrdiff_t)strlen(text)),
+             text);
     run->stop_nth = colon ? strtoull(colon + 1, &end, 0) : 1;
     if (run->stop_nth == 0 || (end && (*end || colon[1] < '0' || colon[1] > '9'))) {
         return error_set(error, SNPEMU_ERR_INPUT,

@@ -100,7 +100,8 @@ enum run_cause {
 };
 
 void run_schedule_reset(struct run *run);
-/* Pick the one that runs next and let the machine hold it. The outcome is set when there is none. */
+/* Pick the one that runs next and let the machine hold it. The outcome is set when there is none.
+ */
 void run_schedule(struct run *run, enum run_cause cause);
 
 /* run_spin.c */

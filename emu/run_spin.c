@@ -14,9 +14,9 @@
 #include "run_internal.h"
 #include "trap/decode.h"
 
-#define SPIN_PATIENCE 256  /* PAUSEs in a row before the first look; doubled after each */
+#define SPIN_PATIENCE 256      /* PAUSEs in a row before the first look; doubled after each */
 #define SPIN_LONG (1ULL << 26) /* instructions without a trap before the first look; likewise */
-#define SPIN_STEPS 4096   /* instructions of a loop that is looked at */
+#define SPIN_STEPS 4096        /* instructions of a loop that is looked at */
 #define SPIN_INSN_BYTES 15
 #define SPIN_READS 4 /* of one instruction */
 
@@ -90,7 +90,8 @@ static void spin_end(struct run *run, uint64_t awaited)
 {
     const char *symbol = awaited ? run_symbol(run, awaited) : NULL;
 
-    trap_end(&run->trap, OUTCOME_STUCK, awaited ? "a spin: nobody changes gva 0x%llx%s%s" : "a spin",
+    trap_end(&run->trap, OUTCOME_STUCK,
+             awaited ? "a spin: nobody changes gva 0x%llx%s%s" : "a spin",
              (unsigned long long)awaited, symbol ? ", " : "", symbol ? symbol : "");
 }
 
@@ -181,6 +182,6 @@ void run_spin_limit(struct run *run)
 {
     struct run_spin *spin = &run->spin;
 
-    spin->due = run->hypervisor.vcpus.runnable == 1 &&
-                vcpu_retired(run->machine.vcpu) >= spin->next_look;
+    spin->due =
+        run->hypervisor.vcpus.runnable == 1 && vcpu_retired(run->machine.vcpu) >= spin->next_look;
 }

@@ -662,8 +662,10 @@ static uint64_t environment_number(const char *name, uint64_t otherwise)
 /* ---- the tests ---- */
 
 /* No instruction ever runs. */
-static void decode_nothing(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *insn)
+static void decode_nothing(const uint8_t *bytes, size_t size_bytes, unsigned code_bits,
+                           struct vcpu_insn *insn)
 {
+    (void)code_bits;
     (void)bytes;
     (void)size_bytes;
     (void)insn;

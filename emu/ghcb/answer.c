@@ -153,10 +153,9 @@ static int answer_actions(struct answer *answer)
         [REPLY_UNASSIGN] = answer_page_state, [REPLY_WATCH_READ] = answer_watch,
         [REPLY_CONSOLE] = answer_console,     [REPLY_VCPU_START] = answer_vcpu,
         [REPLY_VCPU_STOP] = answer_vcpu,      [REPLY_RUN_VMPL] = answer_run_vmpl,
-        [REPLY_CONSOLE] = answer_console,     [REPLY_RMPUPDATE] = answer_rmpupdate,
-        [REPLY_PSMASH] = answer_psmash,       [REPLY_REMAP] = answer_nested_map,
-        [REPLY_SWAP] = answer_nested_map,     [REPLY_INJECT] = answer_inject,
-        [REPLY_DOORBELL] = answer_doorbell,
+        [REPLY_RMPUPDATE] = answer_rmpupdate, [REPLY_PSMASH] = answer_psmash,
+        [REPLY_REMAP] = answer_nested_map,    [REPLY_SWAP] = answer_nested_map,
+        [REPLY_INJECT] = answer_inject,       [REPLY_DOORBELL] = answer_doorbell,
     };
     int status = 0;
 

@@ -34,7 +34,7 @@ struct vcpu_level {
     bool resuming; /* see vcpu_expect_resume */
     uint64_t vmsa_gpa;
     uint64_t ghcb_msr;
-    uint64_t registered_gpa; /* of the GHCB */
+    uint64_t registered_gpa;  /* of the GHCB */
     uint64_t doorbell_gpa;    /* of the #HV doorbell page; DOORBELL_NONE */
     struct doorbell doorbell; /* what waits for room in it */
 };

@@ -253,8 +253,9 @@ static int run_report(struct run_command *command, const struct outcome *outcome
     if (command->dump_percpu) {
         fflush(stderr);
         if (!output_percpu_dump(stdout, command->run)) {
-            fprintf(stderr, "\nno per-CPU areas: the guest has none yet, or the image has no symbols "
-                            "PERCPU_VA and CPU_COUNT\n");
+            fprintf(stderr,
+                    "\nno per-CPU areas: the guest has none yet, or the image has no symbols "
+                    "PERCPU_VA and CPU_COUNT\n");
         }
         fflush(stdout);
     } else {

@@ -189,8 +189,8 @@ void output_outcome(FILE *file, const struct outcome *outcome, enum verdict verd
         snprintf(who, sizeof(who), "vCPU %" PRIu32 " at VMPL%u, ", outcome->vcpu, outcome->vmpl);
     }
     snprintf(where, sizeof(where),
-             "%sat 0x%" PRIx64 "%s%s, after %" PRIu64 " instructions and %" PRIu64 " exits",
-             who, outcome->rip, outcome->symbol[0] ? " in " : "", outcome->symbol, outcome->instructions,
+             "%sat 0x%" PRIx64 "%s%s, after %" PRIu64 " instructions and %" PRIu64 " exits", who,
+             outcome->rip, outcome->symbol[0] ? " in " : "", outcome->symbol, outcome->instructions,
              outcome->exits);
     output_words(file, 10, where);
     if (outcome->panic[0]) {
