@@ -235,11 +235,8 @@ static void launch_vcpu(struct machine *machine, const struct image *image,
     vcpu_set(vcpu, VCPU_RIP, start->rip);
     vcpu_set(vcpu, VCPU_RDX, launch_signature(config));
     machine->state.sev_features = config->sev_features;
-    /* At reset the MSR holds a version answer already. */
-    machine->state.ghcb_msr = (uint64_t)config->version_max << GHCB_MSR_SEV_INFO_MAX_SHIFT |
-                              (uint64_t)config->version_min << GHCB_MSR_SEV_INFO_MIN_SHIFT |
-                              (uint64_t)config->cbit << GHCB_MSR_SEV_INFO_CBIT_SHIFT |
-                              GHCB_MSR_SEV_INFO_RESP;
+    machine->state.ghcb_msr = hypervisor_reset_msr(config);
+    vmsa_set(machine->state.launch_vmsa, VMSA_SEV_FEATURES, config->sev_features);
 }
 
 int launch_machine(struct machine *machine, const struct launch *launch, struct error *error)

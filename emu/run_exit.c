@@ -127,6 +127,16 @@ static void run_report_reply(struct run *run)
     }
 }
 
+/* The vCPU waits; the others go on. */
+static void run_hold(struct run *run)
+{
+    struct vcpus *vcpus = &run->hypervisor.vcpus;
+
+    memcpy(run->state.held, run->reply.reason, sizeof(run->state.held));
+    vcpus_set_activity(vcpus, vcpus_current(vcpus), VCPU_HELD);
+    run_schedule(run, CAUSE_EXIT);
+}
+
 /* Ask the host and do what it says. The outcome is set when the run ends here. */
 int run_answer_exit(struct run *run, struct error *error)
 {
@@ -137,7 +147,6 @@ int run_answer_exit(struct run *run, struct error *error)
         [REPLY_REFUSE] = {OUTCOME_REFUSED, true},
         [REPLY_UNMODELLED] = {OUTCOME_UNMODELLED, false},
         [REPLY_FAIL] = {OUTCOME_REFUSED, false},
-        [REPLY_HOLD] = {OUTCOME_STUCK, false},
     };
     struct answer_ops ops = {
         .console = run_on_console,
@@ -147,6 +156,12 @@ int run_answer_exit(struct run *run, struct error *error)
     int status;
 
     if (!run_take_exit(run)) {
+        return 0;
+    }
+    if (run->exit.row == run->stop_row && run->exit.nth == run->stop_nth) {
+        report_exit(&run->trap, &run->exit);
+        trap_end(&run->trap, OUTCOME_REACHED, "exit %s, number %llu of its name", run->exit.name,
+                 (unsigned long long)run->exit.nth);
         return 0;
     }
     if (exit_termination(&run->exit, &run->outcome.term_set, &run->outcome.term_code)) {
@@ -162,10 +177,18 @@ int run_answer_exit(struct run *run, struct error *error)
         return status;
     }
     run_report_reply(run);
+    if (run->reply.resume == REPLY_HOLD) {
+        run_hold(run);
+        return 0;
+    }
     if (run->reply.resume != REPLY_RESUME) {
         trap_end(&run->trap, endings[run->reply.resume].outcome, "%s", run->reply.reason);
         run->outcome.host_caused = endings[run->reply.resume].host_caused;
         return 0;
     }
-    return ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
+    status = ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
+    if (status == 0) {
+        run_schedule(run, CAUSE_EXIT);
+    }
+    return status;
 }

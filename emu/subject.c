@@ -195,6 +195,11 @@ static int load(struct scenario **scenario, const char *path, struct error *erro
         return error_set(error, SNPEMU_ERR_IO, "%.300s: %s; give a scenario or an ELF image", path,
                          strerror(errno));
     }
+    /* The sources of a built image may lie in a directory of its name. */
+    if (S_ISDIR(stat_data.st_mode) && is_image_name(path) &&
+        find_built(path, ".elf", built, sizeof(built), &(struct error){0}) == SNPEMU_OK) {
+        return scenario_for_image(scenario, built, 1, error);
+    }
     if (S_ISDIR(stat_data.st_mode)) {
         return error_set(error, SNPEMU_ERR_INPUT,
                          "%.300s: is a directory; 'snpemu test' takes a directory of scenarios",

@@ -28,7 +28,7 @@ void bench_open(struct ghcb_bench *bench)
         .memory = &bench->guest.machine.memory,
         .rmp = &bench->guest.machine.rmp,
     };
-    hypervisor_reset(&bench->hypervisor);
+    ck_assert(hypervisor_open(&bench->hypervisor));
     ck_assert_uint_eq(bench_msr(bench, BENCH_GHCB | GHCB_MSR_REGISTER_REQ),
                       BENCH_GHCB | GHCB_MSR_REGISTER_RESP);
     bench_clear(bench);
@@ -37,6 +37,7 @@ void bench_open(struct ghcb_bench *bench)
 void bench_close(struct ghcb_bench *bench)
 {
     reply_release(&bench->reply);
+    hypervisor_close(&bench->hypervisor);
     guest_close(&bench->guest);
 }
 

@@ -58,9 +58,9 @@ static void setup(void)
     hypervisor_config_init(&config, 4);
     hypervisor = (struct hypervisor){
         .config = &config, .memory = &guest.machine.memory, .rmp = &guest.machine.rmp};
-    hypervisor_reset(&hypervisor);
-    hypervisor.state.registered = true;
-    hypervisor.state.registered_gpa = GHCB_GPA;
+    ck_assert(hypervisor_open(&hypervisor));
+    vcpus_current_level(&hypervisor.vcpus)->registered = true;
+    vcpus_current_level(&hypervisor.vcpus)->registered_gpa = GHCB_GPA;
     guest.machine.state.ghcb_msr = GHCB_GPA;
     for (uint64_t page = 0; page < 16; page++) {
         memset(guest_at(&guest, GUEST_SHARED + page * PAGE_SIZE), 0, PAGE_SIZE);
@@ -73,6 +73,7 @@ static void setup(void)
 static void teardown(void)
 {
     reply_release(&reply);
+    hypervisor_close(&hypervisor);
     guest_close(&guest);
 }
 
@@ -794,8 +795,8 @@ START_TEST(place_table)
     char why[96] = "";
     bool taken;
 
-    hypervisor.state.registered = place_rows[_i].registered;
-    hypervisor.state.registered_gpa = place_rows[_i].registered_gpa;
+    vcpus_current_level(&hypervisor.vcpus)->registered = place_rows[_i].registered;
+    vcpus_current_level(&hypervisor.vcpus)->registered_gpa = place_rows[_i].registered_gpa;
     guest.machine.state.ghcb_msr = place_rows[_i].msr;
     if (place_rows[_i].private_page) {
         machine_assign(&guest.machine, guest_page(&guest, GHCB_GPA), false);
@@ -837,7 +838,7 @@ START_TEST(msr_table)
                       strcmp(name, "private") == 0 ? RMP_ASSIGNED : 0);
     ck_assert_uint_eq(guest_rmp(&guest, PAGE(VALID_PAGE))->flags,
                       strcmp(name, "shared") == 0 ? 0 : RMP_ASSIGNED | RMP_VALIDATED);
-    ck_assert_uint_eq(hypervisor.state.registered_gpa,
+    ck_assert_uint_eq(vcpus_current_level(&hypervisor.vcpus)->registered_gpa,
                       strcmp(name, "register") == 0 ? OTHER_GPA : GHCB_GPA);
 }
 END_TEST
@@ -861,18 +862,18 @@ END_TEST
 /* A host that does not echo the address has not registered it. */
 START_TEST(registration_needs_the_echo)
 {
-    hypervisor.state.registered = false;
+    vcpus_current_level(&hypervisor.vcpus)->registered = false;
     guest.machine.state.ghcb_msr = OTHER_GPA | GHCB_MSR_REGISTER_REQ;
     take();
     reply_set_msr(&reply, (OTHER_GPA + PAGE_SIZE) | GHCB_MSR_REGISTER_RESP);
     carry_out();
-    ck_assert(!hypervisor.state.registered);
+    ck_assert(!vcpus_current_level(&hypervisor.vcpus)->registered);
     guest.machine.state.ghcb_msr = OTHER_GPA | GHCB_MSR_REGISTER_REQ;
     take();
     reply_set_msr(&reply, OTHER_GPA | GHCB_MSR_REGISTER_RESP);
     carry_out();
-    ck_assert(hypervisor.state.registered);
-    ck_assert_uint_eq(hypervisor.state.registered_gpa, OTHER_GPA);
+    ck_assert(vcpus_current_level(&hypervisor.vcpus)->registered);
+    ck_assert_uint_eq(vcpus_current_level(&hypervisor.vcpus)->registered_gpa, OTHER_GPA);
 }
 END_TEST
 

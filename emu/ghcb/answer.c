@@ -106,13 +106,43 @@ static int answer_console(struct answer *answer, const struct reply_action *acti
     return 0;
 }
 
+/* ---- which vCPU runs, and at which VMPL ---- */
+
+static int answer_vcpu(struct answer *answer, const struct reply_action *action)
+{
+    struct vcpus *vcpus = &answer->hypervisor->vcpus;
+    struct vcpu_slot *slot = vcpus_find(vcpus, action->vcpu.apic_id);
+
+    if (!slot || action->vcpu.vmpl >= VMPL_COUNT) {
+        answer_denied(answer, "vcpu", action->gpa, "there is no such vCPU or VMPL");
+    } else if (action->kind == REPLY_VCPU_START) {
+        vcpus_start(vcpus, slot, action->vcpu.vmpl, action->gpa, action->vcpu.now);
+    } else {
+        vcpus_stop(vcpus, slot, action->vcpu.vmpl);
+    }
+    return 0;
+}
+
+static int answer_run_vmpl(struct answer *answer, const struct reply_action *action)
+{
+    struct vcpu_slot *slot = vcpus_current(&answer->hypervisor->vcpus);
+
+    if (action->vcpu.vmpl >= VMPL_COUNT || !slot->level[action->vcpu.vmpl].known) {
+        answer_denied(answer, "run_vmpl", 0, "the VMPL has no VMSA");
+    } else {
+        slot->vmpl = action->vcpu.vmpl;
+    }
+    return 0;
+}
+
 static int answer_actions(struct answer *answer)
 {
     typedef int answer_action(struct answer *, const struct reply_action *);
     static answer_action *const handlers[] = {
         [REPLY_WRITE] = answer_write,         [REPLY_ASSIGN] = answer_page_state,
         [REPLY_UNASSIGN] = answer_page_state, [REPLY_WATCH_READ] = answer_watch,
-        [REPLY_CONSOLE] = answer_console,
+        [REPLY_CONSOLE] = answer_console,     [REPLY_VCPU_START] = answer_vcpu,
+        [REPLY_VCPU_STOP] = answer_vcpu,      [REPLY_RUN_VMPL] = answer_run_vmpl,
     };
     int status = 0;
 
@@ -151,14 +181,14 @@ static void answer_fields(struct answer *answer)
 /* The host agreed to a registration when it echoes the address, whatever model answered. */
 static void answer_msr(struct answer *answer)
 {
-    struct hypervisor_state *state = &answer->hypervisor->state;
+    struct vcpu_level *level = vcpus_current_level(&answer->hypervisor->vcpus);
     uint64_t request = answer->exit->msr;
 
     answer->trap->machine->state.ghcb_msr = answer->reply->msr;
     if ((request & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ &&
         answer->reply->msr == (request - GHCB_MSR_REGISTER_REQ + GHCB_MSR_REGISTER_RESP)) {
-        state->registered = true;
-        state->registered_gpa = request & ~GHCB_MSR_INFO_MASK;
+        level->registered = true;
+        level->registered_gpa = request & ~GHCB_MSR_INFO_MASK;
     }
 }
 

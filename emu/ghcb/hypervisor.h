@@ -17,6 +17,7 @@
 #include "ghcb/mmio.h"
 #include "ghcb/reply.h"
 #include "ghcb/uart.h"
+#include "ghcb/vcpus.h"
 
 #define HYPERVISOR_CPU_MAX 4096
 #define HYPERVISOR_APIC_ID_MAX 8192
@@ -69,15 +70,10 @@ struct hypervisor_state {
     struct uart uart;
     struct fw_cfg fw_cfg;
     struct mmio mmio;
-    struct apic apic;
     uint32_t tsc_aux;
-    bool registered; /* a GHCB GPA was registered, and which */
-    uint64_t registered_gpa;
     uint64_t ap_jump_table;
     uint64_t doorbell_gpa; /* of the #HV doorbell page; DOORBELL_NONE */
-    /* VMSAs of the vCPU's other VMPLs that wait to be run; zero features: none was ever made. */
-    bool vmsa_known[VMPL_COUNT];
-    uint64_t vmsa_gpa[VMPL_COUNT];
+    /* SEV_FEATURES of the first VMSA of each lower VMPL; 0: none was ever made. */
     uint64_t vmsa_features[VMPL_COUNT];
 };
 
@@ -90,10 +86,17 @@ struct hypervisor {
     const struct rmp *rmp;
     bool strict; /* an answer that rests on an unverified fact is not given: `unmodelled` */
     struct hypervisor_state state;
+    struct vcpus vcpus;
 };
 
-/* After the first four members are set: the state at power-on. */
-void hypervisor_reset(struct hypervisor *hypervisor);
+/* After the first four members are set: the state at power-on. False: out of memory. */
+bool hypervisor_open(struct hypervisor *hypervisor);
+/* Virtual CPUs as at power-on, to keep a copy in. False: out of memory. */
+bool hypervisor_same_vcpus(const struct hypervisor *hypervisor, struct vcpus *vcpus);
+void hypervisor_close(struct hypervisor *hypervisor);
+
+/* What the GHCB MSR holds before the guest writes it: a version answer. KVM sev_es_vcpu_reset. */
+uint64_t hypervisor_reset_msr(const struct hypervisor_config *config);
 /* The state as bytes, equal for equal states; returns how many. */
 size_t hypervisor_state_bytes(const struct hypervisor_state *state,
                               uint8_t bytes[HYPERVISOR_STATE_SIZE]);
@@ -110,8 +113,6 @@ bool hypervisor_shares(const struct hypervisor *hypervisor, uint64_t gpa);
 bool hypervisor_read(const struct hypervisor *hypervisor, uint64_t gpa, void *bytes, uint64_t size);
 /* How many of the `size` bytes from gpa on the host can write before the first that it cannot. */
 uint64_t hypervisor_writable(const struct hypervisor *hypervisor, uint64_t gpa, uint64_t size);
-/* True when a vCPU has that APIC ID. */
-bool hypervisor_has_vcpu(const struct hypervisor *hypervisor, uint32_t apic_id);
 /* Bits of an address beyond the guest's physical address space. */
 bool hypervisor_address_ok(const struct hypervisor *hypervisor, uint64_t gpa);
 

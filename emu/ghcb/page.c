@@ -91,12 +91,13 @@ static const struct exit_row *page_row(const struct exit *exit)
 static bool take_page(struct machine *machine, const struct hypervisor *hypervisor,
                       struct exit *exit, char *why, size_t why_size)
 {
+    const struct vcpu_level *level = vcpus_current_level(&hypervisor->vcpus);
     const uint8_t *page = NULL;
     const char *reason = "is not registered";
 
     exit->protocol = EXIT_PAGE;
     exit->ghcb_gpa = exit->msr;
-    if (hypervisor->state.registered && hypervisor->state.registered_gpa == exit->ghcb_gpa) {
+    if (level->registered && level->registered_gpa == exit->ghcb_gpa) {
         page = shared_bytes(machine, hypervisor, exit->ghcb_gpa);
         reason = "is not a shared page";
     }
@@ -119,8 +120,9 @@ bool ghcb_take_exit(struct machine *machine, const struct hypervisor *hypervisor
     memset(exit, 0, offsetof(struct exit, scratch)); /* of `scratch`, size_bytes says what is set */
     exit->msr = machine->state.ghcb_msr;
     exit->time = vcpu_retired(machine->vcpu);
-    exit->vmpl = (uint8_t)vcpu_vmpl(machine->vcpu);
-    exit->apic_id = hypervisor->config->bsp_apic_id;
+    exit->vcpu = hypervisor->vcpus.current;
+    exit->vmpl = hypervisor->vcpus.current_vmpl;
+    exit->apic_id = vcpus_current(&hypervisor->vcpus)->apic_id;
     if (info == GHCB_MSR_PAGE) {
         if (!take_page(machine, hypervisor, exit, why, why_size)) {
             return false;

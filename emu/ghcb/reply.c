@@ -230,6 +230,23 @@ bool reply_watch_read(struct reply *reply, const struct reply_watch *watch)
     return add_action(reply, &action);
 }
 
+bool reply_vcpu_start(struct reply *reply, const struct reply_vcpu *vcpu, uint64_t vmsa_gpa)
+{
+    return add_action(reply, &(struct reply_action){
+                                 .kind = REPLY_VCPU_START, .gpa = vmsa_gpa, .vcpu = *vcpu});
+}
+
+bool reply_vcpu_stop(struct reply *reply, const struct reply_vcpu *vcpu)
+{
+    return add_action(reply, &(struct reply_action){.kind = REPLY_VCPU_STOP, .vcpu = *vcpu});
+}
+
+bool reply_run_vmpl(struct reply *reply, unsigned vmpl)
+{
+    return add_action(reply,
+                      &(struct reply_action){.kind = REPLY_RUN_VMPL, .vcpu.vmpl = (uint8_t)vmpl});
+}
+
 /* Whether two (start, length) ranges share a byte, without overflow at the top of the space. */
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 {

@@ -30,6 +30,9 @@ enum reply_action_kind {
     REPLY_UNASSIGN,   /* RMPUPDATE: take it back; contents are lost */
     REPLY_WATCH_READ, /* change shared memory at the n-th read of it, see struct reply_watch */
     REPLY_CONSOLE,    /* bytes that the guest wrote to its console */
+    REPLY_VCPU_START, /* a save area for a VMPL of a vCPU, see struct reply_vcpu */
+    REPLY_VCPU_STOP,  /* forget it */
+    REPLY_RUN_VMPL,   /* the vCPU goes on at another VMPL */
 };
 
 /*
@@ -46,12 +49,19 @@ struct reply_watch {
     void *owner; /* returned to the host when the watch fires; may be NULL */
 };
 
+struct reply_vcpu {
+    uint32_t apic_id; /* RUN_VMPL: unused, it is the vCPU that asks */
+    uint8_t vmpl;
+    bool now; /* VCPU_START: it runs there next; else once that VMPL is asked for */
+};
+
 struct reply_action {
     enum reply_action_kind kind;
-    uint64_t gpa;
+    uint64_t gpa;        /* VCPU_START: of the save area */
     uint64_t size_bytes; /* ASSIGN, UNASSIGN: 4 KiB or 2 MiB */
     size_t data_offset;  /* WRITE, CONSOLE: into reply->data */
     struct reply_watch watch;
+    struct reply_vcpu vcpu;
 };
 
 #define REPLY_ACTION_MAX 8192
@@ -99,6 +109,9 @@ bool reply_write(struct reply *reply, uint64_t gpa, const void *bytes, size_t si
 bool reply_assign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 bool reply_unassign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 bool reply_watch_read(struct reply *reply, const struct reply_watch *watch);
+bool reply_vcpu_start(struct reply *reply, const struct reply_vcpu *vcpu, uint64_t vmsa_gpa);
+bool reply_vcpu_stop(struct reply *reply, const struct reply_vcpu *vcpu);
+bool reply_run_vmpl(struct reply *reply, unsigned vmpl);
 bool reply_console(struct reply *reply, const void *bytes, size_t size_bytes);
 
 /* Drop all ASSIGN and UNASSIGN actions that touch [gpa, gpa + size_bytes); returns how many. */

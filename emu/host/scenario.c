@@ -102,6 +102,17 @@ static void read_host(lua_State *L, const char *path, const struct value_row *ro
     scenario_read_host(L, path, &scenario->host);
 }
 
+static void read_schedule(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    static const struct value_row rows[] = {
+        {"quantum", value_read_u64, offsetof(struct scenario, quantum), 1, UINT64_MAX},
+        {"random", value_read_bool, offsetof(struct scenario, schedule_random), 0, 0},
+    };
+
+    (void)row;
+    value_table(L, -1, path, rows, sizeof(rows) / sizeof(rows[0]), target);
+}
+
 static void read_on(lua_State *L, const char *path, const struct value_row *row, void *target)
 {
     struct scenario *scenario = target;
@@ -131,6 +142,7 @@ static const struct value_row scenario_rows[] = {
     {"budget", value_read_u64, AT(budget), 1, UINT64_MAX},
     {"exit_budget", value_read_u64, AT(exit_budget), 1, UINT64_MAX},
     {"seed", value_read_u64, AT(seed), 0, UINT64_MAX},
+    {"schedule", read_schedule, 0, 0, 0},
     {"host", read_host, 0, 0, 0},
     {"on", read_on, 0, 0, 0},
     {"expect", read_expect, 0, 0, 0},
@@ -175,6 +187,8 @@ static void set_defaults(struct scenario *scenario, uint32_t cpus)
     scenario->budget = SCENARIO_BUDGET_DEFAULT;
     scenario->exit_budget = SCENARIO_EXIT_BUDGET_DEFAULT;
     scenario->seed = SCENARIO_SEED_DEFAULT;
+    scenario->quantum = SCENARIO_QUANTUM_DEFAULT;
+    scenario->schedule_random = false;
     scenario->scripted = false;
     scenario->strict = false;
     scenario->unknown_msr_gp = false;

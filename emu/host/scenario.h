@@ -18,6 +18,7 @@
 #define SCENARIO_BUDGET_DEFAULT 4000000000ULL
 #define SCENARIO_EXIT_BUDGET_DEFAULT 1000000ULL
 #define SCENARIO_SEED_DEFAULT 1ULL
+#define SCENARIO_QUANTUM_DEFAULT 1000000ULL
 #define SCENARIO_GUEST_MEMORY_MIB_DEFAULT 16
 #define SCENARIO_FIRMWARE_BUILT "firmware" /* the built image that `firmware = true` means */
 
@@ -34,6 +35,8 @@ struct scenario {
     uint64_t budget;           /* instructions */
     uint64_t exit_budget;      /* exits */
     uint64_t seed;
+    uint64_t quantum;     /* instructions that a vCPU runs before another one may */
+    bool schedule_random; /* who runs, and for how long, is drawn from the seed */
     struct hypervisor_config host;
     struct expect expect; /* expect.given is false without an `expect` table */
     bool scripted;        /* has handlers: host models must come from scenario_host */

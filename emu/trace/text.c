@@ -193,10 +193,17 @@ static void text_emit(struct trace_sink *sink, const struct event *event)
     struct text_line line = line_begin(trace);
 
     if (trace->form == TEXT_FULL) {
-        line_add(&line, "%" PRIu64 " cpu%" PRIu32 " 0x%" PRIx64 " ", event->instructions,
-                 event->vcpu, event->rip);
-    } else if (event->vcpu != 0) {
-        line_add(&line, "cpu%" PRIu32 " ", event->vcpu);
+        line_add(&line, "%" PRIu64 " ", event->instructions);
+    }
+    if (trace->form == TEXT_FULL || event->vcpu != 0 || event->vmpl != 0) {
+        line_add(&line, "cpu%" PRIu32, event->vcpu);
+        if (event->vmpl != 0) {
+            line_add(&line, ".vmpl%u", event->vmpl);
+        }
+        line_add(&line, " ");
+    }
+    if (trace->form == TEXT_FULL) {
+        line_add(&line, "0x%" PRIx64 " ", event->rip);
     }
     line_add(&line, "%s", event->name);
     if (event->topic) {

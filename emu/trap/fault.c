@@ -72,7 +72,7 @@ static bool fault_makes_double(const struct fault *first, uint8_t second)
 
 static unsigned fault_cpl(const struct trap_context *trap)
 {
-    return vcpu_get(trap->machine->vcpu, VCPU_CS) & 3;
+    return vcpu_cpl(trap->machine->vcpu);
 }
 
 /* A translation that failed during delivery. */

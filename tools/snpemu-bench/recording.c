@@ -420,6 +420,9 @@ static int recorder_open(struct recorder *recorder, const struct scenario *scena
         .memory = memory,
         .rmp = &recorder->machine.rmp,
     };
+    if (!hypervisor_open(&recorder->hypervisor)) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
+    }
     recorder->trap = (struct trap_context){
         .machine = &recorder->machine,
         .outcome = &recorder->outcome,
@@ -431,6 +434,7 @@ static int recorder_open(struct recorder *recorder, const struct scenario *scena
 static void recorder_close(struct recorder *recorder)
 {
     machine_release(&recorder->machine);
+    hypervisor_close(&recorder->hypervisor);
     memory_release(&recorder->shadow);
     reply_release(&recorder->reply);
     if (recorder->host) {
