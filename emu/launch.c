@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "launch.h"
+#include "launch_internal.h"
 
 #include <string.h>
 
 #include "abi/cpuid.h"
+#include "abi/firmware.h"
 #include "abi/msr.h"
 #include "abi/svsm.h"
 #include "abi/x86.h"
 #include "trap/decode.h"
 
 #define SECRETS_VERSION 3
-#define SECRETS_VMPCK 0x20
 #define SECRETS_VMPCK_SIZE (4 * 32)
+#define BIOS_VMSA_RDX 0x310
 
 static void store(uint8_t *bytes, uint64_t value, size_t size)
 {
@@ -30,7 +31,7 @@ static void fill_secrets(struct machine *machine, const struct hypervisor_config
     (void)config;
     store(page, SECRETS_VERSION, 4);
     for (size_t at = 0; at < SECRETS_VMPCK_SIZE; at += 8) {
-        store(page + SECRETS_VMPCK + at, machine_random(machine), 8);
+        store(page + SECRETS_VMPCK0 + at, machine_random(machine), 8);
     }
 }
 
@@ -52,6 +53,17 @@ static void fill_cpuid(struct machine *machine, const struct hypervisor_config *
         store(entry + CPUID_ENTRY_ECX, leaf->ecx, 4);
         store(entry + CPUID_ENTRY_EDX, leaf->edx, 4);
     }
+}
+
+/* The processor's signature is in RDX after reset: CPUID leaf 1, EAX; 0 when there is no leaf. */
+static uint32_t launch_signature(const struct hypervisor_config *config)
+{
+    for (size_t i = 0; i < config->cpuid_count; i++) {
+        if (config->cpuid[i].eax_in == 1) {
+            return config->cpuid[i].eax;
+        }
+    }
+    return 0;
 }
 
 /*
@@ -95,16 +107,15 @@ static void fill_bios_vmsa(struct machine *machine, const struct hypervisor_conf
         {0x170, 8, 0x2},
         {0x178, 8, 0xFFF0},
         {0x268, 8, 0x0007040600070406},
-        {0x310, 8, 0x00A00F11},
         {0x3B0, 8, 1},
         {0x3E8, 8, 1},
     };
 
     (void)machine;
-    (void)config;
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         store(page + fields[i].offset, fields[i].value, fields[i].size);
     }
+    store(page + BIOS_VMSA_RDX, launch_signature(config), 8);
 }
 
 static section_fill *section_filler(uint32_t type)
@@ -139,9 +150,9 @@ static int launch_sections(struct machine *machine, const struct image *image,
 
             if (page == MEMORY_NO_PAGE) {
                 return error_set(error, SNPEMU_ERR_INPUT,
-                                 "%s: launch metadata section %zu lies outside the %u MiB of "
-                                 "guest memory; raise memory_mib",
-                                 image->path, i, machine->memory.page_count / 256);
+                                 "%s: launch metadata section %zu lies outside the SVSM's memory; "
+                                 "raise memory_mib",
+                                 image->path, i);
             }
             bytes = machine_launch_page(machine, page);
             if (at == 0) {
@@ -161,9 +172,8 @@ static int launch_pages(struct machine *machine, const struct image *image, stru
 
         if (page == MEMORY_NO_PAGE) {
             return error_set(error, SNPEMU_ERR_INPUT,
-                             "%s: the image needs more than %u MiB of guest memory; raise "
-                             "memory_mib",
-                             image->path, machine->memory.page_count / 256);
+                             "%s: the image needs more than its memory; raise memory_mib",
+                             image->path);
         }
         machine_launch_page(machine, page);
     }
@@ -223,30 +233,23 @@ static void launch_vcpu(struct machine *machine, const struct image *image,
     vcpu_set(vcpu, VCPU_CS, start->cs_selector);
     vcpu_set(vcpu, VCPU_RFLAGS, RFLAGS_FIXED);
     vcpu_set(vcpu, VCPU_RIP, start->rip);
-    /* The processor's signature is in RDX after reset, which the launcher starts from. */
-    for (size_t i = 0; i < config->cpuid_count; i++) {
-        if (config->cpuid[i].eax_in == 1) {
-            vcpu_set(vcpu, VCPU_RDX, config->cpuid[i].eax);
-        }
-    }
+    vcpu_set(vcpu, VCPU_RDX, launch_signature(config));
     machine->state.sev_features = config->sev_features;
     machine->state.ghcb_msr = hypervisor_reset_msr(config);
     vmsa_set(machine->state.launch_vmsa, VMSA_SEV_FEATURES, config->sev_features);
 }
 
-int launch_machine(struct machine *machine, const struct image *image,
-                   const struct hypervisor_config *config, uint32_t memory_mib, uint64_t seed,
-                   struct error *error)
+int launch_machine(struct machine *machine, const struct launch *launch, struct error *error)
 {
-    uint64_t size = memory_mib ? (uint64_t)memory_mib << 20 : image->memory_size_bytes;
-    uint64_t start = image->load_gpa & ~(LARGE_PAGE_SIZE - 1);
-    uint64_t end = (image->load_gpa + size + LARGE_PAGE_SIZE - 1) & ~(LARGE_PAGE_SIZE - 1);
-    struct memory_slot slot = {
-        .gpa = start,
-        .page_count = (uint32_t)((end - start) >> PAGE_SHIFT),
-    };
-    int status = machine_init(machine, &slot, 1, seed, decode_for_vcpu, error);
+    const struct image *image = launch->image;
+    const struct hypervisor_config *config = launch->config;
+    struct memory_slot slot[LAUNCH_SLOT_MAX];
+    size_t slot_count;
+    int status = launch_slots(slot, &slot_count, launch, error);
 
+    if (status == 0) {
+        status = machine_init(machine, slot, slot_count, launch->seed, decode_for_vcpu, error);
+    }
     if (status != 0) {
         return status;
     }
@@ -254,6 +257,9 @@ int launch_machine(struct machine *machine, const struct image *image,
     if (status == 0) {
         launch_segments(machine, image);
         status = launch_sections(machine, image, config, error);
+    }
+    if (status == 0 && launch->firmware) {
+        status = launch_firmware(machine, launch, error);
     }
     if (status == 0) {
         status = launch_prevalidated(machine, config, error);

@@ -191,6 +191,27 @@ static uint32_t run_sev_cpuid(const struct hypervisor_config *config)
     return 0;
 }
 
+static int run_launch(struct run *run, struct error *error)
+{
+    const struct scenario *scenario = run->scenario;
+    const struct launch launch = {
+        .image = run->image,
+        .firmware = run->options.firmware,
+        .config = &run->config,
+        .memory_mib = scenario->memory_mib,
+        .guest_memory_mib = scenario->guest_memory_mib,
+        .seed = scenario->seed,
+    };
+
+    run->config = scenario->host;
+    if (launch.firmware && !launch_firmware_files(&run->config.fw_cfg, launch.firmware)) {
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "host.fw_cfg: no room is left for the firmware's files; remove a file, or "
+                         "say firmware = false");
+    }
+    return launch_machine(&run->machine, &launch, error);
+}
+
 int run_new(struct run **out, const struct scenario *scenario, const struct image *image,
             struct host *host, const struct run_options *options, struct error *error)
 {
@@ -204,14 +225,13 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     run->image = image;
     run->host = host;
     run->options = *options;
-    status = launch_machine(&run->machine, image, &scenario->host, scenario->memory_mib,
-                            scenario->seed, error);
+    status = run_launch(run, error);
     if (status != 0) {
         free(run);
         return status;
     }
     run->hypervisor = (struct hypervisor){
-        .config = &scenario->host,
+        .config = &run->config,
         .memory = &run->machine.memory,
         .rmp = &run->machine.rmp,
         .strict = scenario->strict,

@@ -14,6 +14,7 @@
 #include "error.h"
 #include "host/host.h"
 #include "host/scenario.h"
+#include "image/firmware.h"
 #include "image/image.h"
 #include "machine/vcpu.h"
 #include "trace/event.h"
@@ -23,6 +24,7 @@
 struct run; /* opaque */
 
 struct run_options {
+    const struct firmware *firmware; /* not owned; NULL: none */
     const char *until;   /* stop as `reached` when this symbol is about to execute; NULL: never */
     struct trace *trace; /* not owned; NULL: no events */
     void (*console)(void *context, const uint8_t *bytes, size_t size_bytes); /* NULL: dropped */
@@ -40,7 +42,7 @@ struct run_percpu {
     uint64_t gva;
 };
 
-/* scenario, image and host must outlive the run; the host is used, not owned. */
+/* scenario, image, firmware and host must outlive the run; the host is used, not owned. */
 int run_new(struct run **run, const struct scenario *scenario, const struct image *image,
             struct host *host, const struct run_options *options, struct error *error);
 void run_free(struct run *run); /* takes NULL */

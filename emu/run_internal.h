@@ -49,6 +49,7 @@ struct run {
     struct host *host;
     struct run_options options;
 
+    struct hypervisor_config config; /* the scenario's, with the firmware's files */
     struct machine machine;
     struct hypervisor hypervisor;
     struct trap_context trap;
@@ -84,7 +85,8 @@ enum run_cause {
 };
 
 void run_schedule_reset(struct run *run);
-/* Pick the one that runs next and let the machine hold it. The outcome is set when there is none. */
+/* Pick the one that runs next and let the machine hold it. The outcome is set when there is none.
+ */
 void run_schedule(struct run *run, enum run_cause cause);
 
 /* run_view.c */

@@ -153,8 +153,9 @@ static void schedule_over(struct run *run)
 void run_schedule(struct run *run, enum run_cause cause)
 {
     static const enum vcpu_activity becomes[] = {
-        [CAUSE_EXIT] = VCPU_RUNNABLE, [CAUSE_HALT] = VCPU_HALTED,      [CAUSE_PAUSE] = VCPU_RUNNABLE,
-        [CAUSE_SPIN] = VCPU_SPINS,    [CAUSE_QUANTUM] = VCPU_RUNNABLE,
+        [CAUSE_EXIT] = VCPU_RUNNABLE,    [CAUSE_HALT] = VCPU_HALTED,
+        [CAUSE_PAUSE] = VCPU_RUNNABLE,   [CAUSE_SPIN] = VCPU_SPINS,
+        [CAUSE_QUANTUM] = VCPU_RUNNABLE,
     };
     struct vcpus *vcpus = &run->hypervisor.vcpus;
     uint32_t next;

@@ -86,6 +86,7 @@ scenario missing.lua 'return { image = "no-such-image", expect = { outcome = "ha
 scenario missingpath.lua 'return { image = "no/such.elf", expect = { outcome = "halted" } }'
 scenario loop.lua 'while true do end'
 scenario alloc.lua 'local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(100) .. i end return t'
+scenario nofirmware.lua 'return { image = "svsm-percpu", firmware = "nofw.fd" }'
 scenario number.lua 'return 42'
 scenario handler.lua 'return { image = "svsm-percpu", cpus = 2, expect = { outcome = "halted" },
   on = { apic_id_list = function(exit, reply) reply:honest() local x = nil; x.y = 1 end } }'
@@ -95,6 +96,7 @@ scenario slow.lua 'return { image = "svsm-percpu", cpus = 2, expect = { outcome 
   on = { port_io = function(exit, reply) for i = 1, 8000000 do end reply:honest() end } }'
 printf '\033[31mred' >control.txt
 printf 'text\n' >text.txt
+head -c 8192 "$image" >page.fd
 : >empty.elf
 printf '\177ELF' >magic.elf
 head -c 100 "$image" >header.elf
@@ -118,6 +120,11 @@ wrong 'run: unknown option' 2 'nearest: --trace' run --trase x good.lua
 wrong 'run: unknown short option' 2 "unknown option '-x'" run -x good.lua
 wrong 'run: option without its value' 2 '--cpus needs a value' run good.lua --cpus
 wrong 'run: nothing to run' 2 'no scenario or image' run
+wrong 'run: no such firmware' 2 'no-such.fd: cannot open' run svsm-percpu --firmware ./no-such.fd
+wrong 'run: no such built firmware' 2 "no image 'nothing.bin'" run svsm-percpu --firmware nothing
+wrong 'run: an ELF as firmware' 2 'GUID envelope at gpa' run svsm-percpu --firmware page.fd
+wrong 'run: firmware of odd size' 2 'whole 4 KiB pages' run svsm-percpu --firmware text.txt
+wrong 'run: the firmware of a scenario' 2 'nofw.fd' run nofirmware.lua
 wrong 'run: two images' 2 'one too many' run good.lua good.lua
 wrong 'run: empty path' 2 'path is empty' run ''
 wrong 'test: unknown option' 2 'nearest: --accept' test --acept .
@@ -249,6 +256,7 @@ right 'the instruction budget' 1 err 'outcome   budget' run svsm-percpu --budget
 right 'the exit budget' 1 err 'outcome   budget' run svsm-percpu --exit-budget 2
 right 'until a symbol' 0 err 'outcome   reached vc_get_apic_ids' run svsm-percpu \
     --until vc_get_apic_ids
+right 'without firmware' 0 err 'halted' run svsm-percpu --firmware none
 right 'sparse APIC IDs' 0 err '         4' run svsm-percpu --apic-ids 0,2,4
 right 'an ID twice' 0 err 'halted' run svsm-percpu --apic-ids 0,2,2
 right 'the boot ID twice: it panics' 1 err 'verdict   hang' run svsm-percpu --apic-ids 0,2,0

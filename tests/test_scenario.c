@@ -59,6 +59,28 @@ START_TEST(defaults)
 }
 END_TEST
 
+START_TEST(firmware)
+{
+    static const struct {
+        const char *source, *firmware;
+    } rows[] = {
+        {"return { image = 'x' }", NULL},
+        {"return { image = 'x', firmware = false }", NULL},
+        {"return { image = 'x', firmware = true }", "firmware"},
+        {"return { image = 'x', firmware = 'OVMF.fd', guest_memory_mib = 64 }", "OVMF.fd"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct scenario *scenario = load_good(rows[i].source);
+
+        ck_assert_pstr_eq(scenario->firmware, rows[i].firmware);
+        ck_assert_uint_eq(scenario->guest_memory_mib,
+                          i == 3 ? 64 : SCENARIO_GUEST_MEMORY_MIB_DEFAULT);
+        scenario_free(scenario);
+    }
+}
+END_TEST
+
 START_TEST(all_fields)
 {
     struct scenario *scenario = load_good(
@@ -347,6 +369,12 @@ static const struct {
     {"seed text nonsense", "return { image = 'x', seed = '0x' }", "seed: must be"},
     {"memory 3", "return { image = 'x', memory_mib = 3 }", "memory_mib: must be 0"},
     {"memory 4097", "return { image = 'x', memory_mib = 4097 }", "memory_mib: must be"},
+    {"guest memory 0", "return { image = 'x', guest_memory_mib = 0 }", "guest_memory_mib: must be"},
+    {"guest memory 3", "return { image = 'x', guest_memory_mib = 3 }", "must be even"},
+    {"guest memory 3074", "return { image = 'x', guest_memory_mib = 3074 }",
+     "from 2 to 3072, not 3074"},
+    {"firmware is a number", "return { image = 'x', firmware = 5 }",
+     "firmware: must be a text, not 5"},
     {"budget 0", "return { image = 'x', budget = 0 }", "budget: must be an integer from 1"},
     {"unused_ok", "return { image = 'x', unused_ok = 1 }", "unused_ok: must be true or false"},
     {"host", "return { image = 'x', host = 'kvm' }", "host: must be a table, not \"kvm\""},
@@ -611,6 +639,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, defaults);
+    tcase_add_test(tcase, firmware);
     tcase_add_test(tcase, all_fields);
     tcase_add_test(tcase, devices);
     tcase_add_test(tcase, bsp_is_the_first_id);

@@ -58,13 +58,14 @@ static enum apic_result write_base(struct nae_msr_access *access)
 
 static enum apic_result read_x2apic(struct nae_msr_access *access)
 {
-    return apic_read(&vcpus_current(&access->hypervisor->vcpus)->apic, access->exit->apic_id, access->index,
-                     &access->value);
+    return apic_read(&vcpus_current(&access->hypervisor->vcpus)->apic, access->exit->apic_id,
+                     access->index, &access->value);
 }
 
 static enum apic_result write_x2apic(struct nae_msr_access *access)
 {
-    return apic_write(&vcpus_current(&access->hypervisor->vcpus)->apic, access->index, access->value);
+    return apic_write(&vcpus_current(&access->hypervisor->vcpus)->apic, access->index,
+                      access->value);
 }
 
 static enum apic_result read_tsc_aux(struct nae_msr_access *access)

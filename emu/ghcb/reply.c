@@ -232,8 +232,8 @@ bool reply_watch_read(struct reply *reply, const struct reply_watch *watch)
 
 bool reply_vcpu_start(struct reply *reply, const struct reply_vcpu *vcpu, uint64_t vmsa_gpa)
 {
-    return add_action(reply, &(struct reply_action){
-                                 .kind = REPLY_VCPU_START, .gpa = vmsa_gpa, .vcpu = *vcpu});
+    return add_action(
+        reply, &(struct reply_action){.kind = REPLY_VCPU_START, .gpa = vmsa_gpa, .vcpu = *vcpu});
 }
 
 bool reply_vcpu_stop(struct reply *reply, const struct reply_vcpu *vcpu)

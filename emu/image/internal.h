@@ -65,9 +65,19 @@ struct guid_row {
     uint32_t data_size_bytes;
 };
 
+/* Where a GUID table is, and how messages speak of it. */
+struct guid_table {
+    const char *path;
+    const struct flat *flat;
+    uint64_t end;         /* of its last entry, the envelope; from the flat image's first byte */
+    const char *envelope; /* GUID */
+    const char *space;    /* "gva", "gpa": what flat->gva is */
+    const char *remedy;   /* where the envelope is missing */
+};
+
 /* guid.c: the data of entry rows[i] is at offsets[i] of the flat image. */
-int guid_table_read(const struct image *image, const struct flat *flat, const struct guid_row *rows,
-                    size_t row_count, uint64_t *offsets, struct error *error);
+int guid_table_read(const struct guid_table *table, const struct guid_row *rows, size_t row_count,
+                    uint64_t *offsets, struct error *error);
 
 /* launch.c: fill load_gpa, memory_size_bytes, start and section[] from the GUID tables. */
 int image_launch_read(struct image *image, const struct flat *flat, struct error *error);

@@ -243,6 +243,11 @@ struct text_trace *text_trace_new(enum text_form form, const struct text_header 
     line_add_quoted(&line, header->image);
     line_add(&line, " cpus=%" PRIu32 " memory_mib=%" PRIu64 " seed=%" PRIu64, header->cpus,
              header->memory_mib, header->seed);
+    if (header->firmware) {
+        line_add(&line, " firmware=");
+        line_add_quoted(&line, header->firmware);
+        line_add(&line, " guest_memory_mib=%" PRIu64, header->guest_memory_mib);
+    }
     line_end(trace, &line);
     return trace;
 }

@@ -390,8 +390,13 @@ static int recorder_open(struct recorder *recorder, const struct scenario *scena
                          const struct image *image, struct error *error)
 {
     struct memory *memory = &recorder->machine.memory;
-    int status = launch_machine(&recorder->machine, image, &scenario->host, scenario->memory_mib,
-                                scenario->seed, error);
+    const struct launch launch = {
+        .image = image,
+        .config = &scenario->host,
+        .memory_mib = scenario->memory_mib,
+        .seed = scenario->seed,
+    };
+    int status = launch_machine(&recorder->machine, &launch, error);
 
     if (status == 0) {
         status =

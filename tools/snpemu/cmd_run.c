@@ -25,6 +25,7 @@ enum {
     KEY_EXIT_BUDGET,
     KEY_UNTIL,
     KEY_STRICT,
+    KEY_FIRMWARE,
 };
 
 struct run_command {
@@ -50,6 +51,10 @@ static const struct argp_option run_options[] = {
     {"cpus", KEY_CPUS, "N", 0, "Number of CPUs that the hypervisor has", 0},
     {"apic-ids", KEY_APIC_IDS, "ID,...", 0,
      "The APIC IDs that it lists, as given; the first is the boot CPU's", 0},
+    {"firmware", KEY_FIRMWARE, "FILE", 0,
+     "The firmware that the SVSM starts at VMPL1: a flat image that ends at 4 GiB, the name of a "
+     "built one, or 'none'. Without a scenario the default is the built one",
+     0},
     {"trace", KEY_TRACE, "FILE", 0, "Write the trace to FILE; '-': standard output", 0},
     {"trace-form", KEY_TRACE_FORM, "FORM", 0,
      "full (default): counts, addresses and the digest of the final state; golden: what does not "
@@ -110,6 +115,9 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
     case KEY_STRICT:
         overrides->strict = true;
         return 0;
+    case KEY_FIRMWARE:
+        overrides->firmware = arg;
+        return *arg ? 0 : option_fail(state, "--firmware: the path is empty");
     case KEY_UNTIL:
         command->until = arg;
         return *arg ? 0 : option_fail(state, "--until: the symbol is empty");
@@ -149,7 +157,7 @@ static bool run_cancelled(void *context)
 /* Open all that the run needs; what cannot be written shows before anything runs. */
 static int run_prepare(struct run_command *command, struct error *error)
 {
-    const struct run_options options = {
+    struct run_options options = {
         .until = command->until,
         .trace = &command->trace,
         .console = run_console_bytes,
@@ -181,6 +189,7 @@ static int run_prepare(struct run_command *command, struct error *error)
     command->trace.sink[command->trace.sink_count++] = ladder_sink(command->ladder);
     command->console =
         command->trace_path && strcmp(command->trace_path, "-") == 0 ? stderr : stdout;
+    options.firmware = command->subject.firmware;
     status = scenario_host(command->subject.scenario, &command->host, error);
     if (status != SNPEMU_OK) {
         return status;
