@@ -197,7 +197,7 @@ static int load(struct scenario **scenario, const char *path, struct error *erro
     }
     /* The sources of a built image may lie in a directory of its name. */
     if (S_ISDIR(stat_data.st_mode) && is_image_name(path) &&
-        find_built(path, IMAGE_SUFFIX, built, sizeof(built), &(struct error){0}) == SNPEMU_OK) {
+        find_built(path, ".elf", built, sizeof(built), &(struct error){0}) == SNPEMU_OK) {
         return scenario_for_image(scenario, built, 1, error);
     }
     if (S_ISDIR(stat_data.st_mode)) {
