@@ -9,10 +9,6 @@
 #include "abi/x86.h"
 #include "trap/decode.h"
 
-#define SECRETS_VERSION 3
-#define SECRETS_VMPCK 0x20
-#define SECRETS_VMPCK_SIZE (4 * 32)
-
 static void store(uint8_t *bytes, uint64_t value, size_t size)
 {
     memcpy(bytes, &value, size);
@@ -20,24 +16,19 @@ static void store(uint8_t *bytes, uint64_t value, size_t size)
 
 /* ---- metadata pages ---- */
 
-typedef void section_fill(struct machine *machine, const struct hypervisor_config *config,
+typedef void section_fill(const struct psp *psp, const struct hypervisor_config *config,
                           uint8_t *page);
 
-/* Version and the four VMPL communication keys; the keys come from the seed. AMD 56860. */
-static void fill_secrets(struct machine *machine, const struct hypervisor_config *config,
+static void fill_secrets(const struct psp *psp, const struct hypervisor_config *config,
                          uint8_t *page)
 {
     (void)config;
-    store(page, SECRETS_VERSION, 4);
-    for (size_t at = 0; at < SECRETS_VMPCK_SIZE; at += 8) {
-        store(page + SECRETS_VMPCK + at, machine_random(machine), 8);
-    }
+    psp_fill_secrets(psp, page);
 }
 
-static void fill_cpuid(struct machine *machine, const struct hypervisor_config *config,
-                       uint8_t *page)
+static void fill_cpuid(const struct psp *psp, const struct hypervisor_config *config, uint8_t *page)
 {
-    (void)machine;
+    (void)psp;
     store(page + CPUID_PAGE_COUNT, config->cpuid_count, 4);
     for (size_t i = 0; i < config->cpuid_count && i < CPUID_ENTRY_MAX; i++) {
         const struct cpuid_leaf *leaf = &config->cpuid[i];
@@ -58,7 +49,7 @@ static void fill_cpuid(struct machine *machine, const struct hypervisor_config *
  * The x86 reset state as a VMSA at VMPL1. Offsets: AMD APM Vol 2 (24593) appendix B, table B-4;
  * values: sev_svsm_set_vmpl1_vmsa.
  */
-static void fill_bios_vmsa(struct machine *machine, const struct hypervisor_config *config,
+static void fill_bios_vmsa(const struct psp *psp, const struct hypervisor_config *config,
                            uint8_t *page)
 {
     static const struct {
@@ -100,35 +91,45 @@ static void fill_bios_vmsa(struct machine *machine, const struct hypervisor_conf
         {0x3E8, 8, 1},
     };
 
-    (void)machine;
+    (void)psp;
     (void)config;
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         store(page + fields[i].offset, fields[i].value, fields[i].size);
     }
 }
 
-static section_fill *section_filler(uint32_t type)
+struct section_kind {
+    uint32_t type;
+    section_fill *fill;
+    uint8_t page_type; /* LAUNCH_*, snp_metadata_desc_to_page_type */
+};
+
+static const struct section_kind *section_kind(uint32_t type)
 {
-    switch (type) {
-    case SVSM_SECTION_SECRETS:
-        return fill_secrets;
-    case SVSM_SECTION_CPUID:
-        return fill_cpuid;
-    case SVSM_SECTION_BIOS_VMSA:
-        return fill_bios_vmsa;
-    default:
-        return NULL;
+    static const struct section_kind kinds[] = {
+        {SVSM_SECTION_SECRETS, fill_secrets, LAUNCH_SECRETS_PAGE},
+        {SVSM_SECTION_CPUID, fill_cpuid, LAUNCH_CPUID_PAGE},
+        {SVSM_SECTION_BIOS_VMSA, fill_bios_vmsa, LAUNCH_NORMAL},
+    };
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (kinds[i].type == type) {
+            return &kinds[i];
+        }
     }
+    return NULL;
 }
 
 static int launch_sections(struct machine *machine, const struct image *image,
-                           const struct hypervisor_config *config, struct error *error)
+                           const struct hypervisor_config *config, struct psp *psp,
+                           struct error *error)
 {
     for (size_t i = 0; i < image->section_count; i++) {
         const struct image_section *section = &image->section[i];
-        section_fill *fill = section_filler(section->type);
+        const struct section_kind *kind = section_kind(section->type);
+        int status;
 
-        if (!fill) {
+        if (!kind) {
             return error_set(error, SNPEMU_ERR_INPUT,
                              "%s: launch metadata section %zu has type %u, which is not known",
                              image->path, i, section->type);
@@ -145,7 +146,11 @@ static int launch_sections(struct machine *machine, const struct image *image,
             }
             bytes = machine_launch_page(machine, page);
             if (at == 0) {
-                fill(machine, config, bytes);
+                kind->fill(psp, config, bytes);
+            }
+            status = psp_launch_update(psp, kind->page_type, section->gpa + at, bytes, error);
+            if (status != 0) {
+                return status;
             }
         }
     }
@@ -190,8 +195,21 @@ static void launch_segments(struct machine *machine, const struct image *image)
     }
 }
 
+static int launch_measure(struct machine *machine, const struct image *image, struct psp *psp,
+                          struct error *error)
+{
+    int status = 0;
+
+    for (uint64_t gpa = image->load_gpa; status == 0 && gpa < image->end_gpa; gpa += PAGE_SIZE) {
+        status = psp_launch_update(
+            psp, LAUNCH_NORMAL, gpa,
+            memory_bytes(&machine->memory, memory_page(&machine->memory, gpa)), error);
+    }
+    return status;
+}
+
 static int launch_prevalidated(struct machine *machine, const struct hypervisor_config *config,
-                               struct error *error)
+                               struct psp *psp, struct error *error)
 {
     for (size_t i = 0; i < config->prevalidated_count; i++) {
         uint32_t page = memory_page(&machine->memory, config->prevalidated[i]);
@@ -201,10 +219,63 @@ static int launch_prevalidated(struct machine *machine, const struct hypervisor_
                              "host.prevalidated: there is no guest memory at gpa 0x%llx",
                              (unsigned long long)config->prevalidated[i]);
         }
-        machine_launch_page(machine, page);
+        uint8_t *bytes = machine_launch_page(machine, page);
+        int status = psp_launch_update(psp, LAUNCH_ZERO, config->prevalidated[i], bytes, error);
+
+        if (status != 0) {
+            return status;
+        }
         memory_set_flag(&machine->memory, page, MEMORY_HOST_FAULT);
     }
     return 0;
+}
+
+/*
+ * The VMSA that the boot CPU starts from, as sev_svsm_set_reset_state and KVM's sev_es_sync_vmsa
+ * make it. It is measured alone: the vCPU's registers are set by launch_vcpu. Offsets: AMD APM Vol
+ * 2 (24593) appendix B, table B-4.
+ */
+static int launch_vmsa(const struct machine *machine, const struct image *image,
+                       const struct hypervisor_config *config, struct psp *psp, struct error *error)
+{
+    const struct image_start *start = &image->start;
+    const struct {
+        uint16_t offset;
+        uint8_t size;
+        uint64_t value;
+    } fields[] = {
+        {0x010, 2, start->cs_selector},
+        {0x012, 2, (start->cs_descriptor >> 40 & 0xFF) | (start->cs_descriptor >> 52 & 0xF) << 8},
+        {0x014, 4, 0xFFFFFFFF},
+        {0x064, 4, start->gdt_limit},
+        {0x068, 8, start->gdt_base},
+        {0x072, 2, 0x082},
+        {0x074, 4, 0xFFFF},
+        {0x084, 4, start->idt_limit},
+        {0x088, 8, start->idt_base},
+        {0x092, 2, 0x08B},
+        {0x094, 4, 0xFFFF},
+        {0x0D0, 8, start->efer | EFER_SVME},
+        {0x148, 8, start->cr4},
+        {0x150, 8, start->cr3},
+        {0x158, 8, start->cr0},
+        {0x160, 8, 0x400},
+        {0x168, 8, 0xFFFF0FF0},
+        {0x170, 8, RFLAGS_FIXED},
+        {0x178, 8, start->rip},
+        {0x268, 8, 0x0007040600070406},
+        {0x310, 8, vcpu_get(machine->vcpu, VCPU_RDX)},
+        {0x3B0, 8, config->sev_features},
+        {0x3E8, 8, 1},
+        {0x408, 4, 0x1F80},
+        {0x410, 2, 0x37F},
+    };
+    uint8_t page[PAGE_SIZE] = {0};
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        store(page + fields[i].offset, fields[i].value, fields[i].size);
+    }
+    return psp_launch_update(psp, LAUNCH_VMSA, LAUNCH_VMSA_GPA, page, error);
 }
 
 static void launch_vcpu(struct machine *machine, const struct image *image,
@@ -237,9 +308,19 @@ static void launch_vcpu(struct machine *machine, const struct image *image,
                               GHCB_MSR_SEV_INFO_RESP;
 }
 
+int launch_psp(struct psp **psp, const struct hypervisor_config *config, uint64_t seed,
+               struct error *error)
+{
+    struct psp_guest guest = {.policy = config->policy};
+
+    _Static_assert(sizeof(guest.host_data) == sizeof(config->host_data), "HOST_DATA");
+    memcpy(guest.host_data, config->host_data, sizeof(guest.host_data));
+    return psp_new(psp, seed, &guest, error);
+}
+
 int launch_machine(struct machine *machine, const struct image *image,
-                   const struct hypervisor_config *config, uint32_t memory_mib, uint64_t seed,
-                   struct error *error)
+                   const struct hypervisor_config *config, struct psp *psp, uint32_t memory_mib,
+                   uint64_t seed, struct error *error)
 {
     uint64_t size = memory_mib ? (uint64_t)memory_mib << 20 : image->memory_size_bytes;
     uint64_t start = image->load_gpa & ~(LARGE_PAGE_SIZE - 1);
@@ -256,14 +337,19 @@ int launch_machine(struct machine *machine, const struct image *image,
     status = launch_pages(machine, image, error);
     if (status == 0) {
         launch_segments(machine, image);
-        status = launch_sections(machine, image, config, error);
+        status = launch_measure(machine, image, psp, error);
     }
     if (status == 0) {
-        status = launch_prevalidated(machine, config, error);
+        status = launch_sections(machine, image, config, psp, error);
+    }
+    if (status == 0) {
+        status = launch_prevalidated(machine, config, psp, error);
     }
     if (status == 0) {
         launch_vcpu(machine, image, config);
-    } else {
+        status = launch_vmsa(machine, image, config, psp, error);
+    }
+    if (status != 0) {
         machine_release(machine);
     }
     return status;

@@ -174,9 +174,13 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     run->image = image;
     run->host = host;
     run->options = *options;
-    status = launch_machine(&run->machine, image, &scenario->host, scenario->memory_mib,
-                            scenario->seed, error);
+    status = launch_psp(&run->psp, &scenario->host, scenario->seed, error);
+    if (status == 0) {
+        status = launch_machine(&run->machine, image, &scenario->host, run->psp,
+                                scenario->memory_mib, scenario->seed, error);
+    }
     if (status != 0) {
+        psp_free(run->psp);
         free(run);
         return status;
     }
@@ -184,6 +188,7 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         .config = &scenario->host,
         .memory = &run->machine.memory,
         .rmp = &run->machine.rmp,
+        .psp = run->psp,
         .strict = scenario->strict,
     };
     hypervisor_reset(&run->hypervisor);
@@ -223,6 +228,7 @@ void run_free(struct run *run)
         return;
     }
     machine_release(&run->machine);
+    psp_free(run->psp);
     reply_release(&run->reply);
     free(run->console);
     free(run);
@@ -242,6 +248,7 @@ int run_snapshot(struct run *run, struct error *error)
     if (status == 0) {
         run->saved_state = run->state;
         run->saved_hypervisor = run->hypervisor.state;
+        run->saved_psp = psp_get_state(run->psp);
         run->saved_watches = run->watches;
         run->saved = true;
     }
@@ -257,6 +264,7 @@ int run_restore(struct run *run, struct error *error)
     if (status == 0) {
         run->state = run->saved_state;
         run->hypervisor.state = run->saved_hypervisor;
+        psp_set_state(run->psp, &run->saved_psp);
         run->watches = run->saved_watches;
         run->console[run->state.console_size] = '\0';
         memset(&run->outcome, 0, sizeof(run->outcome));

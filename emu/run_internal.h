@@ -15,6 +15,7 @@
 #include "ghcb/table.h"
 #include "ghcb/watch.h"
 #include "machine/machine.h"
+#include "psp/psp.h"
 #include "run.h"
 #include "trap/trap.h"
 
@@ -47,6 +48,7 @@ struct run {
 
     struct machine machine;
     struct hypervisor hypervisor;
+    struct psp *psp;
     struct trap_context trap;
     struct outcome outcome;
     struct run_state state;
@@ -60,6 +62,7 @@ struct run {
     bool saved;
     struct run_state saved_state;
     struct hypervisor_state saved_hypervisor;
+    struct psp_state saved_psp;
     struct watch_list saved_watches;
 };
 

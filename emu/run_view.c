@@ -41,10 +41,13 @@ void run_read_panic(struct run *run)
 
 int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error)
 {
-    uint8_t extra[8 + HYPERVISOR_STATE_SIZE];
+    const struct psp_state psp = psp_get_state(run->psp);
+    uint8_t extra[8 + sizeof(psp) + HYPERVISOR_STATE_SIZE];
     size_t size = sizeof(run->state.exits);
 
     memcpy(extra, &run->state.exits, size);
+    memcpy(extra + size, &psp, sizeof(psp));
+    size += sizeof(psp);
     size += hypervisor_state_bytes(&run->hypervisor.state, extra + size);
     return digest_machine(&run->machine, extra, size, digest, error);
 }

@@ -12,6 +12,7 @@
 
 #include "abi/rmp.h"
 #include "ghcb/apic.h"
+#include "ghcb/certificates.h"
 #include "ghcb/exit.h"
 #include "ghcb/fw_cfg.h"
 #include "ghcb/mmio.h"
@@ -55,6 +56,10 @@ struct hypervisor_config {
 
     struct fw_cfg_files fw_cfg; /* what the firmware configuration device offers */
     struct mmio_devices mmio;   /* memory-mapped devices */
+
+    uint64_t policy;                  /* POLICY_*, of the launch */
+    uint8_t host_data[32];            /* given to the AMD-SP at launch: a report shows it */
+    struct certificates certificates; /* what an extended guest request gets with a report */
 };
 
 /* The defaults: an EPYC guest with `cpus` CPUs (1 to HYPERVISOR_CPU_MAX), APIC IDs 0 .. cpus - 1.
@@ -63,6 +68,7 @@ void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus);
 
 struct memory;
 struct rmp;
+struct psp;
 
 /* What the hypervisor remembers between exits. Part of a snapshot and of the state digest. */
 struct hypervisor_state {
@@ -79,20 +85,23 @@ struct hypervisor_state {
     bool vmsa_known[VMPL_COUNT];
     uint64_t vmsa_gpa[VMPL_COUNT];
     uint64_t vmsa_features[VMPL_COUNT];
+    /* The page that the AMD-SP writes responses to, as the last one left it. */
+    uint8_t response[EXIT_REQUEST_SIZE];
 };
 
-#define HYPERVISOR_STATE_SIZE 4352 /* bytes of hypervisor_state_bytes, at most */
+#define HYPERVISOR_STATE_SIZE 8448 /* bytes of hypervisor_state_bytes, at most */
 
 struct hypervisor {
     const struct hypervisor_config *config; /* not owned */
     /* Its own knowledge of guest memory: which GPAs exist and which pages it gave away. */
     struct memory *memory;
     const struct rmp *rmp;
-    bool strict; /* an answer that rests on an unverified fact is not given: `unmodelled` */
+    struct psp *psp; /* not owned: the AMD-SP, which answers what is handed to it */
+    bool strict;     /* an answer that rests on an unverified fact is not given: `unmodelled` */
     struct hypervisor_state state;
 };
 
-/* After the first four members are set: the state at power-on. */
+/* After the other members are set: the state at power-on. */
 void hypervisor_reset(struct hypervisor *hypervisor);
 /* The state as bytes, equal for equal states; returns how many. */
 size_t hypervisor_state_bytes(const struct hypervisor_state *state,

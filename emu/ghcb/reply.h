@@ -101,6 +101,11 @@ bool reply_unassign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 bool reply_watch_read(struct reply *reply, const struct reply_watch *watch);
 bool reply_console(struct reply *reply, const void *bytes, size_t size_bytes);
 
+/* The last of the WRITE actions that start at gpa; NULL when there is none. */
+const struct reply_action *reply_find_write(const struct reply *reply, uint64_t gpa);
+/* Drop all WRITE actions that start at gpa. */
+void reply_drop_writes(struct reply *reply, uint64_t gpa);
+
 /* Drop all ASSIGN and UNASSIGN actions that touch [gpa, gpa + size_bytes); returns how many. */
 size_t reply_drop_page_state(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 
