@@ -71,6 +71,14 @@ size_t psp_certificate(const struct psp *psp, uint8_t der[PSP_CERTIFICATE_MAX]);
 
 /* The firmware's name of a status, in lower case; NULL for one that is not in abi/psp.h. */
 const char *psp_status_name(uint32_t status);
+/* The kinds of request that the firmware knows, in the order of their types; false beyond them. */
+struct psp_message_kind {
+    uint8_t type;
+    const char *name;
+    const char *answer; /* in words; NULL: not modelled */
+    const char *source;
+};
+bool psp_message_kind(size_t i, struct psp_message_kind *kind);
 /* What a type of message is called, such as "report request"; NULL for an unknown one. */
 const char *psp_message_name(uint8_t type);
 

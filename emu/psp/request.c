@@ -12,19 +12,21 @@ struct message_row {
     uint8_t version_max;
     size_t size;          /* of the payload at least */
     psp_handler *handler; /* NULL: not modelled */
+    const char *answer;
 };
 
 /* Versions: sev_rmp.h, SNP_GMSG_MAX_MSG_VERSION_*. */
 static const struct message_row rows[] = {
-    {PSP_MSG_CPUID_REQ, "CPUID request", 1, 0, NULL},
-    {PSP_MSG_KEY_REQ, "key request", 1, PSP_KEY_REQ_SIZE, psp_key},
-    {PSP_MSG_REPORT_REQ, "report request", 1, PSP_REPORT_REQ_SIZE, psp_report},
-    {PSP_MSG_EXPORT_REQ, "export request", 1, 0, NULL},
-    {PSP_MSG_IMPORT_REQ, "import request", 1, 0, NULL},
-    {PSP_MSG_ABSORB_REQ, "absorb request", 1, 0, NULL},
-    {PSP_MSG_VMRK_REQ, "VMRK request", 1, 0, NULL},
-    {PSP_MSG_ABSORB_NOMA_REQ, "absorb request without agent", 1, 0, NULL},
-    {PSP_MSG_TSC_INFO_REQ, "TSC information request", 1, 0, NULL},
+    {PSP_MSG_CPUID_REQ, "CPUID request", 1, 0, NULL, NULL},
+    {PSP_MSG_KEY_REQ, "key request", 1, PSP_KEY_REQ_SIZE, psp_key, "a derived key"},
+    {PSP_MSG_REPORT_REQ, "report request", 1, PSP_REPORT_REQ_SIZE, psp_report,
+     "an attestation report of version 2, signed with a test key"},
+    {PSP_MSG_EXPORT_REQ, "export request", 1, 0, NULL, NULL},
+    {PSP_MSG_IMPORT_REQ, "import request", 1, 0, NULL, NULL},
+    {PSP_MSG_ABSORB_REQ, "absorb request", 1, 0, NULL, NULL},
+    {PSP_MSG_VMRK_REQ, "VMRK request", 1, 0, NULL, NULL},
+    {PSP_MSG_ABSORB_NOMA_REQ, "absorb request without agent", 1, 0, NULL, NULL},
+    {PSP_MSG_TSC_INFO_REQ, "TSC information request", 1, 0, NULL, NULL},
 };
 
 static const struct message_row *row_of(uint8_t type)
@@ -35,6 +37,20 @@ static const struct message_row *row_of(uint8_t type)
         }
     }
     return NULL;
+}
+
+bool psp_message_kind(size_t i, struct psp_message_kind *kind)
+{
+    if (i >= sizeof(rows) / sizeof(rows[0])) {
+        return false;
+    }
+    *kind = (struct psp_message_kind){
+        .type = rows[i].type,
+        .name = rows[i].name,
+        .answer = rows[i].answer,
+        .source = "amd/AMD-ASPFW sev_mcmd.c snp_mcmd_guest_request; sev_rmp.h snp_guest_message_t",
+    };
+    return true;
 }
 
 const char *psp_message_name(uint8_t type)
