@@ -48,6 +48,8 @@ void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus)
     config->features = HV_FEATURE_SNP | HV_FEATURE_AP_CREATION | HV_FEATURE_RESTRICTED_INJECTION |
                        HV_FEATURE_APIC_ID_LIST | HV_FEATURE_MULTI_VMPL;
     config->sev_features = (SEV_STATUS_SNP | SEV_STATUS_RESTRICTED_INJECTION) >> 2;
+    config->guest_vmsa_sev_features = SEV_STATUS_SNP >> 2;
+    config->guest_vmsa_vmpl = 1;
     for (uint32_t i = 0; i < cpus; i++) {
         config->apic_id[i] = i;
     }
