@@ -2,20 +2,22 @@
 #include "run.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/cpuid.h"
 #include "ghcb/page.h"
+#include "ghcb/table.h"
+#include "host/nearest.h"
 #include "launch.h"
 #include "report.h"
 #include "run_internal.h"
 
 /* ---- the loop ---- */
 
-/* What a handled trap means for who runs. */
-static void run_after_trap(struct run *run, enum trap_next next)
+void run_after_trap(struct run *run, enum trap_next next)
 {
     static const enum run_cause causes[] = {
         [TRAP_HALT] = CAUSE_HALT,
@@ -23,6 +25,11 @@ static void run_after_trap(struct run *run, enum trap_next next)
         [TRAP_SPIN] = CAUSE_SPIN,
     };
 
+    if (next == TRAP_PAUSE) {
+        run_spin_pause(run);
+    } else {
+        run_spin_reset(run);
+    }
     switch (next) {
     case TRAP_EXIT:
         run->state.at_exit = true;
@@ -62,7 +69,16 @@ static int run_guest(struct run *run, struct error *error)
         } else if (stop.kind != VCPU_STOP_LIMIT) {
             run_after_trap(run, trap_handle(&run->trap, &stop));
         } else if (vcpu_retired(vcpu) >= slice) {
+            run_spin_reset(run);
             run_schedule(run, CAUSE_QUANTUM);
+        } else {
+            run_spin_limit(run);
+        }
+        if (run->spin.due && run->outcome.kind == OUTCOME_NONE) {
+            status = run_spin_examine(run, error);
+            if (status != 0) {
+                return status;
+            }
         }
         if (run->options.cancelled && run->options.cancelled(run->options.context)) {
             return error_set(error, SNPEMU_ERR_INTERNAL, "interrupted");
@@ -78,7 +94,7 @@ static void run_conclude(struct run *run)
 
     outcome->vcpu = run->hypervisor.vcpus.current;
     outcome->vmpl = run->hypervisor.vcpus.current_vmpl;
-    outcome->rip = vcpu_get(run->machine.vcpu, VCPU_RIP);
+    outcome->rip = vcpu_code_gva(run->machine.vcpu);
     outcome->instructions = vcpu_retired(run->machine.vcpu);
     outcome->exits = run->state.exits;
     /* After HLT and VMGEXIT, RIP may stand at the start of the next function. */
@@ -180,6 +196,43 @@ static int run_set_until(struct run *run, const char *symbol, struct error *erro
     return vcpu_set_break(run->machine.vcpu, gva, error);
 }
 
+static int run_unknown_exit(const char *name, struct error *error)
+{
+    struct nearest nearest;
+
+    nearest_start(&nearest, name);
+    for (size_t i = 0; i < exit_msr_row_count; i++) {
+        nearest_try(&nearest, exit_msr_rows[i].name);
+    }
+    for (size_t i = 0; i < exit_nae_row_count; i++) {
+        nearest_try(&nearest, exit_nae_rows[i].name);
+    }
+    return error_set(error, SNPEMU_ERR_INPUT, "there is no exit named '%.60s'%s%s%s", name,
+                     nearest.best ? "; did you mean '" : "", nearest.best ? nearest.best : "",
+                     nearest.best ? "'?" : "");
+}
+
+/* "NAME" or "NAME:N". */
+static int run_set_stop(struct run *run, const char *text, struct error *error)
+{
+    char name[64] = "";
+    const char *colon = text ? strchr(text, ':') : NULL;
+    char *end = NULL;
+
+    if (!text) {
+        return 0;
+    }
+    snprintf(name, sizeof(name), "%.*s", (int)(colon ? colon - text : (ptrdiff_t)strlen(text)),
+             text);
+    run->stop_nth = colon ? strtoull(colon + 1, &end, 0) : 1;
+    if (run->stop_nth == 0 || (end && (*end || colon[1] < '0' || colon[1] > '9'))) {
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "stop at exit '%.100s': after the colon stands a number from 1 on", text);
+    }
+    run->stop_row = exit_row_by_name(name);
+    return run->stop_row ? 0 : run_unknown_exit(name, error);
+}
+
 /* What the guest's processor offers of SEV: CPUID 0x8000001F EAX. */
 static uint32_t run_sev_cpuid(const struct hypervisor_config *config)
 {
@@ -254,6 +307,9 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     }
     vcpu_set_translation(run->machine.vcpu, options->translate, options->translate_context);
     status = run_set_until(run, options->until, error);
+    if (status == 0) {
+        status = run_set_stop(run, options->stop_at_exit, error);
+    }
     if (status == 0 && (!hypervisor_open(&run->hypervisor) || !run_console_reserve(run, 0))) {
         status = error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a run");
     }
@@ -262,6 +318,7 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         return status;
     }
     run_schedule_reset(run);
+    run_spin_reset(run);
     run->console[0] = '\0';
     *out = run;
     return 0;
@@ -300,6 +357,7 @@ int run_snapshot(struct run *run, struct error *error)
         run->saved_hypervisor = run->hypervisor.state;
         run->saved_watches = run->watches;
         run->saved = true;
+        run_spin_reset(run);
     }
     return status;
 }
@@ -319,6 +377,7 @@ int run_restore(struct run *run, struct error *error)
         run->console[run->state.console_size] = '\0';
         memset(&run->outcome, 0, sizeof(run->outcome));
         run->trap.pvalidate.count = 0;
+        run_spin_reset(run);
         status = watch_list_rearm(&run->watches, error);
     }
     return status;

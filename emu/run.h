@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi/rmp.h"
 #include "check/expect.h"
 #include "check/outcome.h"
 #include "error.h"
@@ -25,8 +26,9 @@ struct run; /* opaque */
 
 struct run_options {
     const struct firmware *firmware; /* not owned; NULL: none */
-    const char *until;   /* stop as `reached` when this symbol is about to execute; NULL: never */
-    struct trace *trace; /* not owned; NULL: no events */
+    const char *until; /* stop as `reached` when this symbol is about to execute; NULL: never */
+    const char *stop_at_exit; /* stop as `reached` at this exit: NAME or NAME:N; NULL: never */
+    struct trace *trace;      /* not owned; NULL: no events */
     void (*console)(void *context, const uint8_t *bytes, size_t size_bytes); /* NULL: dropped */
     void *context;
     /* Asked now and then; true ends the run with SNPEMU_ERR_INTERNAL. May be NULL.
@@ -40,6 +42,9 @@ struct run_options {
 struct run_percpu {
     uint32_t index, apic_id;
     uint64_t gva;
+    uint64_t ghcb;                              /* guest virtual */
+    uint64_t vmsa[VMPL_COUNT], caa[VMPL_COUNT]; /* guest physical; 0: none */
+    uint64_t tss;                               /* guest virtual */
 };
 
 /* scenario, image, firmware and host must outlive the run; the host is used, not owned. */

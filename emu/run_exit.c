@@ -70,6 +70,13 @@ static int run_on_watch(void *context, const struct reply_watch *watch, struct e
     return watch_list_add(&run->watches, watch, error);
 }
 
+static int run_on_remapped(void *context, struct error *error)
+{
+    struct run *run = context;
+
+    return watch_list_rearm(&run->watches, error);
+}
+
 void run_watch_fired(void *context, void *owner)
 {
     struct run *run = context;
@@ -151,11 +158,18 @@ int run_answer_exit(struct run *run, struct error *error)
     struct answer_ops ops = {
         .console = run_on_console,
         .watch = run_on_watch,
+        .remapped = run_on_remapped,
         .context = run,
     };
     int status;
 
     if (!run_take_exit(run)) {
+        return 0;
+    }
+    if (run->exit.row == run->stop_row && run->exit.nth == run->stop_nth) {
+        report_exit(&run->trap, &run->exit);
+        trap_end(&run->trap, OUTCOME_REACHED, "exit %s, number %llu of its name", run->exit.name,
+                 (unsigned long long)run->exit.nth);
         return 0;
     }
     if (exit_termination(&run->exit, &run->outcome.term_set, &run->outcome.term_code)) {

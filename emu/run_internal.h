@@ -5,6 +5,7 @@
  *   run.c       from launch to outcome; snapshots
  *   run_exit.c  one exit: take it, ask the host, carry out the reply
  *   run_schedule.c  which vCPU runs
+ *   run_spin.c      loops that nobody ends
  *   run_view.c  looking at the result
  */
 #ifndef SNPEMU_RUN_INTERNAL_H
@@ -43,6 +44,17 @@ struct run_state {
     size_t line_size;
 };
 
+/* How long nothing but instructions and PAUSEs happened. Starts anew with a snapshot. */
+struct run_spin {
+    uint64_t pauses, patience; /* PAUSEs since then, and how many before the next look */
+    uint64_t since, next_look; /* in retired instructions */
+    uint32_t runnable;         /* vCPUs that took part */
+    bool due;                  /* somebody should look whether it is a spin */
+    bool watching;             /* a round of all vCPUs is being compared, from the PAUSE of: */
+    uint32_t vcpu;
+    uint8_t begin[VMSA_SIZE]; /* its registers there */
+};
+
 struct run {
     const struct scenario *scenario;
     const struct image *image;
@@ -55,11 +67,14 @@ struct run {
     struct trap_context trap;
     struct outcome outcome;
     struct run_state state;
+    struct run_spin spin;
     struct watch_list watches;
     struct exit exit;
     struct reply reply;
     char *console; /* NUL-terminated */
     size_t console_capacity;
+    const struct exit_row *stop_row; /* of options.stop_at_exit; NULL: none */
+    uint64_t stop_nth;
     uint64_t panic_gva, panic_size; /* svsm_panic_message; size 0: the guest has none */
 
     bool saved;
@@ -88,6 +103,16 @@ void run_schedule_reset(struct run *run);
 /* Pick the one that runs next and let the machine hold it. The outcome is set when there is none.
  */
 void run_schedule(struct run *run, enum run_cause cause);
+
+/* run_spin.c */
+void run_spin_reset(struct run *run); /* something else happened */
+void run_spin_pause(struct run *run);
+void run_spin_limit(struct run *run);
+/* When spin.due: end the run if its loop never ends. 0, or the emulator's own failure. */
+int run_spin_examine(struct run *run, struct error *error);
+
+/* run.c: what a handled trap means for who runs. */
+void run_after_trap(struct run *run, enum trap_next next);
 
 /* run_view.c */
 const char *run_symbol(void *context, uint64_t gva);

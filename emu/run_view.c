@@ -89,13 +89,20 @@ size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max)
         return 0;
     }
     while (rows < max && rows < count) {
-        uint32_t word[2];
-        uint64_t gva = base + rows * PERCPU_STRIDE;
+        uint8_t area[PERCPU_SIZE];
+        struct run_percpu *at = &row[rows];
 
-        if (!run_peek(run, gva + PERCPU_CPU_ID, word, sizeof(word))) {
+        *at = (struct run_percpu){.gva = base + rows * PERCPU_STRIDE};
+        if (!run_peek(run, at->gva, area, sizeof(area))) {
             break;
         }
-        row[rows++] = (struct run_percpu){.index = word[0], .apic_id = word[1], .gva = gva};
+        memcpy(&at->index, area + PERCPU_CPU_ID, sizeof(at->index));
+        memcpy(&at->apic_id, area + PERCPU_APIC_ID, sizeof(at->apic_id));
+        memcpy(&at->ghcb, area + PERCPU_GHCB, sizeof(at->ghcb));
+        memcpy(at->vmsa, area + PERCPU_VMSA, sizeof(at->vmsa));
+        memcpy(at->caa, area + PERCPU_CAA, sizeof(at->caa));
+        memcpy(&at->tss, area + PERCPU_TSS, sizeof(at->tss));
+        rows++;
     }
     return rows;
 }

@@ -214,6 +214,8 @@ END_TEST
 static const uint8_t telling_code[] = {0x48, 0xFF, 0xC0, 0xF4};
 #define TELLING_RAX 0x1FFFFFFFFULL
 
+static const uint8_t telling_insns[MODE_COUNT] = {2, 3, 3, 3, 3};
+
 static uint64_t told(enum mode mode)
 {
     return mode == MODE_LONG                         ? TELLING_RAX + 1
@@ -228,6 +230,8 @@ START_TEST(one_engine_in_every_mode)
     for (unsigned i = 0; i < MODE_COUNT * MODE_COUNT * 3; i++) {
         enum mode mode = i % 2 ? i / 2 % MODE_COUNT : i / 2 / MODE_COUNT % MODE_COUNT;
 
+        uint64_t before = vcpu_retired(guest.machine.vcpu);
+
         enter(mode, 0, code_at(mode));
         guest_set(&guest, VCPU_RAX, TELLING_RAX);
         ck_assert_msg(guest_stop(&guest) == VCPU_STOP_HALT, "%s: %d, %u", mode_rows[mode].name,
@@ -235,7 +239,119 @@ START_TEST(one_engine_in_every_mode)
         ck_assert_msg(guest_get(&guest, VCPU_RAX) == told(mode), "%s: 0x%llx", mode_rows[mode].name,
                       (unsigned long long)guest_get(&guest, VCPU_RAX));
         ck_assert_uint_eq(guest_get(&guest, VCPU_RIP), code_at(mode) + sizeof(telling_code));
+        ck_assert_uint_eq(vcpu_retired(guest.machine.vcpu) - before, telling_insns[mode]);
     }
+}
+END_TEST
+
+/*
+ * CS with a base: RIP is an offset, and everything that knows code by its address adds the base.
+ * In 64-bit code there is none.
+ */
+START_TEST(code_segment_with_a_base)
+{
+    /* nop; rdtsc; nop; vmgexit (its prefix before); jmp to the next; jmp self */
+    static const uint8_t code[] = {0x90, 0x0F, 0x31, 0x90, 0xF3, 0x0F,
+                                   0x01, 0xD9, 0xEB, 0x00, 0xEB, 0xFE};
+    static const struct {
+        uint64_t limit;
+        enum vcpu_stop_kind kind;
+        unsigned rip;
+    } steps[] = {
+        {0, VCPU_STOP_LIMIT, 0},  {1, VCPU_STOP_LIMIT, 1}, {99, VCPU_STOP_SITE, 1},
+        {2, VCPU_STOP_LIMIT, 3},  {3, VCPU_STOP_LIMIT, 4}, {99, VCPU_STOP_INVALID, 4},
+        {99, VCPU_STOP_SPIN, 10},
+    };
+    struct vcpu *vcpu = guest.machine.vcpu;
+    enum mode mode = (enum mode)_i;
+    uint64_t base = mode == MODE_LONG ? 0 : code_at(mode) - 0x400;
+    uint64_t rip = mode == MODE_LONG ? code_at(mode) : 0x400;
+    uint64_t start = vcpu_retired(vcpu);
+
+    guest_copy(&guest, GUEST_CODE, code, sizeof(code));
+    enter(mode, mode == MODE_LONG ? 0x1000 : base, rip);
+    ck_assert_uint_eq(vcpu_code_gva(vcpu), code_at(mode));
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        vcpu_set_limit(vcpu, start + steps[i].limit);
+        ck_assert_msg(guest_stop(&guest) == steps[i].kind, "%s, step %zu: %d", mode_rows[mode].name,
+                      i, guest.stop.kind);
+        ck_assert_uint_eq(guest.stop.rip, rip + steps[i].rip);
+        ck_assert_uint_eq(guest.stop.code_gva, code_at(mode) + steps[i].rip);
+        if (steps[i].kind == VCPU_STOP_SITE || steps[i].kind == VCPU_STOP_INVALID) {
+            ck_assert_int_eq(trap_handle(&guest.trap, &guest.stop),
+                             steps[i].kind == VCPU_STOP_SITE ? TRAP_RESUME : TRAP_EXIT);
+        }
+    }
+    ck_assert_uint_eq(vcpu_retired(vcpu) - start, 5);
+}
+END_TEST
+
+/* Stopped before it, at an address with the base. */
+START_TEST(breakpoint_with_a_base)
+{
+    struct vcpu *vcpu = guest.machine.vcpu;
+
+    guest_copy(&guest, GUEST_CODE, (const uint8_t[]){0x90, 0x90, 0xF4}, 3);
+    enter(MODE_REAL, code_at(MODE_REAL) - 0x400, 0x400);
+    ck_assert_int_eq(vcpu_set_break(vcpu, code_at(MODE_REAL) + 1, &guest.error), 0);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_BREAK);
+    ck_assert_uint_eq(guest.stop.rip, 0x401);
+}
+END_TEST
+
+/* The block goes on into a page that cannot be fetched: what is before it runs. */
+START_TEST(fetch_fails_in_the_next_page)
+{
+    enum mode mode = _i ? MODE_REAL : MODE_COMPATIBILITY;
+    uint64_t end = mode_rows[mode].paging ? GUEST_CODE + 16 * PAGE_SIZE : 0x40000000;
+    uint64_t before = vcpu_retired(guest.machine.vcpu);
+
+    if (mode == MODE_COMPATIBILITY) {
+        *guest_entry(&guest, end, 1) = 0;
+        memset(guest_at(&guest, end - 3), 0x90, 3);
+    } else { /* the page after is the last of memory's */
+        end = GUEST_GPA + GUEST_PAGES * PAGE_SIZE;
+        machine_launch_page(&guest.machine, guest_page(&guest, end - PAGE_SIZE))[PAGE_SIZE - 3] =
+            0x90;
+        memset(memory_bytes_for_write(&guest.machine.memory, guest_page(&guest, end - 1)) +
+                   PAGE_SIZE - 3,
+               0x90, 3);
+    }
+    enter(mode, end - 0x403, 0x400);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_FAULT);
+    ck_assert_uint_eq(guest.stop.rip, 0x403);
+    ck_assert_uint_eq(guest.stop.fault.gva, end);
+    ck_assert_uint_eq(vcpu_retired(guest.machine.vcpu) - before, 3);
+}
+END_TEST
+
+/* ---- transitions by the guest itself ---- */
+
+/* A descriptor as code_segment in the GDT: base, limit in pages, attributes. */
+static uint64_t descriptor(uint32_t base, uint32_t limit, uint16_t attributes)
+{
+    return (uint64_t)(limit & 0xFFFF) | (uint64_t)(base & 0xFFFFFF) << 16 |
+           (uint64_t)(attributes & 0xFF) << 40 | (uint64_t)(limit >> 16 & 0xF) << 48 |
+           (uint64_t)(attributes >> 8 & 0xF) << 52 | (uint64_t)(base >> 24) << 56;
+}
+
+/* 64-bit code whose descriptor has a base, as no processor minds. */
+START_TEST(base_of_a_64_bit_code_segment)
+{
+    static const uint32_t bases[] = {0, 1, 0x1000, GUEST_UNMAPPED - GUEST_CODE, 0xFFF00000};
+    struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
+    uint64_t before = vcpu_retired(guest.machine.vcpu);
+
+    /* push 0x08; push target; retfq; target: rdtsc; hlt */
+    guest_store(&guest, GUEST_GDT + GUEST_CS, descriptor(bases[_i], 0xFFFFF, 0xA9B));
+    GUEST_CODE_BYTES(&guest, 0x6A, 0x08, 0x68, 0x09, 0x00, 0x10, 0x00, 0x48, 0xCB, 0x0F, 0x31,
+                     0xF4);
+    ck_assert_int_eq(guest_run(&guest), TRAP_END);
+    ck_assert_int_eq(guest.outcome.kind, OUTCOME_HALTED);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RIP), GUEST_CODE + 12);
+    ck_assert_uint_eq(vcpu_retired(guest.machine.vcpu) - before, 5);
+    vcpu_get_segments(guest.machine.vcpu, segment);
+    ck_assert_uint_eq(segment[VCPU_SEG_CS].base, 0);
 }
 END_TEST
 
@@ -257,6 +373,10 @@ int main(void)
     suite_add_tcase(suite, registers);
     tcase_add_checked_fixture(code, setup, teardown);
     tcase_add_test(code, one_engine_in_every_mode);
+    tcase_add_loop_test(code, code_segment_with_a_base, 0, MODE_COUNT);
+    tcase_add_test(code, breakpoint_with_a_base);
+    tcase_add_loop_test(code, fetch_fails_in_the_next_page, 0, 2);
+    tcase_add_loop_test(code, base_of_a_64_bit_code_segment, 0, 5);
     suite_add_tcase(suite, code);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -70,7 +70,9 @@
 
 #define VECTOR_DE 0
 #define VECTOR_DB 1
+#define VECTOR_NMI 2
 #define VECTOR_BP 3
+#define VECTOR_OF 4
 #define VECTOR_UD 6
 #define VECTOR_NM 7
 #define VECTOR_DF 8
@@ -81,6 +83,7 @@
 #define VECTOR_PF 14
 #define VECTOR_MF 16
 #define VECTOR_AC 17
+#define VECTOR_MC 18
 #define VECTOR_XM 19
 #define VECTOR_HV 28
 #define VECTOR_VC 29

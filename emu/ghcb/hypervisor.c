@@ -81,7 +81,6 @@ bool hypervisor_open(struct hypervisor *hypervisor)
 
     memset(state, 0, sizeof(*state));
     memcpy(state->mmio.bytes, config->mmio.initial, sizeof(state->mmio.bytes));
-    state->doorbell_gpa = DOORBELL_NONE;
     return hypervisor_same_vcpus(hypervisor, &hypervisor->vcpus);
 }
 
@@ -110,7 +109,6 @@ size_t hypervisor_state_bytes(const struct hypervisor_state *state,
         state->fw_cfg.dma_address,
         state->tsc_aux,
         state->ap_jump_table,
-        state->doorbell_gpa,
     };
     size_t used = 0;
 

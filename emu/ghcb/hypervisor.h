@@ -12,6 +12,7 @@
 
 #include "abi/rmp.h"
 #include "ghcb/apic.h"
+#include "ghcb/doorbell.h"
 #include "ghcb/exit.h"
 #include "ghcb/fw_cfg.h"
 #include "ghcb/mmio.h"
@@ -75,12 +76,11 @@ struct hypervisor_state {
     struct mmio mmio;
     uint32_t tsc_aux;
     uint64_t ap_jump_table;
-    uint64_t doorbell_gpa; /* of the #HV doorbell page; DOORBELL_NONE */
     /* SEV_FEATURES of the first VMSA of each lower VMPL; 0: none was ever made. */
     uint64_t vmsa_features[VMPL_COUNT];
 };
 
-#define HYPERVISOR_STATE_SIZE 4352 /* bytes of hypervisor_state_bytes, at most */
+#define HYPERVISOR_STATE_SIZE 4480 /* bytes of hypervisor_state_bytes, at most */
 
 struct hypervisor {
     const struct hypervisor_config *config; /* not owned */

@@ -18,7 +18,7 @@
 void nae_answer_hv_doorbell(struct hypervisor *hypervisor, const struct exit *exit,
                             struct reply *reply)
 {
-    uint64_t *doorbell = &hypervisor->state.doorbell_gpa;
+    uint64_t *doorbell = &vcpus_current_level(&hypervisor->vcpus)->doorbell_gpa;
     uint64_t gpa = exit_field(exit, FIELD_INFO2);
 
     switch (exit_field(exit, FIELD_INFO1)) {

@@ -247,6 +247,54 @@ bool reply_run_vmpl(struct reply *reply, unsigned vmpl)
                       &(struct reply_action){.kind = REPLY_RUN_VMPL, .vcpu.vmpl = (uint8_t)vmpl});
 }
 
+bool reply_rmpupdate(struct reply *reply, uint64_t gpa, uint64_t size_bytes,
+                     const struct reply_rmpupdate *operand)
+{
+    struct reply_action action = {
+        .kind = REPLY_RMPUPDATE,
+        .gpa = gpa,
+        .size_bytes = size_bytes,
+        .rmpupdate = *operand,
+    };
+
+    return add_action(reply, &action);
+}
+
+bool reply_psmash(struct reply *reply, uint64_t gpa)
+{
+    struct reply_action action = {.kind = REPLY_PSMASH, .gpa = gpa};
+
+    return add_action(reply, &action);
+}
+
+bool reply_remap(struct reply *reply, uint64_t gpa, uint64_t other_gpa)
+{
+    struct reply_action action = {.kind = REPLY_REMAP, .gpa = gpa, .other_gpa = other_gpa};
+
+    return add_action(reply, &action);
+}
+
+bool reply_swap(struct reply *reply, uint64_t gpa, uint64_t other_gpa)
+{
+    struct reply_action action = {.kind = REPLY_SWAP, .gpa = gpa, .other_gpa = other_gpa};
+
+    return add_action(reply, &action);
+}
+
+bool reply_inject(struct reply *reply, const struct reply_event *event)
+{
+    struct reply_action action = {.kind = REPLY_INJECT, .event = *event};
+
+    return add_action(reply, &action);
+}
+
+bool reply_doorbell(struct reply *reply, const struct reply_doorbell *doorbell)
+{
+    struct reply_action action = {.kind = REPLY_DOORBELL, .doorbell = *doorbell};
+
+    return add_action(reply, &action);
+}
+
 /* Whether two (start, length) ranges share a byte, without overflow at the top of the space. */
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/nae.h"
+
 static void slot_reset(struct vcpu_slot *slot, uint32_t apic_id, uint64_t ghcb_msr)
 {
     memset(slot, 0, sizeof(*slot));
@@ -13,6 +15,7 @@ static void slot_reset(struct vcpu_slot *slot, uint32_t apic_id, uint64_t ghcb_m
     apic_reset(&slot->apic);
     for (unsigned vmpl = 0; vmpl < VMPL_COUNT; vmpl++) {
         slot->level[vmpl].ghcb_msr = ghcb_msr;
+        slot->level[vmpl].doorbell_gpa = DOORBELL_NONE;
     }
 }
 
@@ -164,6 +167,12 @@ void vcpus_bytes(const struct vcpus *vcpus, uint8_t *bytes)
             words[used++] = level->registered;
             words[used++] = level->registered_gpa;
             words[used++] = level->resuming;
+            words[used++] = level->doorbell_gpa;
+            words[used++] = (uint64_t)level->doorbell.nmi << 1 | level->doorbell.mc;
+            memcpy(words + used, level->doorbell.vector, sizeof(level->doorbell.vector));
+            used += 4;
+            memcpy(words + used, level->doorbell.no_eoi, sizeof(level->doorbell.no_eoi));
+            used += 4;
         }
         words[used++] = slot->apic.base;
         words[used++] = slot->apic.tpr;

@@ -17,6 +17,7 @@
 
 #include "abi/rmp.h"
 #include "ghcb/apic.h"
+#include "ghcb/doorbell.h"
 
 enum vcpu_activity {
     VCPU_ABSENT, /* no save area: it waits for AP creation */
@@ -33,7 +34,9 @@ struct vcpu_level {
     bool resuming; /* see vcpu_expect_resume */
     uint64_t vmsa_gpa;
     uint64_t ghcb_msr;
-    uint64_t registered_gpa; /* of the GHCB */
+    uint64_t registered_gpa;  /* of the GHCB */
+    uint64_t doorbell_gpa;    /* of the #HV doorbell page; DOORBELL_NONE */
+    struct doorbell doorbell; /* what waits for room in it */
 };
 
 struct vcpu_slot {
@@ -84,7 +87,7 @@ uint32_t vcpus_next(const struct vcpus *vcpus, uint32_t after);
 /* Both made by vcpus_init of the same IDs. */
 void vcpus_copy(struct vcpus *to, const struct vcpus *from);
 /* The state as bytes, equal for equal states. */
-#define VCPUS_SLOT_BYTES (8u * (2 + VMPL_COUNT * 6 + 3))
+#define VCPUS_SLOT_BYTES (8u * (2 + VMPL_COUNT * (8 + 8) + 3))
 size_t vcpus_bytes_size(const struct vcpus *vcpus);
 void vcpus_bytes(const struct vcpus *vcpus, uint8_t *bytes);
 

@@ -177,35 +177,30 @@ static size_t op_method(lua_State *L, enum script_op_kind kind, const char *path
     return script_op_apply(L, script, &op, path, where);
 }
 
-static int reply_write_method(lua_State *L)
-{
-    op_method(L, SCRIPT_WRITE, "reply:write");
-    return 0;
-}
-
-static int reply_assign_method(lua_State *L)
-{
-    op_method(L, SCRIPT_ASSIGN, "reply:assign");
-    return 0;
-}
-
-static int reply_unassign_method(lua_State *L)
-{
-    op_method(L, SCRIPT_UNASSIGN, "reply:unassign");
-    return 0;
-}
-
 static int reply_skip_page_method(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)op_method(L, SCRIPT_SKIP_PAGE, "reply:skip_page"));
     return 1;
 }
 
-static int reply_on_read_method(lua_State *L)
-{
-    op_method(L, SCRIPT_ON_READ, "reply:on_read");
-    return 0;
-}
+/* The others: reply:NAME{...}, without a result. */
+#define OP_METHOD(name, kind)                                                                      \
+    static int reply_##name##_method(lua_State *L)                                                 \
+    {                                                                                              \
+        op_method(L, kind, "reply:" #name);                                                        \
+        return 0;                                                                                  \
+    }
+
+OP_METHOD(write, SCRIPT_WRITE)
+OP_METHOD(assign, SCRIPT_ASSIGN)
+OP_METHOD(unassign, SCRIPT_UNASSIGN)
+OP_METHOD(on_read, SCRIPT_ON_READ)
+OP_METHOD(rmpupdate, SCRIPT_RMPUPDATE)
+OP_METHOD(psmash, SCRIPT_PSMASH)
+OP_METHOD(remap, SCRIPT_REMAP)
+OP_METHOD(swap, SCRIPT_SWAP)
+OP_METHOD(inject, SCRIPT_INJECT)
+OP_METHOD(doorbell, SCRIPT_DOORBELL)
 
 static const luaL_Reg methods[] = {
     {"honest", reply_honest},
@@ -220,6 +215,12 @@ static const luaL_Reg methods[] = {
     {"unassign", reply_unassign_method},
     {"skip_page", reply_skip_page_method},
     {"on_read", reply_on_read_method},
+    {"rmpupdate", reply_rmpupdate_method},
+    {"psmash", reply_psmash_method},
+    {"remap", reply_remap_method},
+    {"swap", reply_swap_method},
+    {"inject", reply_inject_method},
+    {"doorbell", reply_doorbell_method},
 };
 
 #define METHOD_COUNT (sizeof(methods) / sizeof(methods[0]))

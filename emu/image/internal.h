@@ -46,6 +46,9 @@ int image_elf_flatten(const struct image *image, struct flat *flat, struct error
 /* Copy from the flat image, zeros where no segment has bytes. The caller has checked the range. */
 void flat_copy(const struct flat *flat, uint64_t offset, void *to, size_t size_bytes);
 
+/* rust.c: true when `mangled` is the item that `path` names, whole or from its end: "b::ITEM". */
+bool image_is_rust_item(const char *mangled, const char *path);
+
 /* Take `width` bytes, little endian, and advance. */
 static inline uint64_t take_le(const uint8_t **at, size_t width)
 {

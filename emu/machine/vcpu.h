@@ -127,6 +127,7 @@ enum vcpu_stop_kind {
 struct vcpu_stop {
     enum vcpu_stop_kind kind;
     uint64_t rip;
+    uint64_t code_gva; /* where RIP is: the base of CS added */
     uint32_t vector;
     uint32_t error_code; /* VCPU_STOP_INTERRUPT, of an exception that has one */
     struct mmu_fault
@@ -138,9 +139,12 @@ struct vcpu_insn {
     uint8_t length; /* 0: not decodable */
     bool trap;      /* must not be executed by the engine */
     bool spin;      /* a jump to itself */
+    bool mode;      /* may change CS, the CPL or how code runs; ends its block */
 };
 
-typedef void vcpu_decode(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *insn);
+/* code_bits: 16, 32 or 64, as CS says. */
+typedef void vcpu_decode(const uint8_t *bytes, size_t size_bytes, unsigned code_bits,
+                         struct vcpu_insn *insn);
 
 /*
  * A guest read of watched memory, reported before the load. rip and retired are those of the
@@ -189,6 +193,7 @@ void vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
  * attributes together with CR0, EFER and RFLAGS.VM as they are then: a whole state is loaded in the
  * order vcpu_set_system, RFLAGS, segments, RIP.
  */
+/* The base of CS counts as zero in 64-bit code, and becomes it. APM Vol 2 (24593) 4.5.3. */
 void vcpu_get_segments(const struct vcpu *vcpu, struct vcpu_segment segment[VCPU_SEGMENT_COUNT]);
 void vcpu_set_segments(struct vcpu *vcpu, const struct vcpu_segment segment[VCPU_SEGMENT_COUNT]);
 
@@ -197,6 +202,9 @@ void vcpu_set_segments(struct vcpu *vcpu, const struct vcpu_segment segment[VCPU
  * and no more. vcpu_set_segments takes the level from SS (0 in real mode, 3 in virtual-8086 mode).
  */
 unsigned vcpu_cpl(const struct vcpu *vcpu);
+unsigned vcpu_code_bits(const struct vcpu *vcpu); /* 16, 32 or 64 */
+/* Where the instruction at RIP is, the base of CS added: a "gva" of code is always that. */
+uint64_t vcpu_code_gva(const struct vcpu *vcpu);
 void vcpu_set_cpl(struct vcpu *vcpu, unsigned cpl);
 
 /* The engine shall execute the trap site at RIP by itself after all, this once. */

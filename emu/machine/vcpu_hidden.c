@@ -310,11 +310,6 @@ void vcpu_hidden_set_word(void *context, size_t offset, uint32_t word)
     record_set(context, offset, (int32_t)word);
 }
 
-unsigned vcpu_cpl(const struct vcpu *vcpu)
-{
-    return vcpu_hidden_word(vcpu_hidden_take(vcpu), vcpu->cpl_offset) & CPL_MASK;
-}
-
 void vcpu_set_cpl(struct vcpu *vcpu, unsigned cpl)
 {
     uint8_t *context = vcpu_hidden_take(vcpu);
@@ -323,6 +318,7 @@ void vcpu_set_cpl(struct vcpu *vcpu, unsigned cpl)
     assert(cpl <= CPL_MASK);
     vcpu_hidden_set_word(context, vcpu->cpl_offset, (word & ~(uint32_t)CPL_MASK) | cpl);
     vcpu_hidden_give(vcpu);
+    vcpu->code.cpl = cpl;
 }
 
 uint64_t vcpu_get_xcr0(const struct vcpu *vcpu)

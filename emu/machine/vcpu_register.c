@@ -46,6 +46,9 @@ uint64_t vcpu_get(const struct vcpu *vcpu, enum vcpu_register reg)
 void vcpu_set(struct vcpu *vcpu, enum vcpu_register reg, uint64_t value)
 {
     uc_reg_write(vcpu->uc, vcpu_register_id[reg], &value);
+    if (reg == VCPU_CR0) {
+        vcpu->code.stale = true;
+    }
 }
 
 void vcpu_get_table(const struct vcpu *vcpu, enum vcpu_table_register reg, struct vcpu_table *table)
@@ -193,17 +196,16 @@ void vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 /* Asked for at each TLB fill: read no more than decides. */
 void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context)
 {
-    static const int id[] = {UC_X86_REG_CR0, UC_X86_REG_CR3, UC_X86_REG_CR4, UC_X86_REG_CS};
-    uint64_t cs = 0;
-    void *value[] = {&context->cr0, &context->cr3, &context->cr4, &cs};
+    static const int id[] = {UC_X86_REG_CR0, UC_X86_REG_CR3, UC_X86_REG_CR4};
+    void *value[] = {&context->cr0, &context->cr3, &context->cr4};
 
-    uc_reg_read_batch(vcpu->uc, id, value, 4);
+    uc_reg_read_batch(vcpu->uc, id, value, 3);
     context->efer = vcpu->efer & ~EFER_LMA;
     if ((context->cr0 & CR0_PG) && (vcpu->efer & EFER_LME)) {
         context->efer |= EFER_LMA;
     }
     context->rflags = context->cr4 & CR4_SMAP ? vcpu_get(vcpu, VCPU_RFLAGS) : 0;
-    context->cpl = cs & 3;
+    context->cpl = vcpu_code(vcpu)->cpl;
     context->vmpl = vcpu_vmpl(vcpu);
 }
 

@@ -152,6 +152,80 @@ void vcpu_set_segments(struct vcpu *vcpu, const struct vcpu_segment segment[VCPU
     }
     vcpu_hidden_set_word(context, vcpu->cpl_offset, mode_with(word, segment, cr0, rflags));
     vcpu_hidden_give(vcpu);
+    vcpu->code.stale = true;
+    if (!vcpu_code_renew(vcpu)) {
+        vcpu_code_drop_base(vcpu);
+    }
+}
+
+/* ---- how code runs ---- */
+
+static struct vcpu_code code_now(const struct vcpu *vcpu)
+{
+    const uint8_t *context = vcpu_hidden_take(vcpu);
+    uint32_t word = vcpu_hidden_word(context, vcpu->cpl_offset);
+    struct vcpu_segment cs =
+        segment_load(context + vcpu->segment_offset + VCPU_SEG_CS * sizeof(struct hidden_segment));
+
+    return (struct vcpu_code){
+        .base = cs.base,
+        .bits = word & MODE_CS64   ? 64
+                : word & MODE_CS32 ? 32
+                                   : 16,
+        .cpl = word & MODE_CPL,
+    };
+}
+
+const struct vcpu_code *vcpu_code(const struct vcpu *vcpu)
+{
+    if (vcpu->code.stale) {
+        struct vcpu *cache = (struct vcpu *)vcpu;
+
+        /* In the middle of a block that may change it, what is known now may not last. */
+        cache->code = code_now(vcpu);
+        cache->code.stale = vcpu->current && (vcpu->current->key & BLOCK_MODE);
+    }
+    return &vcpu->code;
+}
+
+bool vcpu_code_renew(struct vcpu *vcpu)
+{
+    if (vcpu->code.stale) {
+        vcpu->code = code_now(vcpu);
+    }
+    if (vcpu->code.bits != vcpu->block_bits) {
+        vcpu_block_forget_all(vcpu);
+        vcpu->block_bits = vcpu->code.bits;
+    }
+    return vcpu->code.bits != 64 || vcpu->code.base == 0;
+}
+
+/* The engine adds it even in 64-bit code, where it counts as zero. */
+void vcpu_code_drop_base(struct vcpu *vcpu)
+{
+    uint8_t *context = vcpu_hidden_take(vcpu);
+    uint8_t *place = context + vcpu->segment_offset + VCPU_SEG_CS * sizeof(struct hidden_segment);
+    struct vcpu_segment cs = segment_load(place);
+
+    cs.base = 0;
+    segment_store(place, &cs);
+    vcpu_hidden_give(vcpu);
+    vcpu->code.base = 0;
+}
+
+unsigned vcpu_code_bits(const struct vcpu *vcpu)
+{
+    return vcpu_code(vcpu)->bits;
+}
+
+uint64_t vcpu_code_gva(const struct vcpu *vcpu)
+{
+    return vcpu_code(vcpu)->base + vcpu_get(vcpu, VCPU_RIP);
+}
+
+unsigned vcpu_cpl(const struct vcpu *vcpu)
+{
+    return vcpu_code(vcpu)->cpl;
 }
 
 /*
@@ -170,6 +244,7 @@ void vcpu_set_system(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_t cr4
     vcpu_set_msr(vcpu, MSR_EFER, efer);
     vcpu_set(vcpu, VCPU_CR0, cr0);
     vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
+    vcpu->code.stale = true;
     vcpu_flush(vcpu);
 }
 

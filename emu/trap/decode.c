@@ -134,9 +134,10 @@ static bool prefix_is_rex(uint8_t byte)
 
 /*
  * The 0F 01 group after any prefixes: the last F2 or F3 counts, and a REX says nothing here, be it
- * right before the opcode or earlier, where hardware ignores it.
+ * right before the opcode or earlier, where hardware ignores it. Only 64-bit code has REX.
  */
-static bool decode_group7(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
+static bool decode_group7(const uint8_t *bytes, size_t size_bytes, unsigned code_bits,
+                          struct insn *insn)
 {
     uint8_t repeat = 0;
     size_t at = 0;
@@ -144,7 +145,8 @@ static bool decode_group7(const uint8_t *bytes, size_t size_bytes, struct insn *
     if (size_bytes > INSN_LENGTH_MAX) {
         size_bytes = INSN_LENGTH_MAX;
     }
-    while (at < size_bytes && (prefix_is_legacy(bytes[at]) || prefix_is_rex(bytes[at]))) {
+    while (at < size_bytes &&
+           (prefix_is_legacy(bytes[at]) || (code_bits == 64 && prefix_is_rex(bytes[at])))) {
         if (bytes[at] == 0xF0) {
             return false; /* LOCK makes all of them undefined */
         }
@@ -181,15 +183,33 @@ static enum insn_id mnemonic_id(const ZydisDecodedInstruction *decoded)
     return INSN_OTHER;
 }
 
-static void decoder_open(ZydisDecoder *decoder)
+static void decoder_open(ZydisDecoder *decoder, unsigned code_bits)
 {
-    ZydisDecoderInit(decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    ZydisDecoderInit(decoder,
+                     code_bits == 64   ? ZYDIS_MACHINE_MODE_LONG_64
+                     : code_bits == 32 ? ZYDIS_MACHINE_MODE_LEGACY_32
+                                       : ZYDIS_MACHINE_MODE_LEGACY_16,
+                     code_bits == 64   ? ZYDIS_STACK_WIDTH_64
+                     : code_bits == 32 ? ZYDIS_STACK_WIDTH_32
+                                       : ZYDIS_STACK_WIDTH_16);
 }
 
+/* Without a prefix; the offset is that of the whole instruction. */
 static bool decode_is_spin(const uint8_t *bytes, const ZydisDecodedInstruction *decoded)
 {
-    return (decoded->length == 2 && bytes[0] == 0xEB && bytes[1] == 0xFE) ||
+    return (decoded->length == 2 && memcmp(bytes, "\xEB\xFE", 2) == 0) ||
+           (decoded->length == 3 && memcmp(bytes, "\xE9\xFD\xFF", 3) == 0) ||
            (decoded->length == 5 && memcmp(bytes, "\xE9\xFB\xFF\xFF\xFF", 5) == 0);
+}
+
+/* Far jumps, calls and returns, IRET, and what writes CR0. */
+static bool decode_changes_mode(const ZydisDecodedInstruction *decoded)
+{
+    return decoded->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ||
+           decoded->mnemonic == ZYDIS_MNEMONIC_IRET || decoded->mnemonic == ZYDIS_MNEMONIC_IRETD ||
+           decoded->mnemonic == ZYDIS_MNEMONIC_IRETQ || decoded->mnemonic == ZYDIS_MNEMONIC_LMSW ||
+           (decoded->opcode_map == ZYDIS_OPCODE_MAP_0F && decoded->opcode == 0x22 &&
+            decoded->raw.modrm.reg == 0);
 }
 
 /* The operands that the instructions of enum insn_id have. */
@@ -222,17 +242,17 @@ static void decode_operands(const ZydisDecodedInstruction *decoded, struct insn 
     }
 }
 
-void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
+void decode_insn(const uint8_t *bytes, size_t size_bytes, unsigned code_bits, struct insn *insn)
 {
     ZydisDecoder decoder;
     ZydisDecodedInstruction decoded;
     ZyanStatus status;
 
     memset(insn, 0, sizeof(*insn));
-    if (decode_group7(bytes, size_bytes, insn)) {
+    if (decode_group7(bytes, size_bytes, code_bits, insn)) {
         return;
     }
-    decoder_open(&decoder);
+    decoder_open(&decoder, code_bits);
     status = ZydisDecoderDecodeInstruction(&decoder, NULL, bytes, size_bytes, &decoded);
     if (ZYAN_FAILED(status)) {
         insn->id = INSN_UNDEFINED;
@@ -243,16 +263,19 @@ void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
     insn->length = decoded.length;
     insn->id = mnemonic_id(&decoded);
     insn->spin = decode_is_spin(bytes, &decoded);
+    insn->mode = decode_changes_mode(&decoded);
     decode_operands(&decoded, insn);
 }
 
-void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *out)
+void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, unsigned code_bits,
+                     struct vcpu_insn *out)
 {
     struct insn insn;
 
-    decode_insn(bytes, size_bytes, &insn);
+    decode_insn(bytes, size_bytes, code_bits, &insn);
     out->length = insn.length;
     out->spin = insn.spin;
+    out->mode = insn.mode;
     /*
      * The engine reports what it does not know by itself; a hook there would only cost. But it
      * executes some encodings that do not exist, RDMSR with LOCK among them.
@@ -348,7 +371,7 @@ void decode_fault_access(const struct vcpu *vcpu, const uint8_t *bytes, size_t s
     bool any = false;
 
     *out = (struct insn_access){.gva = page_gva, .write = access == MMU_WRITE};
-    decoder_open(&decoder);
+    decoder_open(&decoder, vcpu_code_bits(vcpu));
     if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size_bytes, &decoded, operand))) {
         return;
     }
@@ -372,4 +395,26 @@ void decode_fault_access(const struct vcpu *vcpu, const uint8_t *bytes, size_t s
             out->stack = operand[i].mem.segment == ZYDIS_REGISTER_SS;
         }
     }
+}
+
+size_t decode_reads(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes, uint64_t rip,
+                    uint64_t gva[], size_t max)
+{
+    ZydisDecoder decoder;
+    ZydisDecodedInstruction decoded;
+    ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+    size_t count = 0;
+
+    decoder_open(&decoder, vcpu_code_bits(vcpu));
+    if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size_bytes, &decoded, operand))) {
+        return 0;
+    }
+    for (size_t i = 0; i < decoded.operand_count && count < max; i++) {
+        if (operand[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+            (operand[i].actions & ZYDIS_OPERAND_ACTION_MASK_READ) &&
+            operand_address(vcpu, &decoded, &operand[i], rip, &gva[count])) {
+            count++;
+        }
+    }
+    return count;
 }

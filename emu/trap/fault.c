@@ -23,6 +23,7 @@ struct gate {
     uint8_t type;
     uint8_t dpl;
     bool present;
+    uint32_t external; /* EXT of the error codes on the way: APM Vol 2, selector error code */
 };
 
 /* What became of one attempt to enter a handler. */
@@ -35,10 +36,11 @@ enum attempt {
 static const char *fault_name(uint8_t vector)
 {
     static const char *const names[32] = {
-        [VECTOR_DE] = "#DE", [VECTOR_DB] = "#DB", [VECTOR_BP] = "#BP", [VECTOR_UD] = "#UD",
-        [VECTOR_NM] = "#NM", [VECTOR_DF] = "#DF", [VECTOR_TS] = "#TS", [VECTOR_NP] = "#NP",
-        [VECTOR_SS] = "#SS", [VECTOR_GP] = "#GP", [VECTOR_PF] = "#PF", [VECTOR_MF] = "#MF",
-        [VECTOR_AC] = "#AC", [VECTOR_XM] = "#XM", [VECTOR_HV] = "#HV", [VECTOR_VC] = "#VC",
+        [VECTOR_DE] = "#DE", [VECTOR_DB] = "#DB", [VECTOR_NMI] = "NMI", [VECTOR_BP] = "#BP",
+        [VECTOR_UD] = "#UD", [VECTOR_NM] = "#NM", [VECTOR_DF] = "#DF",  [VECTOR_TS] = "#TS",
+        [VECTOR_NP] = "#NP", [VECTOR_SS] = "#SS", [VECTOR_GP] = "#GP",  [VECTOR_PF] = "#PF",
+        [VECTOR_MF] = "#MF", [VECTOR_AC] = "#AC", [VECTOR_MC] = "#MC",  [VECTOR_XM] = "#XM",
+        [VECTOR_HV] = "#HV", [VECTOR_VC] = "#VC",
     };
 
     if (vector >= 32) {
@@ -61,7 +63,7 @@ static bool fault_is_contributory(uint8_t vector)
 
 static bool fault_makes_double(const struct fault *first, uint8_t second)
 {
-    if (first->software_length) {
+    if (first->software_length || first->interrupt) {
         return false; /* INT n is benign whatever n is */
     }
     if (first->vector == VECTOR_PF) {
@@ -72,7 +74,7 @@ static bool fault_makes_double(const struct fault *first, uint8_t second)
 
 static unsigned fault_cpl(const struct trap_context *trap)
 {
-    return vcpu_get(trap->machine->vcpu, VCPU_CS) & 3;
+    return vcpu_cpl(trap->machine->vcpu);
 }
 
 /* A translation that failed during delivery. */
@@ -131,9 +133,11 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
     struct vcpu_table idt;
     uint8_t bytes[GATE_SIZE];
     uint32_t offset = fault->vector * GATE_SIZE;
-    uint32_t error_code = fault->vector * 8u + 2; /* IDT bit */
+    uint32_t error_code; /* with the IDT bit */
     enum attempt attempt;
 
+    gate->external = fault->interrupt ? 1 : 0;
+    error_code = fault->vector * 8u + 2 + gate->external;
     vcpu_get_table(trap->machine->vcpu, VCPU_IDTR, &idt);
     if (offset + GATE_SIZE - 1 > idt.limit) {
         *next = fault_with_code(VECTOR_GP, error_code);
@@ -175,14 +179,14 @@ static enum attempt attempt_code_segment(struct trap_context *trap, const struct
     struct vcpu_table table;
     uint8_t bytes[8];
     uint32_t offset = gate->selector & 0xFFF8u;
-    uint32_t error_code = gate->selector & SELECTOR_ERROR_MASK;
+    uint32_t error_code = (gate->selector & SELECTOR_ERROR_MASK) | gate->external;
     unsigned dpl;
     enum attempt attempt;
 
     *cpl = fault_cpl(trap);
     vcpu_get_table(trap->machine->vcpu, gate->selector & SELECTOR_TI ? VCPU_LDTR : VCPU_GDTR,
                    &table);
-    if (error_code == 0 || offset + 7 > table.limit) {
+    if ((gate->selector & SELECTOR_ERROR_MASK) == 0 || offset + 7 > table.limit) {
         *next = fault_with_code(VECTOR_GP, error_code);
         return ATTEMPT_FAULT;
     }
@@ -220,7 +224,8 @@ static enum attempt attempt_stack(struct trap_context *trap, const struct gate *
     if (gate->ist != 0 || cpl != fault_cpl(trap)) {
         vcpu_get_table(trap->machine->vcpu, VCPU_TR, &tr);
         if ((tr.selector & SELECTOR_ERROR_MASK) == 0 || offset + 7 > tr.limit) {
-            *next = fault_with_code(VECTOR_TS, tr.selector & SELECTOR_ERROR_MASK);
+            *next =
+                fault_with_code(VECTOR_TS, (tr.selector & SELECTOR_ERROR_MASK) | gate->external);
             return ATTEMPT_FAULT;
         }
         attempt = attempt_read(trap, tr.base + offset, bytes, sizeof(bytes), next);
@@ -237,8 +242,9 @@ static enum attempt attempt_push(struct trap_context *trap, const struct fault *
                                  uint64_t *rsp, struct fault *next)
 {
     struct vcpu *vcpu = trap->machine->vcpu;
-    /* RF is set in the image that a fault pushes, not in that of INT n. */
-    uint64_t resume = fault->software_length ? 0 : RFLAGS_RF;
+    /* RF is set in the image that a fault pushes, not in that of INT n. That it is not set for what
+       the host injects is unverified. */
+    uint64_t resume = fault->software_length || fault->injected ? 0 : RFLAGS_RF;
     /* Ascending from the new stack pointer. */
     uint64_t frame[6] = {
         fault->error_code,        vcpu_get(vcpu, VCPU_RIP) + fault->software_length,

@@ -14,7 +14,7 @@ enum trap_next insn_done(struct trap_context *trap, const struct insn *insn)
 
 unsigned insn_cpl(const struct trap_context *trap)
 {
-    return vcpu_get(trap->machine->vcpu, VCPU_CS) & 3;
+    return vcpu_cpl(trap->machine->vcpu);
 }
 
 uint32_t insn_get32(const struct trap_context *trap, enum vcpu_register reg)
