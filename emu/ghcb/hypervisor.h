@@ -12,7 +12,7 @@
 
 #include "abi/rmp.h"
 #include "ghcb/apic.h"
-#include "ghcb/doorbell.h"
+#include "ghcb/certificates.h"
 #include "ghcb/exit.h"
 #include "ghcb/fw_cfg.h"
 #include "ghcb/mmio.h"
@@ -60,6 +60,10 @@ struct hypervisor_config {
 
     struct fw_cfg_files fw_cfg; /* what the firmware configuration device offers */
     struct mmio_devices mmio;   /* memory-mapped devices */
+
+    uint64_t policy;                  /* POLICY_*, of the launch */
+    uint8_t host_data[32];            /* given to the AMD-SP at launch: a report shows it */
+    struct certificates certificates; /* what an extended guest request gets with a report */
 };
 
 /* The defaults: an EPYC guest with `cpus` CPUs (1 to HYPERVISOR_CPU_MAX), APIC IDs 0 .. cpus - 1.
@@ -68,6 +72,7 @@ void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus);
 
 struct memory;
 struct rmp;
+struct psp;
 
 /* What the hypervisor remembers between exits. Part of a snapshot and of the state digest. */
 struct hypervisor_state {
@@ -78,16 +83,19 @@ struct hypervisor_state {
     uint64_t ap_jump_table;
     /* SEV_FEATURES of the first VMSA of each lower VMPL; 0: none was ever made. */
     uint64_t vmsa_features[VMPL_COUNT];
+    /* The page that the AMD-SP writes responses to, as the last one left it. */
+    uint8_t response[EXIT_REQUEST_SIZE];
 };
 
-#define HYPERVISOR_STATE_SIZE 4480 /* bytes of hypervisor_state_bytes, at most */
+#define HYPERVISOR_STATE_SIZE 8448 /* bytes of hypervisor_state_bytes, at most */
 
 struct hypervisor {
     const struct hypervisor_config *config; /* not owned */
     /* Its own knowledge of guest memory: which GPAs exist and which pages it gave away. */
     struct memory *memory;
     const struct rmp *rmp;
-    bool strict; /* an answer that rests on an unverified fact is not given: `unmodelled` */
+    struct psp *psp; /* not owned: the AMD-SP, which answers what is handed to it */
+    bool strict;     /* an answer that rests on an unverified fact is not given: `unmodelled` */
     struct hypervisor_state state;
     struct vcpus vcpus;
 };
