@@ -71,36 +71,20 @@ static void fill_bios_vmsa(const struct psp *psp, const struct hypervisor_config
         uint8_t size;
         uint64_t value;
     } fields[] = {
-        {0x010, 2, 0xF000},
-        {0x012, 2, 0x09B},
-        {0x014, 4, 0xFFFF},
-        {0x018, 8, 0xFFFF0000},
-        {0x002, 2, 0x093},
-        {0x004, 4, 0xFFFF},
-        {0x022, 2, 0x093},
-        {0x024, 4, 0xFFFF},
-        {0x032, 2, 0x093},
-        {0x034, 4, 0xFFFF},
-        {0x042, 2, 0x093},
-        {0x044, 4, 0xFFFF},
-        {0x052, 2, 0x093},
-        {0x054, 4, 0xFFFF},
-        {0x064, 4, 0xFFFF},
-        {0x084, 4, 0xFFFF},
-        {0x072, 2, 0x082},
-        {0x074, 4, 0xFFFF},
-        {0x092, 2, 0x08B},
-        {0x094, 4, 0xFFFF},
-        {0x0CA, 1, 1},
-        {0x0D0, 8, EFER_SVME},
-        {0x148, 8, 0x40},
-        {0x158, 8, 0x10},
-        {0x160, 8, 0x400},
-        {0x168, 8, 0xFFFF0FF0},
-        {0x170, 8, 0x2},
-        {0x178, 8, 0xFFF0},
-        {0x268, 8, 0x0007040600070406},
-        {0x3B0, 8, 1},
+        {0x010, 2, 0xF000},     {0x012, 2, 0x09B},
+        {0x014, 4, 0xFFFF},     {0x018, 8, 0xFFFF0000},
+        {0x002, 2, 0x093},      {0x004, 4, 0xFFFF},
+        {0x022, 2, 0x093},      {0x024, 4, 0xFFFF},
+        {0x032, 2, 0x093},      {0x034, 4, 0xFFFF},
+        {0x042, 2, 0x093},      {0x044, 4, 0xFFFF},
+        {0x052, 2, 0x093},      {0x054, 4, 0xFFFF},
+        {0x064, 4, 0xFFFF},     {0x084, 4, 0xFFFF},
+        {0x072, 2, 0x082},      {0x074, 4, 0xFFFF},
+        {0x092, 2, 0x08B},      {0x094, 4, 0xFFFF},
+        {0x0D0, 8, EFER_SVME},  {0x148, 8, 0x40},
+        {0x158, 8, 0x10},       {0x160, 8, 0x400},
+        {0x168, 8, 0xFFFF0FF0}, {0x170, 8, 0x2},
+        {0x178, 8, 0xFFF0},     {0x268, 8, 0x0007040600070406},
         {0x3E8, 8, 1},
     };
 
@@ -108,6 +92,8 @@ static void fill_bios_vmsa(const struct psp *psp, const struct hypervisor_config
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         store(page + fields[i].offset, fields[i].value, fields[i].size);
     }
+    page[VMSA_VMPL] = config->guest_vmsa_vmpl;
+    store(page + VMSA_SEV_FEATURES, config->guest_vmsa_sev_features, 8);
     store(page + BIOS_VMSA_RDX, launch_signature(config), 8);
 }
 

@@ -50,6 +50,8 @@ void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus)
                        HV_FEATURE_APIC_ID_LIST | HV_FEATURE_MULTI_VMPL;
     config->policy = POLICY_SMT | POLICY_RESERVED_ONE;
     config->sev_features = (SEV_STATUS_SNP | SEV_STATUS_RESTRICTED_INJECTION) >> 2;
+    config->guest_vmsa_sev_features = SEV_STATUS_SNP >> 2;
+    config->guest_vmsa_vmpl = 1;
     for (uint32_t i = 0; i < cpus; i++) {
         config->apic_id[i] = i;
     }

@@ -37,6 +37,9 @@ struct hypervisor_config {
     uint8_t cbit;
     uint64_t features;     /* HV_FEATURE_* */
     uint64_t sev_features; /* of the VMSA; SEV_STATUS is made from it */
+    /* The same, and the VMPL, in the VMSA with which the SVSM is to start the guest. */
+    uint64_t guest_vmsa_sev_features;
+    uint8_t guest_vmsa_vmpl;
 
     /* The IDs written into the list, as given; by default 0 .. cpus - 1. The BSP's is
      * `bsp_apic_id`. */

@@ -74,6 +74,18 @@ static void read_versions(lua_State *L, const char *path, const struct value_row
     value_table(L, -1, path, ROWS(versions_rows), target);
 }
 
+static const struct value_row guest_vmsa_rows[] = {
+    {"vmpl", value_read_u8, AT(guest_vmsa_vmpl), 0, UINT8_MAX},
+    {"sev_features", value_read_u64, AT(guest_vmsa_sev_features), 0, UINT64_MAX},
+};
+
+static void read_guest_vmsa(lua_State *L, const char *path, const struct value_row *row,
+                            void *target)
+{
+    (void)row;
+    value_table(L, -1, path, ROWS(guest_vmsa_rows), target);
+}
+
 #define LEAF(field) offsetof(struct cpuid_leaf, field)
 
 /* The first two rows are all that `remove` takes. */
@@ -376,6 +388,7 @@ static const struct value_row host_rows[] = {
     {"versions", read_versions, 0, 0, 0},
     {"features", value_read_u64, AT(features), 0, UINT64_MAX},
     {"sev_features", value_read_u64, AT(sev_features), 0, UINT64_MAX},
+    {"guest_vmsa", read_guest_vmsa, 0, 0, 0},
     {"cbit", value_read_u8, AT(cbit), CBIT_MIN, CBIT_MAX},
     {"cpuid", read_cpuid, 0, 0, 0},
     {"prevalidated", read_prevalidated, 0, 0, GPA_MAX},
