@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define GUEST_BUDGET 20000 /* instructions */
+#define GUEST_BUDGET 8000 /* instructions */
 #define GUEST_EXIT_BUDGET 64
 
 /* The machine: 4 MiB, of which the image is the start. Each address leads to itself. */
@@ -56,6 +56,8 @@ enum guest_option {
 };
 
 enum { GUEST_GPRS = 16 };
+
+#define GUEST_EFER_NXE 1 /* bit of guest_header.efer */
 
 struct guest_header {
     uint8_t options; /* enum guest_option */
