@@ -18,6 +18,8 @@
 #define IMAGE_DEFAULT "svsm-percpu"
 #define RUNS_DEFAULT 15
 #define RUNS_QUICK 3
+#define TRAP_ROUNDS 10000
+#define TRAP_ROUNDS_QUICK 1000
 #define COST_CPUS 256 /* print enough lines to measure one exit */
 
 enum {
@@ -31,10 +33,11 @@ enum {
     KEY_JSON,
     KEY_IMAGE,
     KEY_CPUS,
+    KEY_STEPS,
 };
 
 struct arguments {
-    bool quick;
+    bool quick, steps;
     unsigned runs;
     const char *json, *image;
     uint32_t cpus[BENCH_CASE_MAX];
@@ -49,6 +52,7 @@ static const struct argp_option bench_options[] = {
      "error",
      0},
     {"image", KEY_IMAGE, "IMAGE", 0, "An ELF file or a built image, instead of " IMAGE_DEFAULT, 0},
+    {"steps", KEY_STEPS, NULL, 0, "Single steps and traps only, no whole runs", 0},
     {"cpus", KEY_CPUS, "N,...", 0, "Numbers of CPUs instead of 1,4,32,256,1024", 0},
     {0},
 };
@@ -98,6 +102,9 @@ static error_t bench_parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_QUICK:
         arguments->quick = true;
+        return 0;
+    case KEY_STEPS:
+        arguments->steps = true;
         return 0;
     case KEY_RUNS:
         arguments->runs = parse_number(state, arg, &end, SAMPLE_MAX);
@@ -198,16 +205,24 @@ static int measure_all(struct bench *bench, const struct arguments *arguments, c
     FILE *table = arguments->json && strcmp(arguments->json, "-") == 0 ? stderr : stdout;
     const struct case_task cost_task = {
         .image = image, .cpus = COST_CPUS, .runs = bench->task[0].runs};
-    int status = run_cases(bench, table, error);
+    const struct trap_task trap_task = {
+        .runs = bench->task[0].runs,
+        .rounds = arguments->quick ? TRAP_ROUNDS_QUICK : TRAP_ROUNDS,
+    };
+    int status = arguments->steps ? 0 : run_cases(bench, table, error);
 
     if (status == 0) {
         status = cost_measure(&cost_task, &bench->cost, error);
     }
     if (status == 0) {
+        status = trap_measure(&trap_task, &bench->trap, error);
+    }
+    if (status == 0 && !arguments->steps) {
         status = run_command(bench, image, error);
     }
     if (status == 0) {
         output_table_end(table, bench);
+        output_traps(table, bench);
     }
     if (status == 0 && arguments->json) {
         status = write_json(bench, arguments->json, error);

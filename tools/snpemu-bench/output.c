@@ -2,7 +2,9 @@
 #include "output.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+#include "abi/nae.h"
 #include "machine/vcpu.h"
 
 #ifndef SNPEMU_VERSION
@@ -70,6 +72,23 @@ void output_table_end(FILE *file, const struct bench *bench)
     }
 }
 
+void output_traps(FILE *file, const struct bench *bench)
+{
+    const struct trap_result *trap = &bench->trap;
+
+    fprintf(
+        file,
+        "\nTraps, without the guest's own instructions; x: to the bare engine's stop and start\n"
+        "%10.0f ns       the bare engine\n",
+        trap->floor_ns);
+    for (size_t i = 0; i < trap_row_count; i++) {
+        fprintf(file, "%10.0f ns %4.1f  %s\n", trap->ns[i], trap->ratio[i], trap_rows[i].words);
+        if (strcmp(trap_rows[i].name, TRAP_PAGE_STATE) == 0) {
+            fprintf(file, "%10.0f ns       of that, one entry\n", trap->ns[i] / PSC_ENTRY_MAX);
+        }
+    }
+}
+
 static void json_part(FILE *file, const char *name, const struct case_part *part)
 {
     fprintf(file,
@@ -109,6 +128,10 @@ void output_json(FILE *file, const struct bench *bench)
     fprintf(file, "  ],\n  \"costs_ns\": {");
     for (size_t i = 0; i < COST_COUNT; i++) {
         fprintf(file, "%s \"%s\": %.0f", i ? "," : "", cost_names[i], bench->cost.ns[i]);
+    }
+    fprintf(file, " },\n  \"traps_ns\": { \"engine\": %.0f", bench->trap.floor_ns);
+    for (size_t i = 0; i < trap_row_count; i++) {
+        fprintf(file, ", \"%s\": %.0f", trap_rows[i].name, bench->trap.ns[i]);
     }
     fprintf(file, " },\n  \"exit_instructions\": %.1f", bench->cost.exit_instructions);
     if (bench->command_measured) {

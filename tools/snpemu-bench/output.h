@@ -7,6 +7,7 @@
 
 #include "case.h"
 #include "measure.h"
+#include "trap.h"
 
 #define BENCH_CASE_MAX 32
 #define BENCH_JSON_VERSION 1
@@ -19,10 +20,12 @@ struct bench {
     bool command_measured; /* `snpemu run` of the main job */
     struct command_cost command;
     struct cost_result cost;
+    struct trap_result trap;
 };
 
 void output_table_start(FILE *file, const struct bench *bench);
 void output_table_row(FILE *file, const struct case_task *task, const struct case_result *result);
+void output_traps(FILE *file, const struct bench *bench);
 void output_table_end(FILE *file, const struct bench *bench);
 void output_json(FILE *file, const struct bench *bench);
 
