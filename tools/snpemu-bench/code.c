@@ -163,7 +163,7 @@ int code_image(struct image **image, const struct code *code, struct error *erro
     const uint64_t user_entry = CODE_USER | CBIT_MASK | PTE_PRESENT | PTE_WRITE | PTE_USER;
     /* EFER.NXE, SCE and SVME; CR4.OSFXSR, OSXMMEXCPT and OSXSAVE. */
     const struct guest_header header = {
-        .options = GUEST_FILL_GHCB | GUEST_REGISTER_GHCB | GUEST_SET_MSR,
+        .options = code->no_ghcb ? 0 : GUEST_FILL_GHCB | GUEST_REGISTER_GHCB | GUEST_SET_MSR,
         .cr0 = 1,
         .efer = 7,
         .cr4 = 0x23,

@@ -44,7 +44,8 @@ enum code_register {
 };
 
 struct code {
-    bool with; /* traps */
+    bool with;    /* traps */
+    bool no_ghcb; /* nothing traps before the loop */
     uint32_t rounds;
     uint8_t bytes[CODE_BYTES_MAX];
     size_t size;

@@ -155,7 +155,7 @@ static int measure_row(const struct trap_task *task, const struct trap_row *row,
     }
     result->ns[index] = sample_median(&trap);
     result->ratio[index] = sample_ratio(&trap, &bare);
-    if (index == 0) {
+    if (result->floor_ns == 0) {
         result->floor_ns = sample_median(&bare);
     }
     loop_close(&loop[1]);
@@ -189,10 +189,22 @@ static int trap_work(const void *opaque, void *out, struct error *error)
         status = floor_open(&floor, task->rounds, error);
     }
     for (size_t i = 0; status == 0 && i < trap_row_count; i++) {
-        status = measure_row(task, &trap_rows[i], floor, out, error);
+        if (!task->only || task->only == &trap_rows[i]) {
+            status = measure_row(task, &trap_rows[i], floor, out, error);
+        }
     }
     floor_close(floor);
     return status;
+}
+
+const struct trap_row *trap_row_by_name(const char *name)
+{
+    for (size_t i = 0; i < trap_row_count; i++) {
+        if (strcmp(trap_rows[i].name, name) == 0) {
+            return &trap_rows[i];
+        }
+    }
+    return NULL;
 }
 
 int trap_measure(const struct trap_task *task, struct trap_result *result, struct error *error)

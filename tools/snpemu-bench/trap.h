@@ -30,9 +30,12 @@ struct trap_row {
 extern const struct trap_row trap_rows[];
 extern const size_t trap_row_count;
 
+const struct trap_row *trap_row_by_name(const char *name); /* NULL: none */
+
 struct trap_task {
     unsigned runs;
-    uint32_t rounds; /* of each run */
+    uint32_t rounds;             /* of each run */
+    const struct trap_row *only; /* NULL: all */
 };
 
 struct trap_result {
