@@ -31,8 +31,7 @@ enum rmp_flag {
 #define RMP_ASID_SP 0    /* with RMP_ASSIGNED: the AMD-SP */
 #define RMP_ASID_GUEST 1 /* the guest that runs; any other is another guest's */
 
-#define RMP_PERM_PLAIN                                                                             \
-    (RMP_PERM_READ | RMP_PERM_WRITE | RMP_PERM_EXEC_USER | RMP_PERM_EXEC_SUPER)
+#define RMP_PERM_PLAIN (RMP_PERM_READ | RMP_PERM_WRITE | RMP_PERM_EXEC_USER | RMP_PERM_EXEC_SUPER)
 
 struct rmp_entry {
     uint8_t flags; /* enum rmp_flag */
