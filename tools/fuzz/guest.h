@@ -83,9 +83,14 @@ void guest_header_write(const struct guest_header *header, uint8_t data[GUEST_HE
 void guest_image(uint8_t *file, const struct guest_header *header, const uint8_t *data,
                  size_t size);
 
-/* Always 0, or it aborts after saying why. */
+/*
+ * Always 0, or it aborts after saying why. Machines are kept from one input to the next;
+ * fuzz_guest_forget closes them, so that what comes then does not depend on what came before.
+ */
+void fuzz_guest_forget(void);
 int fuzz_guest(const uint8_t *data, size_t size);
-/* The same, with trace and outcome written to `out`, if any. Returns the enum outcome_kind. */
+/* In a new machine first, with trace and outcome written to `out`, if any; then all repetitions.
+   Returns the enum outcome_kind. */
 int fuzz_guest_show(const uint8_t *data, size_t size, FILE *out);
 
 /* Whether the inputs that once failed end as they have to. Says which do not. */

@@ -23,9 +23,8 @@ struct writer {
 
 static void put(struct writer *writer, uint64_t value, size_t width)
 {
-    for (size_t i = 0; i < width; i++) {
-        *writer->at++ = (uint8_t)(value >> (8 * i));
-    }
+    memcpy(writer->at, &value, width); /* the host is little endian, too */
+    writer->at += width;
 }
 
 static void put_bytes(struct writer *writer, const void *bytes, size_t size)
@@ -317,8 +316,10 @@ static void put_records(uint8_t *image, const uint8_t *data, size_t size)
 /* jmp to the next instruction, again and again */
 static void put_jumps(uint8_t *image, size_t from, size_t to)
 {
-    for (size_t at = from; at < to; at += 2) {
-        put_at(image, at, 0x00EB, 2);
+    const uint64_t jumps = 0x00EB00EB00EB00EB;
+
+    for (size_t at = from; at < to; at += sizeof(jumps)) {
+        memcpy(image + at, &jumps, sizeof(jumps));
     }
 }
 
