@@ -35,11 +35,12 @@
 
 /*
  * A segment's attributes in the short form that a VMSA has: byte 5 of the descriptor, then AVL, L,
- * D/B and G in bits 11:8. APM Vol 2 4.7 and 4.8 (descriptors).
+ * D/B and G in bits 11:8. APM Vol 2, chapter 4, segment descriptors.
  */
 #define SEGMENT_DPL(attributes) (((attributes) >> 5) & 3)
 #define SEGMENT_LONG (1u << 9)
-#define SEGMENT_DEFAULT (1u << 10) /* D, B: 32-bit */
+#define SEGMENT_DEFAULT (1u << 10)  /* D, B: 32-bit */
+#define SEGMENT_GRANULAR (1u << 11) /* G: the limit counts pages */
 #define SEGMENT_CODE_64 0xA9Bu
 #define SEGMENT_CODE_32 0xC9Bu
 #define SEGMENT_CODE_16 0x09Bu
