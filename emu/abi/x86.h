@@ -13,6 +13,7 @@
 #define CR0_PG (1ULL << 31)
 #define CR4_TSD (1ULL << 2)
 #define CR4_DE (1ULL << 3)
+#define CR4_PSE (1ULL << 4)
 #define CR4_PAE (1ULL << 5)
 #define CR4_PCE (1ULL << 8)
 #define CR4_LA57 (1ULL << 12)
