@@ -8,6 +8,7 @@
 
 #include "abi/msr.h"
 #include "guest_builder.h"
+#include "machine/digest.h"
 
 static struct guest guest;
 
@@ -283,6 +284,48 @@ START_TEST(code_segment_with_a_base)
         }
     }
     ck_assert_uint_eq(vcpu_retired(vcpu) - start, 5);
+}
+END_TEST
+
+/* A snapshot brings back the mode, hidden parts included, and what ran meanwhile leaves no trace.
+ */
+START_TEST(snapshot_in_each_mode)
+{
+    struct vcpu *vcpu = guest.machine.vcpu;
+    struct vcpu_segment before[VCPU_SEGMENT_COUNT], after[VCPU_SEGMENT_COUNT];
+    uint8_t digest[DIGEST_SIZE], again[DIGEST_SIZE];
+    enum mode mode = (enum mode)_i;
+
+    guest_copy(&guest, GUEST_CODE, telling_code, sizeof(telling_code));
+    enter(mode, 0, code_at(mode));
+    guest_set(&guest, VCPU_RAX, TELLING_RAX);
+    vcpu_get_segments(vcpu, before);
+    ck_assert_int_eq(machine_save(&guest.machine, &guest.error), 0);
+    ck_assert_int_eq(digest_machine(&guest.machine, NULL, 0, digest, &guest.error), 0);
+    for (unsigned other = 0; other < MODE_COUNT; other++) {
+        enter((enum mode)other, 0, code_at((enum mode)other));
+        ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+        ck_assert_int_eq(machine_restore(&guest.machine, &guest.error), 0);
+        ck_assert_int_eq(digest_machine(&guest.machine, NULL, 0, again, &guest.error), 0);
+        ck_assert_mem_eq(again, digest, sizeof(digest));
+        vcpu_get_segments(vcpu, after);
+        ck_assert_uint_eq(after[VCPU_SEG_CS].attributes, before[VCPU_SEG_CS].attributes);
+        ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+        ck_assert_uint_eq(guest_get(&guest, VCPU_RAX), told(mode));
+    }
+    /* Each hidden part counts in the digest. */
+    machine_restore(&guest.machine, &guest.error);
+    for (unsigned i = 0; i < VCPU_SEGMENT_COUNT; i++) {
+        vcpu_get_segments(vcpu, after);
+        after[i].limit ^= 0x1000;
+        vcpu_set_segments(vcpu, after);
+        ck_assert_int_eq(digest_machine(&guest.machine, NULL, 0, again, &guest.error), 0);
+        ck_assert_mem_ne(again, digest, sizeof(digest));
+        after[i].limit ^= 0x1000;
+        vcpu_set_segments(vcpu, after);
+    }
+    ck_assert_int_eq(digest_machine(&guest.machine, NULL, 0, again, &guest.error), 0);
+    ck_assert_mem_eq(again, digest, sizeof(digest));
 }
 END_TEST
 
@@ -1001,6 +1044,7 @@ int main(void)
     tcase_add_checked_fixture(code, setup, teardown);
     tcase_add_test(code, one_engine_in_every_mode);
     tcase_add_loop_test(code, code_segment_with_a_base, 0, MODE_COUNT);
+    tcase_add_loop_test(code, snapshot_in_each_mode, 0, MODE_COUNT);
     tcase_add_test(code, breakpoint_with_a_base);
     tcase_add_loop_test(code, fetch_fails_in_the_next_page, 0, 2);
     tcase_add_loop_test(code, base_of_a_64_bit_code_segment, 0, 5);

@@ -187,7 +187,7 @@ enum attempt deliver_protected(struct trap_context *trap, const struct fault *fa
     uint64_t clear = RFLAGS_TF | RFLAGS_NT | RFLAGS_RF;
     struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
     struct stack stack;
-    struct gate gate;
+    struct gate gate = {0};
     unsigned cpl;
     enum attempt attempt;
 

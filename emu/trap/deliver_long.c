@@ -124,7 +124,7 @@ enum attempt deliver_long(struct trap_context *trap, const struct fault *fault, 
     struct vcpu *vcpu = trap->machine->vcpu;
     uint64_t clear = RFLAGS_TF | RFLAGS_NT | RFLAGS_RF;
     struct vcpu_segment code;
-    struct gate gate;
+    struct gate gate = {0};
     uint64_t rsp;
     unsigned cpl;
     enum attempt attempt = attempt_gate(trap, fault, &gate, next);
