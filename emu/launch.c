@@ -336,3 +336,54 @@ int launch_machine(struct machine *machine, const struct launch *launch, struct 
     }
     return status;
 }
+
+/* The bytes of a segment that are others than those in memory. */
+static void relaunch_segment(struct machine *machine, const struct image_segment *segment)
+{
+    uint64_t chunk;
+
+    for (uint64_t done = 0; done < segment->file_size_bytes; done += chunk) {
+        uint64_t gpa = segment->gpa + done;
+        uint64_t left = segment->file_size_bytes - done;
+        uint32_t page = memory_page(&machine->memory, gpa);
+
+        chunk = PAGE_SIZE - (gpa & PAGE_MASK);
+        chunk = chunk < left ? chunk : left;
+        if (memcmp(memory_bytes(&machine->memory, page) + (gpa & PAGE_MASK), segment->bytes + done,
+                   chunk) != 0) {
+            memcpy(memory_bytes_for_write(&machine->memory, page) + (gpa & PAGE_MASK),
+                   segment->bytes + done, chunk);
+        }
+    }
+}
+
+static bool same_layout(const struct image *a, const struct image *b)
+{
+    bool same = a->load_gpa == b->load_gpa && a->end_gpa == b->end_gpa &&
+                a->memory_size_bytes == b->memory_size_bytes &&
+                a->segment_count == b->segment_count && a->section_count == b->section_count;
+
+    for (size_t i = 0; same && i < a->segment_count; i++) {
+        same = a->segment[i].gpa == b->segment[i].gpa &&
+               a->segment[i].file_size_bytes == b->segment[i].file_size_bytes;
+    }
+    for (size_t i = 0; same && i < a->section_count; i++) {
+        same = a->section[i].type == b->section[i].type && a->section[i].gpa == b->section[i].gpa &&
+               a->section[i].size_bytes == b->section[i].size_bytes;
+    }
+    return same;
+}
+
+int launch_again(struct machine *machine, const struct image *was, const struct image *image,
+                 const struct hypervisor_config *config, struct error *error)
+{
+    if (!same_layout(was, image)) {
+        return error_set(error, SNPEMU_ERR_INPUT, "%s: its layout is not that of %s", image->path,
+                         was->path);
+    }
+    for (size_t i = 0; i < image->segment_count; i++) {
+        relaunch_segment(machine, &image->segment[i]);
+    }
+    launch_vcpu(machine, image, config);
+    return 0;
+}

@@ -44,4 +44,11 @@ int launch_machine(struct machine *machine, const struct launch *launch, struct 
  */
 bool launch_firmware_files(struct fw_cfg_files *files, const struct firmware *firmware);
 
+/*
+ * A machine that stands at its launch, with `was` in it, as if it had been launched with `image`:
+ * only what differs is written. SNPEMU_ERR_INPUT when they do not lie in memory in the same way.
+ */
+int launch_again(struct machine *machine, const struct image *was, const struct image *image,
+                 const struct hypervisor_config *config, struct error *error);
+
 #endif

@@ -391,3 +391,13 @@ int run_restore(struct run *run, struct error *error)
     }
     return status;
 }
+
+int run_relaunch(struct run *run, const struct image *image, struct error *error)
+{
+    int status = launch_again(&run->machine, run->image, image, &run->scenario->host, error);
+
+    if (status == 0) {
+        run->image = image;
+    }
+    return status;
+}

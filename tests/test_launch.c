@@ -27,9 +27,11 @@ static void setup(void)
 
 static void launch(void)
 {
+    struct launch what = {.image = image, .config = &config, .seed = 1};
+
     ck_assert_int_eq(launch_psp(&psp, &config, 1, &error), 0);
-    ck_assert_msg(launch_machine(&machine, image, &config, psp, 0, 1, &error) == 0, "%s",
-                  error.text);
+    what.psp = psp;
+    ck_assert_msg(launch_machine(&machine, &what, &error) == 0, "%s", error.text);
 }
 
 static void unlaunch(void)

@@ -155,8 +155,6 @@
 #define LAUNCH_UNMEASURED 4
 #define LAUNCH_SECRETS_PAGE 5
 #define LAUNCH_CPUID_PAGE 6
-/* Where a VMSA counts as being. Source: Linux arch/x86/kvm/svm/sev.c, INITIAL_VMSA_GPA. */
-#define LAUNCH_VMSA_GPA 0xFFFFFFFFF000ULL
 
 /* Source: virtee/sev src/firmware/guest/types/snp.rs, GuestPolicy. */
 #define POLICY_SMT (1ULL << 16)

@@ -27,7 +27,7 @@ static void take_fields(const uint8_t *page, struct exit *exit)
         const struct ghcb_field_row *row = &ghcb_field_rows[field];
         unsigned bit = GHCB_VALID_BIT(row->offset);
 
-        memcpy(&exit->field[field], page + row->offset, row->size_bytes);
+        exit->field[field] = ghcb_field_load(row, page);
         if (page[GHCB_VALID_BITMAP + bit / 8] & (1u << bit % 8)) {
             exit->marked |= FIELD_BIT(field);
         }
