@@ -81,13 +81,19 @@ int launch_slots(struct memory_slot slot[LAUNCH_SLOT_MAX], size_t *count,
 
 /* ---- pages ---- */
 
-static uint8_t *launch_guest_page(struct machine *machine, uint64_t gpa)
+/* A page with these contents; NULL: zero. */
+static int launch_guest_page(struct machine *machine, struct psp *psp, uint64_t gpa,
+                             const uint8_t *contents, struct error *error)
 {
     uint32_t page = memory_page(&machine->memory, gpa);
     uint8_t *bytes = machine_launch_page(machine, page);
 
     rmp_launch_permit(&machine->rmp, page, GUEST_VMPL, GUEST_PERM);
-    return bytes;
+    if (contents) {
+        memcpy(bytes, contents, PAGE_SIZE);
+    }
+    return psp_launch_update(psp, contents ? LAUNCH_NORMAL : LAUNCH_ZERO, GUEST_PERM, gpa, bytes,
+                             error);
 }
 
 static int launch_guest_section(struct machine *machine, const struct launch *launch, size_t index,
@@ -95,6 +101,7 @@ static int launch_guest_section(struct machine *machine, const struct launch *la
 {
     const struct firmware_section *section = &launch->firmware->section[index];
     uint64_t guest_memory = (uint64_t)launch->guest_memory_mib << 20;
+    int status = 0;
 
     if (section->gpa + section->size_bytes > guest_memory) {
         return error_set(error, SNPEMU_ERR_INPUT,
@@ -103,10 +110,10 @@ static int launch_guest_section(struct machine *machine, const struct launch *la
                          launch->firmware->path, index, section->size_bytes, section->gpa,
                          launch->guest_memory_mib);
     }
-    for (uint32_t at = 0; at < section->size_bytes; at += PAGE_SIZE) {
-        launch_guest_page(machine, section->gpa + at);
+    for (uint32_t at = 0; status == 0 && at < section->size_bytes; at += PAGE_SIZE) {
+        status = launch_guest_page(machine, launch->psp, section->gpa + at, NULL, error);
     }
-    return 0;
+    return status;
 }
 
 int launch_firmware(struct machine *machine, const struct launch *launch, struct error *error)
@@ -114,8 +121,9 @@ int launch_firmware(struct machine *machine, const struct launch *launch, struct
     const struct firmware *firmware = launch->firmware;
     int status = 0;
 
-    for (size_t at = 0; at < firmware->size_bytes; at += PAGE_SIZE) {
-        memcpy(launch_guest_page(machine, firmware->gpa + at), firmware->bytes + at, PAGE_SIZE);
+    for (size_t at = 0; status == 0 && at < firmware->size_bytes; at += PAGE_SIZE) {
+        status = launch_guest_page(machine, launch->psp, firmware->gpa + at, firmware->bytes + at,
+                                   error);
     }
     for (size_t i = 0; status == 0 && i < firmware->section_count; i++) {
         status = launch_guest_section(machine, launch, i, error);

@@ -253,6 +253,7 @@ static int run_launch(struct run *run, struct error *error)
         .config = &run->config,
         .memory_mib = scenario->memory_mib,
         .guest_memory_mib = scenario->guest_memory_mib,
+        .psp = run->psp,
         .seed = scenario->seed,
     };
 
@@ -278,8 +279,12 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     run->image = image;
     run->host = host;
     run->options = *options;
-    status = run_launch(run, error);
+    status = launch_psp(&run->psp, &scenario->host, scenario->seed, error);
+    if (status == 0) {
+        status = run_launch(run, error);
+    }
     if (status != 0) {
+        psp_free(run->psp);
         free(run);
         return status;
     }
@@ -287,6 +292,7 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         .config = &run->config,
         .memory = &run->machine.memory,
         .rmp = &run->machine.rmp,
+        .psp = run->psp,
         .strict = scenario->strict,
     };
     run->trap = (struct trap_context){
@@ -332,6 +338,7 @@ void run_free(struct run *run)
     machine_release(&run->machine);
     hypervisor_close(&run->hypervisor);
     vcpus_release(&run->saved_vcpus);
+    psp_free(run->psp);
     reply_release(&run->reply);
     free(run->console);
     free(run);
@@ -355,6 +362,7 @@ int run_snapshot(struct run *run, struct error *error)
         vcpus_copy(&run->saved_vcpus, &run->hypervisor.vcpus);
         run->saved_state = run->state;
         run->saved_hypervisor = run->hypervisor.state;
+        run->saved_psp = psp_get_state(run->psp);
         run->saved_watches = run->watches;
         run->saved = true;
         run_spin_reset(run);
@@ -373,12 +381,23 @@ int run_restore(struct run *run, struct error *error)
         run->hypervisor.state = run->saved_hypervisor;
         vcpus_copy(&run->hypervisor.vcpus, &run->saved_vcpus);
         run->trap.vcpu = run->hypervisor.vcpus.current;
+        psp_set_state(run->psp, &run->saved_psp);
         run->watches = run->saved_watches;
         run->console[run->state.console_size] = '\0';
         memset(&run->outcome, 0, sizeof(run->outcome));
         run->trap.pvalidate.count = 0;
         run_spin_reset(run);
         status = watch_list_rearm(&run->watches, error);
+    }
+    return status;
+}
+
+int run_relaunch(struct run *run, const struct image *image, struct error *error)
+{
+    int status = launch_again(&run->machine, run->image, image, &run->scenario->host, error);
+
+    if (status == 0) {
+        run->image = image;
     }
     return status;
 }

@@ -65,6 +65,13 @@ int run_to_exit(struct run *run, uint64_t *exit_number, bool *at_exit, struct er
 int run_snapshot(struct run *run, struct error *error);
 int run_restore(struct run *run, struct error *error);
 
+/*
+ * After run_restore to a snapshot of the launch: as if the run had been made with `image`, which
+ * must lie in memory as the one before did and live until the next such call has returned, or as
+ * long as the run. Much cheaper than a new machine. Breakpoints and panic texts stay as they are.
+ */
+int run_relaunch(struct run *run, const struct image *image, struct error *error);
+
 /* Answer with another host from here on. Not owned. */
 void run_set_host(struct run *run, struct host *host);
 

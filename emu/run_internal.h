@@ -17,6 +17,7 @@
 #include "ghcb/table.h"
 #include "ghcb/watch.h"
 #include "machine/machine.h"
+#include "psp/psp.h"
 #include "run.h"
 #include "trap/trap.h"
 
@@ -64,6 +65,7 @@ struct run {
     struct hypervisor_config config; /* the scenario's, with the firmware's files */
     struct machine machine;
     struct hypervisor hypervisor;
+    struct psp *psp;
     struct trap_context trap;
     struct outcome outcome;
     struct run_state state;
@@ -81,6 +83,7 @@ struct run {
     struct run_state saved_state;
     struct hypervisor_state saved_hypervisor;
     struct vcpus saved_vcpus;
+    struct psp_state saved_psp;
     struct watch_list saved_watches;
 };
 

@@ -42,15 +42,18 @@ void run_read_panic(struct run *run)
 
 int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error)
 {
+    const struct psp_state psp = psp_get_state(run->psp);
     const struct vcpus *vcpus = &run->hypervisor.vcpus;
     size_t size = sizeof(run->state.exits);
-    uint8_t *extra = malloc(size + HYPERVISOR_STATE_SIZE + vcpus_bytes_size(vcpus));
+    uint8_t *extra = malloc(size + sizeof(psp) + HYPERVISOR_STATE_SIZE + vcpus_bytes_size(vcpus));
     int status;
 
     if (!extra) {
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a digest");
     }
     memcpy(extra, &run->state.exits, size);
+    memcpy(extra + size, &psp, sizeof(psp));
+    size += sizeof(psp);
     size += hypervisor_state_bytes(&run->hypervisor.state, extra + size);
     vcpus_bytes(vcpus, extra + size);
     size += vcpus_bytes_size(vcpus);

@@ -7,6 +7,7 @@
  */
 #include "firmware.h"
 
+#include "abi/firmware.h"
 #include "cpu.h"
 #include "features.h"
 #include "firmware_table.h"
@@ -24,10 +25,6 @@
 #define CPUID_PAGE (edata + PAGE_SIZE)
 #define BIOS_VMSA_PAGE (edata + 2 * PAGE_SIZE)
 
-#define SECTION_SECRETS 2
-#define SECTION_CPUID 3
-#define SECTION_CALLING_AREA 4
-
 #define VMPCK_SIZE 32
 #define SOFTWARE_AREA_SIZE 160
 
@@ -44,8 +41,10 @@ struct secrets {
     u8 svsm_guest_vmpl;
     u8 reserved[3];
 };
-_Static_assert(offsetof(struct secrets, svsm_base) == 0x140, "as in the secrets page");
-_Static_assert(sizeof(struct secrets) == 0x160, "as in the secrets page");
+_Static_assert(offsetof(struct secrets, svsm_base) == SECRETS_SVSM_BASE, "abi/firmware.h");
+_Static_assert(offsetof(struct secrets, vmpck0) == SECRETS_VMPCK0, "abi/firmware.h");
+_Static_assert(offsetof(struct secrets, svsm_guest_vmpl) == SECRETS_SVSM_GUEST_VMPL,
+               "abi/firmware.h");
 
 static _Noreturn void firmware_fail(void)
 {
@@ -73,7 +72,7 @@ static u64 find_calling_area(const struct firmware *firmware)
 {
     struct firmware_section section;
 
-    find_section(firmware, SECTION_CALLING_AREA, sizeof(u32), &section);
+    find_section(firmware, FIRMWARE_SECTION_CALLING_AREA, sizeof(u32), &section);
     if (section.gpa % PAGE_SIZE != 0 || !guest_range_valid(section.gpa, PAGE_SIZE)) {
         firmware_fail();
     }
@@ -86,7 +85,7 @@ static void write_secrets(const struct firmware *firmware, u64 caa_gpa)
     struct firmware_section section;
     struct secrets secrets;
 
-    find_section(firmware, SECTION_SECRETS, sizeof(secrets), &section);
+    find_section(firmware, FIRMWARE_SECTION_SECRETS, sizeof(secrets), &section);
     memcpy(&secrets, SECRETS_PAGE, sizeof(secrets));
     memset(secrets.vmpck0, 0, sizeof(secrets.vmpck0));
     secrets.svsm_base = va_to_gpa(svsm_begin);
@@ -104,7 +103,7 @@ static void write_cpuid(const struct firmware *firmware)
     struct firmware_section section;
     u64 size_bytes;
 
-    find_section(firmware, SECTION_CPUID, 1, &section);
+    find_section(firmware, FIRMWARE_SECTION_CPUID, 1, &section);
     size_bytes = section.size_bytes < PAGE_SIZE ? section.size_bytes : PAGE_SIZE;
     if (!guest_write(section.gpa, CPUID_PAGE, size_bytes)) {
         firmware_fail();

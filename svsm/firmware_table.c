@@ -13,10 +13,10 @@
  */
 #include "firmware_table.h"
 
+#include "abi/firmware.h"
 #include "guest_memory.h"
 
-#define TABLE_DISTANCE 32 /* of the table's end from the image's end */
-#define METADATA_SIGNATURE 0x56455341
+#define METADATA_SIGNATURE 0x56455341 /* FIRMWARE_METADATA_SIGNATURE */
 #define SECTION_COUNT_MAX 1024
 
 #define GUID_SIZE 16
@@ -32,11 +32,13 @@ struct metadata {
     u32 version;
     u32 section_count;
 };
+_Static_assert(sizeof(struct metadata) == FIRMWARE_METADATA_HEADER_SIZE, "abi/firmware.h");
+_Static_assert(sizeof(struct firmware_section) == FIRMWARE_SECTION_SIZE, "abi/firmware.h");
 
-/* 96b582de-1fb2-45f7-baea-a366c55a082d */
+/* FIRMWARE_GUID_TABLE */
 static const u8 TABLE_GUID[GUID_SIZE] = {0xde, 0x82, 0xb5, 0x96, 0xb2, 0x1f, 0xf7, 0x45,
                                          0xba, 0xea, 0xa3, 0x66, 0xc5, 0x5a, 0x08, 0x2d};
-/* dc886566-984a-4798-a75e-5585a7bf67cc */
+/* FIRMWARE_GUID_SEV_METADATA */
 static const u8 METADATA_GUID[GUID_SIZE] = {0x66, 0x65, 0x88, 0xdc, 0x4a, 0x98, 0x98, 0x47,
                                             0xa7, 0x5e, 0x55, 0x85, 0xa7, 0xbf, 0x67, 0xcc};
 
@@ -55,14 +57,15 @@ static bool find_table(const struct firmware *firmware, u64 *begin, u64 *end)
 {
     struct entry_end footer;
 
-    if (firmware->size_bytes < TABLE_DISTANCE + sizeof(footer)) {
+    if (firmware->size_bytes < FIRMWARE_TABLE_DISTANCE + sizeof(footer)) {
         return false;
     }
-    *end = firmware->gpa + firmware->size_bytes - TABLE_DISTANCE - sizeof(footer);
+    *end = firmware->gpa + firmware->size_bytes - FIRMWARE_TABLE_DISTANCE - sizeof(footer);
     if (!guest_read(*end, &footer, sizeof(footer)) || !guid_equals(footer.guid, TABLE_GUID)) {
         return false;
     }
-    if (footer.length < sizeof(footer) || footer.length > firmware->size_bytes - TABLE_DISTANCE) {
+    if (footer.length < sizeof(footer) ||
+        footer.length > firmware->size_bytes - FIRMWARE_TABLE_DISTANCE) {
         return false;
     }
     *begin = *end + sizeof(footer) - footer.length;

@@ -10,6 +10,7 @@
  */
 #include "fw_cfg.h"
 
+#include "abi/firmware.h"
 #include "abi/fw_cfg.h"
 #include "alloc.h"
 #include "cpu.h"
@@ -44,8 +45,8 @@ struct file {
     bool found;
 };
 
-static struct file BIOS_GPA = {.name = "etc/bios_gpa"};
-static struct file BIOS_SIZE = {.name = "etc/bios_size"};
+static struct file BIOS_GPA = {.name = FIRMWARE_FILE_GPA};
+static struct file BIOS_SIZE = {.name = FIRMWARE_FILE_SIZE};
 
 static _Noreturn void fw_cfg_fail(void)
 {

@@ -16,8 +16,6 @@
 #include "vc.h"
 #include "window.h"
 
-#define VMEXIT_VMGEXIT 0x403 /* AMD APM Vol 2 (24593) appendix C */
-
 static struct lock REQUEST_LOCK;
 
 /* The calling area's first byte. It is the guest's memory: it may be gone. */

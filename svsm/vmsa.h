@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The save area of a virtual CPU at one VMPL, as far as this guest writes or reads it.
- * Layout: AMD APM Vol 2 (24593) appendix B, table B-4.
+ * The save area of a virtual CPU at one VMPL, as far as this guest writes or reads it: the layout
+ * of abi/vmsa.h with types.
  */
 #ifndef SVSM_VMSA_H
 #define SVSM_VMSA_H
 
+#include "abi/vmsa.h"
 #include "svsm.h"
 
 struct vmsa_segment {
@@ -46,18 +47,18 @@ struct vmsa {
     u16 x87_ftw, x87_fsw, x87_fcw;
     u8 reserved_412[PAGE_SIZE - 0x412];
 };
-_Static_assert(offsetof(struct vmsa, vmpl) == 0x0ca, "as in the specification");
-_Static_assert(offsetof(struct vmsa, efer) == 0x0d0, "as in the specification");
-_Static_assert(offsetof(struct vmsa, rip) == 0x178, "as in the specification");
-_Static_assert(offsetof(struct vmsa, rax) == 0x1f8, "as in the specification");
-_Static_assert(offsetof(struct vmsa, g_pat) == 0x268, "as in the specification");
-_Static_assert(offsetof(struct vmsa, rcx) == 0x308, "as in the specification");
-_Static_assert(offsetof(struct vmsa, r15) == 0x378, "as in the specification");
-_Static_assert(offsetof(struct vmsa, sev_features) == 0x3b0, "as in the specification");
-_Static_assert(offsetof(struct vmsa, guest_exitcode) == 0x3c0, "as in the specification");
-_Static_assert(offsetof(struct vmsa, xcr0) == 0x3e8, "as in the specification");
-_Static_assert(offsetof(struct vmsa, x87_fcw) == 0x410, "as in the specification");
-_Static_assert(sizeof(struct vmsa) == PAGE_SIZE, "one page");
+_Static_assert(offsetof(struct vmsa, vmpl) == VMSA_VMPL, "abi/vmsa.h");
+_Static_assert(offsetof(struct vmsa, efer) == VMSA_EFER, "abi/vmsa.h");
+_Static_assert(offsetof(struct vmsa, rip) == VMSA_RIP, "abi/vmsa.h");
+_Static_assert(offsetof(struct vmsa, rax) == VMSA_RAX, "abi/vmsa.h");
+_Static_assert(offsetof(struct vmsa, g_pat) == VMSA_G_PAT, "abi/vmsa.h");
+_Static_assert(offsetof(struct vmsa, rcx) == VMSA_RCX, "abi/vmsa.h");
+_Static_assert(offsetof(struct vmsa, r15) == VMSA_R15, "abi/vmsa.h");
+_Static_assert(offsetof(struct vmsa, sev_features) == VMSA_SEV_FEATURES, "abi/vmsa.h");
+_Static_assert(offsetof(struct vmsa, guest_exitcode) == VMSA_GUEST_EXITCODE, "abi/vmsa.h");
+_Static_assert(offsetof(struct vmsa, xcr0) == VMSA_XCR0, "abi/vmsa.h");
+_Static_assert(offsetof(struct vmsa, x87_fcw) == VMSA_X87_FCW, "abi/vmsa.h");
+_Static_assert(sizeof(struct vmsa) == VMSA_SIZE, "abi/vmsa.h");
 
 #pragma GCC visibility push(hidden)
 

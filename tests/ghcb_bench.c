@@ -23,10 +23,14 @@ void bench_open(struct ghcb_bench *bench)
     memset(bench, 0, sizeof(*bench));
     guest_open(&bench->guest);
     hypervisor_config_init(&bench->config, 4);
+    ck_assert_int_eq(psp_new(&bench->psp, 1, &(struct psp_guest){.policy = bench->config.policy},
+                             &bench->guest.error),
+                     0);
     bench->hypervisor = (struct hypervisor){
         .config = &bench->config,
         .memory = &bench->guest.machine.memory,
         .rmp = &bench->guest.machine.rmp,
+        .psp = bench->psp,
     };
     ck_assert(hypervisor_open(&bench->hypervisor));
     ck_assert_uint_eq(bench_msr(bench, BENCH_GHCB | GHCB_MSR_REGISTER_REQ),
@@ -38,6 +42,7 @@ void bench_close(struct ghcb_bench *bench)
 {
     reply_release(&bench->reply);
     hypervisor_close(&bench->hypervisor);
+    psp_free(bench->psp);
     guest_close(&bench->guest);
 }
 

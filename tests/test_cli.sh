@@ -110,7 +110,7 @@ mkfifo fifo.lua
 # Commands and options
 wrong 'no command' 2 'no command'
 wrong 'unknown command' 2 'nearest: run' rum good.lua
-wrong 'unknown command, nothing near' 2 'there are run, test and explain' frobnicate
+wrong 'unknown command, nothing near' 2 'there are run, test, explain and certificate' frobnicate
 wrong 'option before the command' 2 'the command comes first' -- run
 wrong 'main option with a value' 2 '--version takes no value' --version=3
 wrong 'unknown main option' 2 'nearest: --version' --versoin
@@ -132,6 +132,8 @@ wrong 'test: value where none belongs' 2 '--accept takes no value' test --accept
 wrong 'test: nothing to test' 2 'no scenario or directory' test
 wrong 'test: no jobs' 2 '--jobs' test -j 0 good.lua
 wrong 'test: jobs without value' 2 '-j needs a value' test good.lua -j
+wrong 'certificate: an argument' 2 'one word too many' certificate svsm-percpu
+wrong 'certificate: no number' 2 '--seed' certificate --seed x
 wrong 'explain: nonsense' 2 'no termination such as' explain frobnicate-it
 wrong 'explain: near an outcome' 2 'nearest: halted' explain haltd
 wrong 'explain: unknown code' 2 'no meaning is known' explain 0xf:0x77
@@ -234,11 +236,17 @@ check 'console on a full disk' eval '[ $status -eq 2 ] && grep -q "^snpemu: stan
 # What is right
 right 'version' 0 out 'trace format: 1' --version
 right 'help' 0 out 'explain' --help
-for command in run test explain; do
+for command in run test explain certificate; do
     right "help of $command" 0 out "Usage: snpemu $command" "$command" --help
 done
 right 'help of one option' 0 out '--exit-budget' run --help
 check 'all of help is on standard output' eval '[ ! -s err ]'
+right 'the certificate of a seed' 0 out 'BEGIN CERTIFICATE' certificate --seed 7
+cp out seed-7.pem
+right 'the certificate of seed 1' 0 out 'END CERTIFICATE' certificate
+check 'another seed, another key' eval '! cmp -s out seed-7.pem'
+check 'its lines are 64 characters long' eval '[ "$(sed -n 2p out | tr -d "\n" | wc -c)" -eq 64 ]'
+check 'it says that it is a test key' eval 'sed "/^-/d" out | base64 -d | grep -qa "TEST KEY, not an AMD VCEK"'
 right 'explain a termination' 0 out 'GHCB response invalid' explain 0xf:0x6
 right 'explain as printed' 0 out 'GHCB response invalid' explain terminated 0xF:6
 right 'explain an MSR value' 0 out 'GHCB response invalid' explain 0x6f100

@@ -394,6 +394,44 @@ START_TEST(others_are_answered_honestly)
 }
 END_TEST
 
+/* A response can be read, kept, replaced and dropped, and its page written to besides. */
+START_TEST(response)
+{
+    struct bench bench;
+
+    bench_open(&bench, "",
+               "ext_guest_request = function(exit, reply)\n"
+               "  assert(reply.response == nil and exit.request == ('r'):rep(4096))\n"
+               "  reply.response = 'first'\n"
+               "  reply.response = reply.response .. '!'\n"
+               "  reply:write{ region = 'request', u8 = 1 }\n"
+               "  reply:write{ region = 'certificates', offset = 4, u8 = 2 }\n"
+               "  reply:write{ region = 'response', offset = 1, u8 = 3 }\n"
+               "  if exit.nth == 2 then reply.response = nil; assert(not reply.response) end\n"
+               "end");
+    for (unsigned nth = 1; nth <= 2; nth++) {
+        bench_exit(&bench, "ext_guest_request");
+        bench.exit.field[FIELD_INFO1] = PAGE_GPA;
+        bench.exit.field[FIELD_INFO2] = PAGE_GPA + 0x1000;
+        bench.exit.field[FIELD_RAX] = PAGE_GPA + 0x2000;
+        bench.exit.request_size_bytes = EXIT_REQUEST_SIZE;
+        memset(bench.exit.request, 'r', EXIT_REQUEST_SIZE);
+        bench_answer_well(&bench);
+        ck_assert_uint_eq(bench.reply.action_count, nth == 1 ? 4 : 3);
+        if (nth == 1) {
+            ck_assert_uint_eq(bench.reply.action[0].gpa, PAGE_GPA + 0x1000);
+            ck_assert_uint_eq(bench.reply.action[0].size_bytes, 6);
+            ck_assert_mem_eq(bench.reply.data + bench.reply.action[0].data_offset, "first!", 6);
+        }
+        ck_assert_uint_eq(bench.reply.action[nth == 1 ? 1 : 0].gpa, PAGE_GPA);
+        ck_assert_uint_eq(bench.reply.action[nth == 1 ? 2 : 1].gpa, PAGE_GPA + 0x2004);
+        ck_assert_uint_eq(bench.reply.action[nth == 1 ? 3 : 2].gpa, PAGE_GPA + 0x1001);
+    }
+    bench_finish_well(&bench);
+    bench_close(&bench);
+}
+END_TEST
+
 /* ---- plain tables ---- */
 
 START_TEST(override_by_nth)
@@ -631,6 +669,17 @@ static const struct {
     {"msr_version", "reply.rax = 1", "msr_version has no GHCB page; its answer is reply.msr"},
     {"msr_version", "reply:keep_marks()", "msr_version has no GHCB page"},
     {"msr_version", "reply:write{ region = 'ghcb', u8 = 1 }", "msr_version has no GHCB page"},
+    {"cpuid", "return reply.response", "cpuid has no response from the AMD-SP"},
+    {"cpuid", "reply.response = 'x'", "cpuid has no response from the AMD-SP"},
+    {"cpuid", "return exit.request", "exit has no field 'request'"},
+    {"msr_version", "reply.response = 'x'", "msr_version has no response from the AMD-SP"},
+    {"guest_request", "reply.response = 5", "reply.response: must be a text of the bytes, or nil"},
+    {"guest_request", "reply.response = ''", "reply.response: must have 1 to 4096 bytes"},
+    {"guest_request", "reply.response = ('x'):rep(4097)", "must have 1 to 4096 bytes"},
+    {"guest_request", "reply.respons = 'x'", "the nearest known is 'response'"},
+    {"cpuid", "reply:write{ region = 'response', u8 = 1 }", "guest_request and ext_guest_request"},
+    {"cpuid", "reply:write{ region = 'request', u8 = 1 }", "guest_request and ext_guest_request"},
+    {"guest_request", "reply:write{ region = 'certificates', u8 = 1 }", "lends no pages for cert"},
     {"hv_timer", "reply:honest()", "hv_timer: no honest answer is modelled"},
 };
 
@@ -691,6 +740,7 @@ int main(void)
     tcase_add_test(tcase, reply_exceptions);
     tcase_add_test(tcase, reply_instead_of_an_end);
     tcase_add_test(tcase, others_are_answered_honestly);
+    tcase_add_test(tcase, response);
     tcase_add_test(tcase, override_by_nth);
     tcase_add_test(tcase, override_of_entries);
     tcase_add_test(tcase, override_from_nothing);

@@ -485,6 +485,27 @@ START_TEST(rewritten_from_outside)
 }
 END_TEST
 
+/* An instruction that faults where one stood that traps: the engine's hook there spoils flags. */
+START_TEST(rewritten_to_fault)
+{
+    GUEST_CODE_BYTES(&guest, 0x04, 0x91, 0x0F, 0x31, 0xF4); /* add al, 0x91; rdtsc */
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_SITE);
+    GUEST_CODE_BYTES(&guest, 0x04, 0x91, 0x8A, 0x07, 0xF4); /* add al, 0x91; mov al, [rdi] */
+    for (unsigned time = 0; time < 2; time++) {
+        uint64_t before = retired();
+
+        guest_set(&guest, VCPU_RIP, GUEST_CODE);
+        guest_set(&guest, VCPU_RAX, 0x9F);
+        guest_set(&guest, VCPU_RDI, GUEST_UNMAPPED);
+        ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_FAULT);
+        ck_assert_uint_eq(guest.stop.rip, GUEST_CODE + 2);
+        ck_assert_uint_eq(retired() - before, 1);
+        ck_assert_uint_eq(guest_get(&guest, VCPU_RFLAGS) & (RFLAGS_CF | RFLAGS_AF | RFLAGS_ZF),
+                          RFLAGS_CF | RFLAGS_AF);
+    }
+}
+END_TEST
+
 /* A virtual address that leads to other code after INVLPG. */
 START_TEST(remapped_code)
 {
@@ -846,6 +867,7 @@ int main(void)
     tcase_add_loop_test(traps, rewritten_through_an_alias, 0, COUNT(rewrite_rows));
     tcase_add_test(traps, rewritten_in_the_same_block);
     tcase_add_test(traps, rewritten_from_outside);
+    tcase_add_test(traps, rewritten_to_fault);
     tcase_add_test(traps, remapped_code);
     tcase_add_test(traps, many_trap_sites);
 

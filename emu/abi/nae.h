@@ -82,15 +82,6 @@
 #define DOORBELL_FLAG_MC 0x02
 #define DOORBELL_FLAG_NO_FURTHER_SIGNAL 0x80
 
-/*
- * Guest request: what the host reads of the message's header, and the end of a certificate table.
- * Source: Linux arch/x86/include/asm/sev.h (struct snp_guest_msg_hdr, enum msg_type); KVM
- * snp_handle_ext_guest_req.
- */
-#define GUEST_MESSAGE_TYPE 0x34
-#define GUEST_MESSAGE_REPORT_REQ 5
-#define GUEST_CERTIFICATES_END_SIZE 24
-
 /* Termination: SW_EXITINFO1. Source: Linux uapi/asm/svm.h (SVM_VMGEXIT_TERM_REASON). */
 #define NAE_TERM_SET_SHIFT 0
 #define NAE_TERM_CODE_SHIFT 4

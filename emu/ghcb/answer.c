@@ -183,7 +183,7 @@ static void answer_fields(struct answer *answer)
         unsigned bit = GHCB_VALID_BIT(row->offset);
 
         if (reply->written & FIELD_BIT(field)) {
-            memcpy(page + row->offset, &reply->field[field], row->size_bytes);
+            ghcb_field_store(row, page, reply->field[field]);
         }
         if (reply->marked & FIELD_BIT(field)) {
             page[GHCB_VALID_BITMAP + bit / 8] |= (uint8_t)(1u << bit % 8);

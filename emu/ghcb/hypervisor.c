@@ -7,6 +7,7 @@
 #include "abi/cpuid.h"
 #include "abi/msr.h"
 #include "abi/nae.h"
+#include "abi/psp.h"
 #include "abi/x86.h"
 #include "ghcb/table.h"
 #include "machine/machine.h"
@@ -47,7 +48,10 @@ void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus)
     config->cbit = CBIT_POSITION;
     config->features = HV_FEATURE_SNP | HV_FEATURE_AP_CREATION | HV_FEATURE_RESTRICTED_INJECTION |
                        HV_FEATURE_APIC_ID_LIST | HV_FEATURE_MULTI_VMPL;
+    config->policy = POLICY_SMT | POLICY_RESERVED_ONE;
     config->sev_features = (SEV_STATUS_SNP | SEV_STATUS_RESTRICTED_INJECTION) >> 2;
+    config->guest_vmsa_sev_features = SEV_STATUS_SNP >> 2;
+    config->guest_vmsa_vmpl = 1;
     for (uint32_t i = 0; i < cpus; i++) {
         config->apic_id[i] = i;
     }
@@ -110,7 +114,8 @@ size_t hypervisor_state_bytes(const struct hypervisor_state *state,
     };
     size_t used = 0;
 
-    _Static_assert(sizeof(words) + sizeof(state->vmsa_features) + MMIO_BYTES_MAX <=
+    _Static_assert(sizeof(words) + sizeof(state->vmsa_features) + MMIO_BYTES_MAX +
+                           EXIT_REQUEST_SIZE <=
                        HYPERVISOR_STATE_SIZE,
                    "state");
     memcpy(bytes, words, sizeof(words));
@@ -118,7 +123,9 @@ size_t hypervisor_state_bytes(const struct hypervisor_state *state,
     memcpy(bytes + used, state->vmsa_features, sizeof(state->vmsa_features));
     used += sizeof(state->vmsa_features);
     memcpy(bytes + used, state->mmio.bytes, sizeof(state->mmio.bytes));
-    return used + sizeof(state->mmio.bytes);
+    used += sizeof(state->mmio.bytes);
+    memcpy(bytes + used, state->response, sizeof(state->response));
+    return used + sizeof(state->response);
 }
 
 bool hypervisor_has(const struct hypervisor *hypervisor, uint64_t gpa)

@@ -12,7 +12,7 @@
 
 #include "abi/rmp.h"
 #include "ghcb/apic.h"
-#include "ghcb/doorbell.h"
+#include "ghcb/certificates.h"
 #include "ghcb/exit.h"
 #include "ghcb/fw_cfg.h"
 #include "ghcb/mmio.h"
@@ -37,6 +37,9 @@ struct hypervisor_config {
     uint8_t cbit;
     uint64_t features;     /* HV_FEATURE_* */
     uint64_t sev_features; /* of the VMSA; SEV_STATUS is made from it */
+    /* The same, and the VMPL, in the VMSA with which the SVSM is to start the guest. */
+    uint64_t guest_vmsa_sev_features;
+    uint8_t guest_vmsa_vmpl;
 
     /* The IDs written into the list, as given; by default 0 .. cpus - 1. The BSP's is
      * `bsp_apic_id`. */
@@ -57,6 +60,10 @@ struct hypervisor_config {
 
     struct fw_cfg_files fw_cfg; /* what the firmware configuration device offers */
     struct mmio_devices mmio;   /* memory-mapped devices */
+
+    uint64_t policy;                  /* POLICY_*, of the launch */
+    uint8_t host_data[32];            /* given to the AMD-SP at launch: a report shows it */
+    struct certificates certificates; /* what an extended guest request gets with a report */
 };
 
 /* The defaults: an EPYC guest with `cpus` CPUs (1 to HYPERVISOR_CPU_MAX), APIC IDs 0 .. cpus - 1.
@@ -65,6 +72,7 @@ void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus);
 
 struct memory;
 struct rmp;
+struct psp;
 
 /* What the hypervisor remembers between exits. Part of a snapshot and of the state digest. */
 struct hypervisor_state {
@@ -75,16 +83,19 @@ struct hypervisor_state {
     uint64_t ap_jump_table;
     /* SEV_FEATURES of the first VMSA of each lower VMPL; 0: none was ever made. */
     uint64_t vmsa_features[VMPL_COUNT];
+    /* The page that the AMD-SP writes responses to, as the last one left it. */
+    uint8_t response[EXIT_REQUEST_SIZE];
 };
 
-#define HYPERVISOR_STATE_SIZE 4480 /* bytes of hypervisor_state_bytes, at most */
+#define HYPERVISOR_STATE_SIZE 8448 /* bytes of hypervisor_state_bytes, at most */
 
 struct hypervisor {
     const struct hypervisor_config *config; /* not owned */
     /* Its own knowledge of guest memory: which GPAs exist and which pages it gave away. */
     struct memory *memory;
     const struct rmp *rmp;
-    bool strict; /* an answer that rests on an unverified fact is not given: `unmodelled` */
+    struct psp *psp; /* not owned: the AMD-SP, which answers what is handed to it */
+    bool strict;     /* an answer that rests on an unverified fact is not given: `unmodelled` */
     struct hypervisor_state state;
     struct vcpus vcpus;
 };

@@ -319,3 +319,29 @@ size_t reply_drop_page_state(struct reply *reply, uint64_t gpa, uint64_t size_by
     reply->action_count = kept;
     return dropped;
 }
+
+const struct reply_action *reply_find_write(const struct reply *reply, uint64_t gpa)
+{
+    const struct reply_action *found = NULL;
+
+    for (size_t i = 0; i < reply->action_count; i++) {
+        if (reply->action[i].kind == REPLY_WRITE && reply->action[i].gpa == gpa) {
+            found = &reply->action[i];
+        }
+    }
+    return found;
+}
+
+void reply_drop_writes(struct reply *reply, uint64_t gpa)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < reply->action_count; i++) {
+        const struct reply_action *action = &reply->action[i];
+
+        if (action->kind != REPLY_WRITE || action->gpa != gpa) {
+            reply->action[kept++] = *action;
+        }
+    }
+    reply->action_count = kept;
+}

@@ -164,6 +164,11 @@ bool reply_swap(struct reply *reply, uint64_t gpa, uint64_t other_gpa);
 bool reply_inject(struct reply *reply, const struct reply_event *event);
 bool reply_doorbell(struct reply *reply, const struct reply_doorbell *doorbell);
 
+/* The last of the WRITE actions that start at gpa; NULL when there is none. */
+const struct reply_action *reply_find_write(const struct reply *reply, uint64_t gpa);
+/* Drop all WRITE actions that start at gpa. */
+void reply_drop_writes(struct reply *reply, uint64_t gpa);
+
 /* Drop all ASSIGN and UNASSIGN actions that touch [gpa, gpa + size_bytes); returns how many. */
 size_t reply_drop_page_state(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 

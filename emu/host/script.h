@@ -44,6 +44,9 @@ enum script_place {
     PLACE_LIST,    /* the buffer that the guest lends for the APIC ID list */
     PLACE_GHCB,    /* the GHCB page */
     PLACE_SCRATCH, /* where SW_SCRATCH points */
+    PLACE_REQUEST, /* a guest request's pages: the message, its answer, the certificates */
+    PLACE_RESPONSE,
+    PLACE_CERTIFICATES,
 };
 
 struct script_op {

@@ -23,9 +23,8 @@ struct region_row {
 };
 
 static const struct region_row region_rows[] = {
-    {"list", PLACE_LIST},
-    {"ghcb", PLACE_GHCB},
-    {"scratch", PLACE_SCRATCH},
+    {"list", PLACE_LIST},       {"ghcb", PLACE_GHCB},         {"scratch", PLACE_SCRATCH},
+    {"request", PLACE_REQUEST}, {"response", PLACE_RESPONSE}, {"certificates", PLACE_CERTIFICATES},
 };
 
 #define REGION_COUNT (sizeof(region_rows) / sizeof(region_rows[0]))
@@ -157,6 +156,24 @@ static void check_on_read(lua_State *L, const char *path, uint64_t given, struct
     }
 }
 
+/* A page of a guest request: SW_EXITINFO1, SW_EXITINFO2, or RAX of the extended one. */
+static uint64_t message_gpa(lua_State *L, const struct exit *exit, enum script_place place,
+                            const char *path)
+{
+    bool extended = exit->row->code == NAE_EXT_GUEST_REQUEST;
+
+    if (exit->protocol != EXIT_PAGE || !(exit->row->flags & EXIT_MESSAGE)) {
+        value_error(L, path,
+                    "this region exists in guest_request and ext_guest_request exits only");
+    }
+    if (place == PLACE_CERTIFICATES && !(extended && exit_marked(exit, FIELD_RAX))) {
+        value_error(L, path, "the guest lends no pages for certificates in this exit");
+    }
+    return exit_field(exit, place == PLACE_REQUEST    ? FIELD_INFO1
+                            : place == PLACE_RESPONSE ? FIELD_INFO2
+                                                      : FIELD_RAX);
+}
+
 /* Where the place starts in this exit. `size_bytes`: the size of a page state change's entry. */
 static uint64_t place_gpa(lua_State *L, const struct script *script, const struct script_op *op,
                           const char *path, uint64_t *size_bytes)
@@ -182,6 +199,10 @@ static uint64_t place_gpa(lua_State *L, const struct script *script, const struc
             value_error(L, path, "the guest lends no list in this exit (info1 is 0)");
         }
         return exit_field(exit, FIELD_INFO1);
+    case PLACE_REQUEST:
+    case PLACE_RESPONSE:
+    case PLACE_CERTIFICATES:
+        return message_gpa(L, exit, op->place, path);
     case PLACE_GHCB:
         script_need_page(L, script, path);
         return exit->ghcb_gpa;

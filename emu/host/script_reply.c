@@ -225,6 +225,56 @@ static const luaL_Reg methods[] = {
 
 #define METHOD_COUNT (sizeof(methods) / sizeof(methods[0]))
 
+/* ---- the response of a guest request: ciphertext, in the page that SW_EXITINFO2 says ---- */
+
+#define RESPONSE "response"
+
+/* The address of the response's page; an error where there is none. */
+static uint64_t response_gpa(lua_State *L, const struct script *script)
+{
+    if (!(script->exit->row->flags & EXIT_MESSAGE)) {
+        value_error(L, "reply." RESPONSE, "%s has no response from the AMD-SP", script->exit->name);
+    }
+    return exit_field(script->exit, FIELD_INFO2);
+}
+
+/* What the reply writes there so far, or nil. */
+static void push_response(lua_State *L, const struct script *script)
+{
+    const struct reply_action *action = reply_find_write(script->reply, response_gpa(L, script));
+
+    if (action) {
+        lua_pushlstring(L, (const char *)script->reply->data + action->data_offset,
+                        action->size_bytes);
+    } else {
+        lua_pushnil(L);
+    }
+}
+
+/* Argument 3: the bytes instead of those, or nil for none. */
+static void set_response(lua_State *L, struct script *script)
+{
+    uint64_t gpa = response_gpa(L, script);
+    const char *bytes;
+    size_t size;
+
+    if (lua_isnil(L, 3)) {
+        reply_drop_writes(script->reply, gpa);
+        return;
+    }
+    if (lua_type(L, 3) != LUA_TSTRING) {
+        value_error(L, "reply." RESPONSE, "must be a text of the bytes, or nil");
+    }
+    bytes = lua_tolstring(L, 3, &size);
+    if (size == 0 || size > EXIT_REQUEST_SIZE) {
+        value_error(L, "reply." RESPONSE, "must have 1 to %d bytes", EXIT_REQUEST_SIZE);
+    }
+    reply_drop_writes(script->reply, gpa);
+    if (!reply_write(script->reply, gpa, bytes, size)) {
+        value_error(L, "reply." RESPONSE, "the reply is full");
+    }
+}
+
 /* All that can follow "reply." or "reply:", for the nearest name. */
 static const char *member_name_at(const void *names, size_t i)
 {
@@ -233,7 +283,10 @@ static const char *member_name_at(const void *names, size_t i)
         return methods[i].name;
     }
     i -= METHOD_COUNT;
-    return i < FIELD_COUNT ? ghcb_field_rows[i].name : i == FIELD_COUNT ? "msr" : NULL;
+    return i < FIELD_COUNT        ? ghcb_field_rows[i].name
+           : i == FIELD_COUNT     ? "msr"
+           : i == FIELD_COUNT + 1 ? RESPONSE
+                                  : NULL;
 }
 
 /* Upvalue 1: the methods. A field reads as its value, or nil when the reply does not write it. */
@@ -251,6 +304,10 @@ static int reply_index(lua_State *L)
         if (script->reply->msr_written) {
             lua_pushinteger(L, (lua_Integer)script->reply->msr);
         }
+        return 1;
+    }
+    if (strcmp(name, RESPONSE) == 0) {
+        push_response(L, script);
         return 1;
     }
     if (field == FIELD_COUNT) {
@@ -272,6 +329,10 @@ static int reply_newindex(lua_State *L)
     value_path(path, "reply", name);
     if (strcmp(name, "msr") == 0) {
         reply_set_msr(script->reply, value_u64(L, 3, path));
+        return 0;
+    }
+    if (strcmp(name, RESPONSE) == 0) {
+        set_response(L, script);
         return 0;
     }
     if (field == FIELD_COUNT) {

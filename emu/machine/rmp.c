@@ -80,9 +80,8 @@ static bool rmp_perm_allows(uint8_t perm, enum rmp_access access, bool user)
 
 /* The decision table of APM Vol 2 15.36.10, tables 15-38 and 15-39: a row is an `if`, the first
    that applies decides. */
-enum rmp_result rmp_check_place(const struct rmp *rmp, const struct rmp_place *place,
-                                enum rmp_access access, bool private_access, unsigned vmpl,
-                                bool user)
+enum rmp_result rmp_decide(const struct rmp *rmp, const struct rmp_place *place,
+                           enum rmp_access access, bool private_access, unsigned vmpl, bool user)
 {
     const struct rmp_entry *entry = &rmp->entry[place->page];
     uint8_t flags = entry->flags;
