@@ -274,19 +274,17 @@ static void fill_boot_vmsa(const struct image_start *start, const struct hypervi
     }
 }
 
-static int launch_vcpu(struct machine *machine, const struct launch *launch, struct error *error)
+static int launch_vcpu(struct machine *machine, const struct image *image,
+                       const struct hypervisor_config *config, struct error *error)
 {
-    uint8_t *page = machine->state.launch_vmsa;
     const char *why;
 
-    fill_boot_vmsa(&launch->image->start, launch->config, page);
-    machine->state.ghcb_msr = hypervisor_reset_msr(launch->config);
+    fill_boot_vmsa(&image->start, config, machine->state.launch_vmsa);
+    machine->state.ghcb_msr = hypervisor_reset_msr(config);
     why = machine_vmrun(machine, MACHINE_LAUNCH_VMSA);
-    if (why) {
-        return error_set(error, SNPEMU_ERR_INPUT, "%s: the first vCPU cannot start: %s",
-                         launch->image->path, why);
-    }
-    return psp_launch_update(launch->psp, LAUNCH_VMSA, 0, MACHINE_LAUNCH_VMSA, page, error);
+    return why ? error_set(error, SNPEMU_ERR_INPUT, "%s: the first vCPU cannot start: %s",
+                           image->path, why)
+               : 0;
 }
 
 int launch_psp(struct psp **psp, const struct hypervisor_config *config, uint64_t seed,
@@ -329,7 +327,11 @@ int launch_machine(struct machine *machine, const struct launch *launch, struct 
         status = launch_prevalidated(machine, config, psp, error);
     }
     if (status == 0) {
-        status = launch_vcpu(machine, launch, error);
+        status = launch_vcpu(machine, image, config, error);
+    }
+    if (status == 0) {
+        status = psp_launch_update(psp, LAUNCH_VMSA, 0, MACHINE_LAUNCH_VMSA,
+                                   machine->state.launch_vmsa, error);
     }
     if (status != 0) {
         machine_release(machine);
@@ -384,6 +386,5 @@ int launch_again(struct machine *machine, const struct image *was, const struct 
     for (size_t i = 0; i < image->segment_count; i++) {
         relaunch_segment(machine, &image->segment[i]);
     }
-    launch_vcpu(machine, image, config);
-    return 0;
+    return launch_vcpu(machine, image, config, error);
 }
