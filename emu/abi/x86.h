@@ -15,6 +15,7 @@
 #define CR0_PG (1ULL << 31)
 #define CR4_TSD (1ULL << 2)
 #define CR4_DE (1ULL << 3)
+#define CR4_PSE (1ULL << 4)
 #define CR4_PAE (1ULL << 5)
 #define CR4_PCE (1ULL << 8)
 #define CR4_LA57 (1ULL << 12)
@@ -37,11 +38,12 @@
 
 /*
  * A segment's attributes in the short form that a VMSA has: byte 5 of the descriptor, then AVL, L,
- * D/B and G in bits 11:8. APM Vol 2 4.7 and 4.8 (descriptors).
+ * D/B and G in bits 11:8. APM Vol 2, chapter 4, segment descriptors.
  */
 #define SEGMENT_DPL(attributes) (((attributes) >> 5) & 3)
 #define SEGMENT_LONG (1u << 9)
-#define SEGMENT_DEFAULT (1u << 10) /* D, B: 32-bit */
+#define SEGMENT_DEFAULT (1u << 10)  /* D, B: 32-bit */
+#define SEGMENT_GRANULAR (1u << 11) /* G: the limit counts pages */
 #define SEGMENT_CODE_64 0xA9Bu
 #define SEGMENT_CODE_32 0xC9Bu
 #define SEGMENT_CODE_16 0x09Bu

@@ -298,10 +298,19 @@ enum vcpu_register decode_register(unsigned number)
     return by_number[number & 15];
 }
 
+/* How many bits of a general register are named. 0: it is none. */
+static unsigned register_bits(ZydisRegister reg)
+{
+    return reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15    ? 64
+           : reg >= ZYDIS_REGISTER_EAX && reg <= ZYDIS_REGISTER_R15D ? 32
+           : reg >= ZYDIS_REGISTER_AX && reg <= ZYDIS_REGISTER_R15W  ? 16
+                                                                     : 0;
+}
+
 static bool register_value(const struct vcpu *vcpu, ZydisRegister reg, uint64_t next_rip,
                            uint64_t *value)
 {
-    bool half = reg >= ZYDIS_REGISTER_EAX && reg <= ZYDIS_REGISTER_R15D;
+    unsigned bits = register_bits(reg);
 
     if (reg == ZYDIS_REGISTER_NONE) {
         *value = 0;
@@ -311,19 +320,37 @@ static bool register_value(const struct vcpu *vcpu, ZydisRegister reg, uint64_t 
         *value = next_rip;
         return true;
     }
-    if (!half && !(reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15)) {
+    if (bits == 0) {
         return false;
     }
-    *value =
-        vcpu_get(vcpu, decode_register(reg - (half ? ZYDIS_REGISTER_EAX : ZYDIS_REGISTER_RAX)));
-    *value = half ? (uint32_t)*value : *value;
+    *value = vcpu_get(vcpu, decode_register((unsigned)ZydisRegisterGetId(reg)));
+    *value &= bits == 64 ? ~0ULL : (1ULL << bits) - 1;
     return true;
+}
+
+/* An address in its segment. 64-bit code has bases in FS and GS alone. */
+static uint64_t segment_address(const struct vcpu *vcpu, ZydisRegister reg, uint64_t offset)
+{
+    struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
+    unsigned number = (unsigned)(reg - ZYDIS_REGISTER_ES);
+
+    if (vcpu_code_bits(vcpu) == 64) {
+        return offset + (reg == ZYDIS_REGISTER_FS   ? vcpu_get(vcpu, VCPU_FS_BASE)
+                         : reg == ZYDIS_REGISTER_GS ? vcpu_get(vcpu, VCPU_GS_BASE)
+                                                    : 0);
+    }
+    vcpu_get_segments(vcpu, segment);
+    return (uint32_t)(offset + (number < VCPU_SEGMENT_COUNT ? segment[number].base : 0));
 }
 
 static bool operand_address(const struct vcpu *vcpu, const ZydisDecodedInstruction *decoded,
                             const ZydisDecodedOperand *operand, uint64_t rip, uint64_t *address)
 {
     const ZydisDecodedOperandMem *mem = &operand->mem;
+    bool on_stack = register_bits(mem->base) != 0 && ZydisRegisterGetId(mem->base) == 4;
+    unsigned bits = on_stack && operand->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN
+                        ? register_bits(mem->base)
+                        : decoded->address_width;
     uint64_t base, index;
 
     if (!register_value(vcpu, mem->base, rip + decoded->length, &base) ||
@@ -332,16 +359,8 @@ static bool operand_address(const struct vcpu *vcpu, const ZydisDecodedInstructi
     }
     *address = base + index * (mem->scale ? mem->scale : 1) +
                (mem->disp.has_displacement ? (uint64_t)mem->disp.value : 0);
-    if (decoded->address_width == 32) {
-        *address = (uint32_t)*address;
-    }
-    if (mem->segment == ZYDIS_REGISTER_FS) {
-        *address += vcpu_get(vcpu, VCPU_FS_BASE);
-    } else if (mem->segment == ZYDIS_REGISTER_GS) {
-        *address += vcpu_get(vcpu, VCPU_GS_BASE);
-    }
     /* A push stores below the stack pointer it starts from. */
-    if (operand->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN && mem->base == ZYDIS_REGISTER_RSP &&
+    if (operand->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN && on_stack &&
         (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)) {
         *address -= operand->size / 8;
     }
@@ -349,11 +368,28 @@ static bool operand_address(const struct vcpu *vcpu, const ZydisDecodedInstructi
         *address += (uint8_t)vcpu_get(vcpu, VCPU_RAX);
     }
     /* A pop to memory computes its address with the stack pointer that it leaves behind. */
-    if (operand->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT &&
-        mem->base == ZYDIS_REGISTER_RSP && decoded->mnemonic == ZYDIS_MNEMONIC_POP) {
+    if (operand->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT && on_stack &&
+        decoded->mnemonic == ZYDIS_MNEMONIC_POP) {
         *address += decoded->operand_width / 8;
     }
+    if (bits < 64) {
+        *address &= (1ULL << bits) - 1;
+    }
+    *address = segment_address(vcpu, mem->segment, *address);
     return true;
+}
+
+/* SS says how wide the stack pointer is, unless the code is 64-bit. */
+static void decoder_set_stack(ZydisDecoder *decoder, const struct vcpu *vcpu)
+{
+    struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
+
+    if (vcpu_code_bits(vcpu) != 64) {
+        vcpu_get_segments(vcpu, segment);
+        decoder->stack_width = segment[VCPU_SEG_SS].attributes & SEGMENT_DEFAULT
+                                   ? ZYDIS_STACK_WIDTH_32
+                                   : ZYDIS_STACK_WIDTH_16;
+    }
 }
 
 static ZydisOperandActions action_mask(enum mmu_access access)
@@ -372,6 +408,7 @@ void decode_fault_access(const struct vcpu *vcpu, const uint8_t *bytes, size_t s
 
     *out = (struct insn_access){.gva = page_gva, .write = access == MMU_WRITE};
     decoder_open(&decoder, vcpu_code_bits(vcpu));
+    decoder_set_stack(&decoder, vcpu);
     if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size_bytes, &decoded, operand))) {
         return;
     }

@@ -155,6 +155,22 @@ static bool insn_privilege(struct trap_context *trap, const struct insn *insn, e
     return true;
 }
 
+/* What these do in other code, or whether they exist there, is not modelled. */
+static bool insn_is_64_bit_only(enum insn_id id)
+{
+    static const enum insn_id ids[] = {
+        INSN_PVALIDATE, INSN_RMPADJUST, INSN_RMPQUERY, INSN_INVLPGB, INSN_TLBSYNC,
+        INSN_SYSCALL,   INSN_SYSRET,    INSN_SYSENTER, INSN_MONITOR, INSN_INVLPGA,
+    };
+
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        if (ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum trap_next insn_execute(struct trap_context *trap, const struct insn *insn)
 {
     const struct insn_row *row = &insn_rows[insn->id];
@@ -162,6 +178,10 @@ enum trap_next insn_execute(struct trap_context *trap, const struct insn *insn)
 
     if (!row->handler) {
         return insn_unmodelled(trap, insn);
+    }
+    if (insn_is_64_bit_only(insn->id) && vcpu_code_bits(trap->machine->vcpu) != 64) {
+        return trap_end(trap, OUTCOME_UNMODELLED, "%s in %u-bit code", insn_name(insn->id),
+                        vcpu_code_bits(trap->machine->vcpu));
     }
     if ((row->flags & INSN_GUESS) && trap_is_guess(trap, insn_name(insn->id))) {
         return TRAP_END;
