@@ -270,7 +270,10 @@ enum trap_next guest_run(struct guest *guest)
 
         guest_stop(guest);
         next = trap_handle(&guest->trap, &guest->stop);
-        if (next != TRAP_RESUME) {
+        if (next == TRAP_HALT || next == TRAP_SPIN) {
+            return trap_end(&guest->trap, next == TRAP_HALT ? OUTCOME_HALTED : OUTCOME_STUCK, NULL);
+        }
+        if (next != TRAP_RESUME && next != TRAP_PAUSE) {
             return next;
         }
     }

@@ -10,6 +10,8 @@
 
 #define CR0_PE (1ULL << 0)
 #define CR0_WP (1ULL << 16)
+#define CR0_NW (1ULL << 29)
+#define CR0_CD (1ULL << 30)
 #define CR0_PG (1ULL << 31)
 #define CR4_TSD (1ULL << 2)
 #define CR4_DE (1ULL << 3)
@@ -70,7 +72,9 @@
 
 #define VECTOR_DE 0
 #define VECTOR_DB 1
+#define VECTOR_NMI 2
 #define VECTOR_BP 3
+#define VECTOR_OF 4
 #define VECTOR_UD 6
 #define VECTOR_NM 7
 #define VECTOR_DF 8
@@ -81,6 +85,7 @@
 #define VECTOR_PF 14
 #define VECTOR_MF 16
 #define VECTOR_AC 17
+#define VECTOR_MC 18
 #define VECTOR_XM 19
 #define VECTOR_HV 28
 #define VECTOR_VC 29

@@ -23,7 +23,6 @@ void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
     uint8_t bytes[15];
     struct vcpu_insn insn = {0};
 
-    (void)uc;
     (void)size;
     if (vcpu->passing && vcpu->pass_gva == gva) {
         vcpu->passing = false;
@@ -34,6 +33,9 @@ void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
                  &insn);
     if (insn.trap) {
         vcpu_stop_with(vcpu, VCPU_STOP_SITE);
+    } else {
+        vcpu->site_stale = true;
+        uc_emu_stop(uc);
     }
 }
 
@@ -295,6 +297,7 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
     vcpu->code_written = false;
     vcpu->clear_resume = false;
     vcpu_code_renew(vcpu);
+    vcpu->site_stale = false;
     if (vcpu->resuming) {
         vcpu_limit_hold(vcpu);
     }
@@ -316,6 +319,12 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
     if (vcpu->clear_resume) {
         vcpu_set(vcpu, VCPU_RFLAGS, vcpu_get(vcpu, VCPU_RFLAGS) & ~RFLAGS_RF);
         vcpu->resuming = false;
+        return true;
+    }
+    /* With a hook on it the engine spoils the flags of an instruction that faults. */
+    if (vcpu->site_stale) {
+        vcpu_settle(vcpu, gva);
+        vcpu_site_forget(vcpu, gva);
         return true;
     }
     if (vcpu->stop.kind == VCPU_STOP_LIMIT && vcpu->left > 0 && !plan->limit_hooked) {
@@ -391,6 +400,19 @@ void vcpu_expect_resume(struct vcpu *vcpu)
     vcpu->resuming = true;
 }
 
+bool vcpu_expects_resume(const struct vcpu *vcpu)
+{
+    return vcpu->resuming;
+}
+
+void vcpu_switched(struct vcpu *vcpu)
+{
+    vcpu->resuming = false;
+    vcpu->passing = false;
+    vcpu->current = NULL;
+    vcpu_flush(vcpu);
+}
+
 int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, struct error *error)
 {
     uc_hook hook;
@@ -415,6 +437,7 @@ int vcpu_save(struct vcpu *vcpu, struct error *error)
     }
     vcpu->saved_retired = vcpu_retired(vcpu);
     vcpu->saved_resuming = vcpu->resuming;
+    vcpu->saved_vmpl = vcpu->vmpl;
     return 0;
 }
 
@@ -428,6 +451,7 @@ int vcpu_restore(struct vcpu *vcpu, struct error *error)
     vcpu->code.stale = true;
     vcpu->left = (int64_t)(vcpu->limit - vcpu->saved_retired);
     vcpu->resuming = vcpu->saved_resuming;
+    vcpu->vmpl = vcpu->saved_vmpl;
     vcpu->passing = false;
     vcpu->current = NULL;
     vcpu_flush(vcpu);

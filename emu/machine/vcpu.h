@@ -213,6 +213,7 @@ void vcpu_pass(struct vcpu *vcpu);
 /* Registers that a translation depends on, as they are now. */
 void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context);
 unsigned vcpu_vmpl(const struct vcpu *vcpu);
+void vcpu_set_vmpl(struct vcpu *vcpu, unsigned vmpl); /* the caller flushes */
 
 /*
  * The control registers of any mode, whatever the present one is. EFER.LMA follows from the others.
@@ -232,6 +233,10 @@ void vcpu_retire(struct vcpu *vcpu, unsigned length);
  * clears it, which the engine leaves undone. APM Vol 2 (24593) 3.1.6.
  */
 void vcpu_expect_resume(struct vcpu *vcpu);
+bool vcpu_expects_resume(const struct vcpu *vcpu);
+
+/* Other registers were loaded: what was in hand of the old instruction stream is void. */
+void vcpu_switched(struct vcpu *vcpu);
 
 /* Retired instructions since boot. Exact between runs. */
 uint64_t vcpu_retired(const struct vcpu *vcpu);

@@ -121,6 +121,19 @@ void vcpu_site_forget_all(struct vcpu *vcpu)
     engine_flush_blocks(vcpu->uc);
 }
 
+void vcpu_site_forget(struct vcpu *vcpu, uint64_t gva)
+{
+    uint32_t at;
+
+    if (site_known(vcpu, gva, &at)) {
+        uc_hook_del(vcpu->uc, vcpu->site[at].hook);
+        vcpu->site_count--;
+        memmove(vcpu->site + at, vcpu->site + at + 1,
+                (vcpu->site_count - at) * sizeof(*vcpu->site));
+        engine_flush_blocks(vcpu->uc);
+    }
+}
+
 /* Decode a block that runs for the first time. Sets replan when it holds new trap sites. */
 static void block_analyse(struct vcpu *vcpu, struct block *block)
 {

@@ -120,17 +120,20 @@ struct vcpu {
     struct site *site; /* sorted */
     uint32_t site_count;
     bool site_full;
+    bool site_stale; /* a hook was met where nothing traps any more */
 
     struct watch_range watch[VCPU_WATCH_MAX];
     size_t watch_count;
 
     struct page_fill *fill; /* per page */
     uint32_t generation;
+    unsigned vmpl;
     uint64_t efer; /* as last written; reading it from the engine is slow */
 
     uc_context *saved;
     uint64_t saved_retired;
     bool saved_resuming;
+    unsigned saved_vmpl;
 
     uc_context *mending;   /* see "the engine's record of exceptions" */
     size_t record_offset;  /* 0: this engine clears its record by itself */
@@ -159,6 +162,8 @@ void vcpu_limit_apply(struct vcpu *vcpu, uint64_t limit);
 void vcpu_limit_hold(struct vcpu *vcpu);
 void vcpu_block_forget_all(struct vcpu *vcpu);
 void vcpu_site_forget_all(struct vcpu *vcpu);
+/* The one at gva. */
+void vcpu_site_forget(struct vcpu *vcpu, uint64_t gva);
 /* The guest's bytes at gva, as it would fetch them; how many there are. */
 size_t vcpu_code_peek(const struct vcpu *vcpu, uint64_t gva, uint8_t *bytes, size_t size);
 void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);

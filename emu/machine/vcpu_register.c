@@ -211,6 +211,10 @@ void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context)
 
 unsigned vcpu_vmpl(const struct vcpu *vcpu)
 {
-    (void)vcpu;
-    return 0; /* lower VMPLs do not run yet: creating one is `unmodelled` */
+    return vcpu->vmpl;
+}
+
+void vcpu_set_vmpl(struct vcpu *vcpu, unsigned vmpl)
+{
+    vcpu->vmpl = vmpl;
 }

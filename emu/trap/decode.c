@@ -280,7 +280,7 @@ void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, unsigned code_bits
      * The engine reports what it does not know by itself; a hook there would only cost. But it
      * executes some encodings that do not exist, RDMSR with LOCK among them.
      */
-    out->trap = insn.id >= INSN_RDMSR || insn.length == 0;
+    out->trap = insn.id >= INSN_RDMSR || insn.id == INSN_PAUSE || insn.length == 0;
     if (insn.id == INSN_MOV_DR) {
         out->trap = insn.debug_register == 5 || insn.debug_register == 7;
     }
@@ -432,4 +432,27 @@ void decode_fault_access(const struct vcpu *vcpu, const uint8_t *bytes, size_t s
             out->stack = operand[i].mem.segment == ZYDIS_REGISTER_SS;
         }
     }
+}
+
+size_t decode_reads(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes, uint64_t rip,
+                    uint64_t gva[], size_t max)
+{
+    ZydisDecoder decoder;
+    ZydisDecodedInstruction decoded;
+    ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+    size_t count = 0;
+
+    decoder_open(&decoder, vcpu_code_bits(vcpu));
+    decoder_set_stack(&decoder, vcpu);
+    if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size_bytes, &decoded, operand))) {
+        return 0;
+    }
+    for (size_t i = 0; i < decoded.operand_count && count < max; i++) {
+        if (operand[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+            (operand[i].actions & ZYDIS_OPERAND_ACTION_MASK_READ) &&
+            operand_address(vcpu, &decoded, &operand[i], rip, &gva[count])) {
+            count++;
+        }
+    }
+    return count;
 }

@@ -96,6 +96,13 @@ void decode_fault_access(const struct vcpu *vcpu, const uint8_t *bytes, size_t s
                          uint64_t rip, uint64_t page_gva, enum mmu_access access,
                          struct insn_access *out);
 
+/*
+ * The data in memory that an instruction reads, at most `max` places; how many there are. Needs the
+ * registers as before the instruction.
+ */
+size_t decode_reads(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes, uint64_t rip,
+                    uint64_t gva[], size_t max);
+
 /* "pvalidate", "rdmsr", ... */
 const char *insn_name(enum insn_id id);
 

@@ -13,10 +13,11 @@
 static const char *fault_name(uint8_t vector)
 {
     static const char *const names[32] = {
-        [VECTOR_DE] = "#DE", [VECTOR_DB] = "#DB", [VECTOR_BP] = "#BP", [VECTOR_UD] = "#UD",
-        [VECTOR_NM] = "#NM", [VECTOR_DF] = "#DF", [VECTOR_TS] = "#TS", [VECTOR_NP] = "#NP",
-        [VECTOR_SS] = "#SS", [VECTOR_GP] = "#GP", [VECTOR_PF] = "#PF", [VECTOR_MF] = "#MF",
-        [VECTOR_AC] = "#AC", [VECTOR_XM] = "#XM", [VECTOR_HV] = "#HV", [VECTOR_VC] = "#VC",
+        [VECTOR_DE] = "#DE", [VECTOR_DB] = "#DB", [VECTOR_NMI] = "NMI", [VECTOR_BP] = "#BP",
+        [VECTOR_UD] = "#UD", [VECTOR_NM] = "#NM", [VECTOR_DF] = "#DF",  [VECTOR_TS] = "#TS",
+        [VECTOR_NP] = "#NP", [VECTOR_SS] = "#SS", [VECTOR_GP] = "#GP",  [VECTOR_PF] = "#PF",
+        [VECTOR_MF] = "#MF", [VECTOR_AC] = "#AC", [VECTOR_MC] = "#MC",  [VECTOR_XM] = "#XM",
+        [VECTOR_HV] = "#HV", [VECTOR_VC] = "#VC",
     };
 
     if (vector >= 32) {
@@ -39,7 +40,7 @@ static bool fault_is_contributory(uint8_t vector)
 
 static bool fault_makes_double(const struct fault *first, uint8_t second)
 {
-    if (first->software_length) {
+    if (first->software_length || first->interrupt) {
         return false; /* INT n is benign whatever n is */
     }
     if (first->vector == VECTOR_PF) {

@@ -22,6 +22,9 @@ struct fault {
     /* INT n and INT3: bytes of the instruction, which has retired when its handler runs. 0: none.
      */
     uint8_t software_length;
+    /* The host injected it between two instructions: RIP's instruction has not begun. */
+    bool injected;
+    bool interrupt; /* an interrupt or NMI: benign whatever its vector is */
 };
 
 /*

@@ -81,14 +81,16 @@ static enum trap_next trap_interrupt(struct trap_context *trap, const struct vcp
 
 static enum trap_next trap_halt(struct trap_context *trap, const struct vcpu_stop *stop)
 {
+    (void)trap;
     (void)stop;
-    return trap_end(trap, OUTCOME_HALTED, NULL);
+    return TRAP_HALT;
 }
 
 static enum trap_next trap_spin(struct trap_context *trap, const struct vcpu_stop *stop)
 {
+    (void)trap;
     (void)stop;
-    return trap_end(trap, OUTCOME_STUCK, "jump to itself");
+    return TRAP_SPIN;
 }
 
 static enum trap_next trap_limit(struct trap_context *trap, const struct vcpu_stop *stop)

@@ -28,6 +28,12 @@ static enum trap_next insn_vmgexit(struct trap_context *trap, const struct insn 
     return TRAP_EXIT;
 }
 
+static enum trap_next insn_pause(struct trap_context *trap, const struct insn *insn)
+{
+    vcpu_retire(trap->machine->vcpu, insn->length);
+    return TRAP_PAUSE;
+}
+
 /* The hypervisor intercepts it: #VC with the exit code of the row. */
 static enum trap_next insn_vc(struct trap_context *trap, const struct insn *insn)
 {
@@ -87,11 +93,10 @@ const struct insn_row insn_rows[INSN_COUNT] = {
     [INSN_TLBSYNC] = {insn_flush, INSN_UNVERIFIED | INSN_GUESS, INSN_CPL_GP,
                       .does = "flushes all translations", .source = APM3 "TLBSYNC"},
     [INSN_RMP_HOST] = {.source = APM3 "RMPUPDATE, PSMASH, RMPREAD"},
-    [INSN_HLT] = {insn_native, .does = "automatic exit; ends the run",
+    [INSN_HLT] = {insn_native,
+                  .does = "automatic exit: another vCPU runs; the last to halt ends the run",
                   .source = "AMD APM Vol 2 (24593) table 15-33"},
-    [INSN_PAUSE] = {insn_native,
-                    .does = "nothing; the automatic exit of its intercept has no "
-                            "effect of its own",
+    [INSN_PAUSE] = {insn_pause, .does = "automatic exit: another vCPU may run; alone it goes on",
                     .source = "AMD APM Vol 2 (24593) table 15-33"},
     [INSN_RDMSR] = {insn_rdmsr, 0, INSN_CPL_GP, .does = "by the table of MSRs",
                     .source = APM3 "RDMSR"},
