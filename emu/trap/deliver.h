@@ -54,8 +54,8 @@ enum attempt attempt_code_segment(struct trap_context *trap, uint16_t selector, 
                                   struct fault *next);
 
 uint64_t load_le(const uint8_t *bytes, size_t size_bytes);
-/* Whether RF is set in the image that is pushed: by a fault, not by INT n. That it is not set by what
-   the host injects is unverified. */
+/* Whether RF is set in the image that is pushed: by a fault, not by INT n. That it is not set by
+   what the host injects is unverified. */
 bool deliver_sets_resume(const struct fault *fault);
 /* That image. */
 uint64_t deliver_rflags(const struct trap_context *trap, const struct fault *fault);

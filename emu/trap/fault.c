@@ -86,8 +86,8 @@ static void fault_report(struct trap_context *trap, const struct fault *fault)
     trap_event_emit(trap, &event);
 }
 
-/* EXT: what went wrong on the way of an interrupt is nobody's instruction. APM Vol 2 (24593), selector
-   error code. */
+/* EXT: what went wrong on the way of an interrupt is nobody's instruction. APM Vol 2 (24593),
+   selector error code. */
 static void fault_mark_external(struct fault *next)
 {
     bool selector = next->vector == VECTOR_TS || next->vector == VECTOR_NP ||
