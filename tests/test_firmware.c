@@ -282,15 +282,20 @@ static void teardown(void)
 static int launch(struct machine *machine, const struct firmware *firmware, uint32_t guest_mib,
                   struct error *error)
 {
-    const struct launch options = {
+    struct launch options = {
         .image = image,
         .firmware = firmware,
         .config = &config,
         .guest_memory_mib = guest_mib,
         .seed = 1,
     };
+    int status = launch_psp(&options.psp, &config, 1, error);
 
-    return launch_machine(machine, &options, error);
+    if (status == 0) {
+        status = launch_machine(machine, &options, error);
+        psp_free(options.psp);
+    }
+    return status;
 }
 
 static const struct rmp_entry *entry_at(const struct machine *machine, uint64_t gpa)

@@ -591,6 +591,49 @@ START_TEST(not_modelled)
 }
 END_TEST
 
+/* Messages of random headers, half of them sealed as they are: none is answered by accident. */
+START_TEST(hostile)
+{
+    uint64_t random = 1;
+    unsigned answered = 0;
+
+    for (unsigned i = 0; i < 3000; i++) {
+        struct psp_guest_message message = psp_guest_message(1, 0, 0, 0);
+        struct psp_state before = psp_get_state(psp), after;
+        uint64_t changed = 0;
+
+        random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+        message.type = (uint8_t)(random >> 40 & 7);
+        message.key = (uint8_t)((random >> 44 & 3) + (random >> 52 & 15 ? 0 : 4));
+        message.size = (random >> 33 & 0x1FFu) * (random >> 50 & 3 ? 16 : 1);
+        message.version = (uint8_t)(random >> 56 & 7 ? 1 : random >> 20);
+        message.header_size = random >> 59 & 7 ? 0x60 : (uint16_t)random;
+        message.sequence = before.count[message.key & 3] + (random >> 61 ? 1 : random);
+        for (size_t at = 0; at < 0x60; at++) {
+            message.payload[at] = (uint8_t)(random >> (at & 31) & 1);
+        }
+        psp_guest_seal(psp, &message, request);
+        if (i & 1) {
+            request[random % PAGE_SIZE] ^= (uint8_t)(1 + i % 255);
+        }
+        send_page();
+        after = psp_get_state(psp);
+        for (size_t key = 0; key < 4; key++) {
+            changed += after.count[key] - before.count[key];
+        }
+        ck_assert_ptr_nonnull(psp_status_name(answer.status));
+        ck_assert_uint_eq(changed, answer.size_bytes ? 2 : 0);
+        ck_assert_uint_le(answer.size_bytes, PAGE_SIZE);
+        if (answer.size_bytes) {
+            ck_assert(psp_guest_open(psp, response));
+            answered++;
+        }
+    }
+    ck_assert_uint_gt(answered, 50);
+    ck_assert_uint_lt(answered, 1500);
+}
+END_TEST
+
 START_TEST(names)
 {
     ck_assert_str_eq(psp_message_name(5), "report request");
@@ -711,6 +754,7 @@ int main(void)
     tcase_add_test(tcase, keys_differ);
     tcase_add_test(tcase, key_known_answer);
     tcase_add_loop_test(tcase, not_modelled, 0, 7);
+    tcase_add_test(tcase, hostile);
     tcase_add_test(tcase, names);
     tcase_add_test(tcase, launch_digest_known_answer);
     tcase_add_test(tcase, measurement_is_reported);

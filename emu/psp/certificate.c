@@ -156,7 +156,7 @@ static void der_signature(struct der *der, const struct crypto_signature *signat
     der_wrap(der, DER_BIT_STRING, end);
 }
 
-bool psp_make_certificate(struct psp *psp)
+size_t psp_certificate(const struct psp *psp, uint8_t out[PSP_CERTIFICATE_MAX])
 {
     struct der body = {.start = PSP_CERTIFICATE_MAX}, whole = {.start = PSP_CERTIFICATE_MAX};
     struct crypto_signature signature;
@@ -166,18 +166,17 @@ bool psp_make_certificate(struct psp *psp)
     snprintf(name, sizeof(name), "snpemu TEST KEY, not an AMD VCEK; seed 0x%016llx",
              (unsigned long long)psp->seed);
     if (!crypto_public(psp->vcek, &point)) {
-        return false;
+        return 0;
     }
     der_to_be_signed(&body, name, &point);
     if (!crypto_sign(psp->vcek, body.bytes + body.start, PSP_CERTIFICATE_MAX - body.start,
                      &signature)) {
-        return false;
+        return 0;
     }
     der_signature(&whole, &signature);
     der_algorithm(&whole);
     der_put(&whole, body.bytes + body.start, PSP_CERTIFICATE_MAX - body.start);
     der_wrap(&whole, DER_SEQUENCE, PSP_CERTIFICATE_MAX);
-    psp->certificate_size = PSP_CERTIFICATE_MAX - whole.start;
-    memcpy(psp->certificate, whole.bytes + whole.start, psp->certificate_size);
-    return true;
+    memcpy(out, whole.bytes + whole.start, PSP_CERTIFICATE_MAX - whole.start);
+    return PSP_CERTIFICATE_MAX - whole.start;
 }

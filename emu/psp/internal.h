@@ -32,8 +32,6 @@ struct psp {
     uint8_t vcek[CRYPTO_P384_SIZE]; /* the private key of the current TCB */
     uint8_t report_id[REPORT_ID_SIZE];
     uint8_t measurement[LAUNCH_DIGEST_SIZE];
-    uint8_t certificate[PSP_CERTIFICATE_MAX];
-    size_t certificate_size;
 };
 
 /* A request that is authentic and in sequence. */
@@ -60,8 +58,6 @@ bool psp_derive(const struct psp *psp, const char *name, uint64_t index, uint8_t
 bool psp_vcek_root(const struct psp *psp, uint64_t tcb, uint8_t root[PSP_ROOT_SIZE]);
 /* CHIP_ID: the text that says whose key it is, padded with zeroes. */
 void psp_chip_id(const struct psp *psp, uint8_t id[REPORT_CHIP_ID_SIZE]);
-/* Fill in psp->certificate. */
-bool psp_make_certificate(struct psp *psp);
 
 /* Little-endian words of messages. */
 uint64_t psp_load(const uint8_t *bytes, size_t size);

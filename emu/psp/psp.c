@@ -72,7 +72,7 @@ static bool make_keys(struct psp *psp)
     }
     return psp_derive(psp, "VMRK", 0, psp->vmrk, sizeof(psp->vmrk)) &&
            psp_derive(psp, "REPORT_ID", 0, psp->report_id, sizeof(psp->report_id)) &&
-           make_vcek(psp) && psp_make_certificate(psp);
+           make_vcek(psp);
 }
 
 void psp_chip_id(const struct psp *psp, uint8_t id[REPORT_CHIP_ID_SIZE])
@@ -117,12 +117,6 @@ struct psp_state psp_get_state(const struct psp *psp)
 void psp_set_state(struct psp *psp, const struct psp_state *state)
 {
     psp->state = *state;
-}
-
-size_t psp_certificate(const struct psp *psp, uint8_t der[PSP_CERTIFICATE_MAX])
-{
-    memcpy(der, psp->certificate, psp->certificate_size);
-    return psp->certificate_size;
 }
 
 /* ---- launch ---- */

@@ -69,7 +69,10 @@ int psp_request(struct psp *psp, const uint8_t request[PAGE_SIZE], uint8_t respo
 struct psp_state psp_get_state(const struct psp *psp);
 void psp_set_state(struct psp *psp, const struct psp_state *state);
 
-/* The test VCEK's certificate, signed by itself: X.509 in DER. Its size. */
+/*
+ * The test VCEK's certificate, signed by itself: X.509 in DER. Its size; 0 when the library fails.
+ * Made anew each time, for few runs want it and it takes longer than all else here.
+ */
 size_t psp_certificate(const struct psp *psp, uint8_t der[PSP_CERTIFICATE_MAX]);
 
 /* The firmware's name of a status, in lower case; NULL for one that is not in abi/psp.h. */

@@ -7,16 +7,10 @@
 
 #include "coverage.h"
 
-#define VMPL "VMPLs below 0 do not run yet; tests/test_rmp.c has the row"
-
 static const struct {
     const char *key, *why;
 } exemptions[] = {
     {"insn/instruction", "which instructions these are depends on the CPU engine's version"},
-    {"access/private-read-vmpl-denied", VMPL},
-    {"access/private-write-vmpl-denied", VMPL},
-    {"access/fetch-vmpl-denied", VMPL},
-    {"access/walk-vmpl-denied", VMPL},
 };
 
 void coverage_exempt(struct coverage *coverage)

@@ -79,7 +79,13 @@ int cmd_certificate(int argc, char **argv)
         status = psp_new(&psp, certificate.seed, &nobody, error);
     }
     if (status == SNPEMU_OK) {
-        print_pem(der, psp_certificate(psp, der));
+        size_t size = psp_certificate(psp, der);
+
+        if (size) {
+            print_pem(der, size);
+        } else {
+            status = error_set(error, SNPEMU_ERR_INTERNAL, "libgcrypt cannot sign with P-384");
+        }
     }
     psp_free(psp);
     return status == SNPEMU_OK ? EXIT_MET : command_fail(status, error);
