@@ -166,7 +166,7 @@ START_TEST(insn_table)
     const struct insn_row *row = &insn_rows[_i];
     struct insn insn;
 
-    decode_insn(row->bytes, row->size, &insn);
+    decode_insn(row->bytes, row->size, 64, &insn);
     ck_assert_msg(insn.id == row->id, "%s: decoded as %s", row->name, insn_name(insn.id));
     ck_assert_msg(insn.length == row->length, "%s: length %u", row->name, insn.length);
 }
@@ -184,14 +184,14 @@ START_TEST(insn_at_an_end)
     }
     memset(longer, 0xFF, sizeof(longer));
     memcpy(longer, row->bytes, row->size);
-    decode_insn(longer, sizeof(longer), &insn);
+    decode_insn(longer, sizeof(longer), 64, &insn);
     ck_assert_msg(insn.id == row->id && insn.length == row->length, "%s, more behind", row->name);
     for (size_t size = 0; size < row->length; size++) {
         exact = malloc(size + 1);
         ck_assert_ptr_nonnull(exact);
         /* At the end of its allocation, so that a sanitizer sees one byte too many. */
         memcpy(exact + 1, row->bytes, size);
-        decode_insn(exact + 1, size, &insn);
+        decode_insn(exact + 1, size, 64, &insn);
         ck_assert_msg(insn.id == INSN_UNDEFINED && insn.length == 0, "%s, cut to %zu", row->name,
                       size);
         free(exact);
@@ -203,11 +203,11 @@ END_TEST
 START_TEST(trap_table)
 {
     const struct insn_row *row = &insn_rows[_i];
-    bool want = (row->id >= INSN_RDMSR && strcmp(row->name, "mov rax, dr0") != 0) ||
+    bool want = row->id == INSN_PAUSE || (row->id >= INSN_RDMSR && strcmp(row->name, "mov rax, dr0") != 0) ||
                 row->length == 0; /* of the debug registers, DR7 alone */
     struct vcpu_insn insn = {0};
 
-    decode_for_vcpu(row->bytes, row->size, &insn);
+    decode_for_vcpu(row->bytes, row->size, 64, &insn);
     ck_assert_msg(insn.trap == want, "%s: trap %d", row->name, insn.trap);
     ck_assert_uint_eq(insn.length, row->length);
 }
@@ -241,7 +241,7 @@ START_TEST(spin_table)
 {
     struct insn insn;
 
-    decode_insn(spin_rows[_i].bytes, spin_rows[_i].size, &insn);
+    decode_insn(spin_rows[_i].bytes, spin_rows[_i].size, 64, &insn);
     ck_assert_msg(insn.spin == spin_rows[_i].spin, "%s", spin_rows[_i].name);
 }
 END_TEST
@@ -266,7 +266,7 @@ START_TEST(random_table)
 {
     struct insn insn;
 
-    decode_insn(random_rows[_i].bytes, random_rows[_i].size, &insn);
+    decode_insn(random_rows[_i].bytes, random_rows[_i].size, 64, &insn);
     ck_assert_msg(insn.reg == random_rows[_i].reg, "%s: register %u", random_rows[_i].name,
                   insn.reg);
     ck_assert_msg(insn.operand_size_bytes == random_rows[_i].operand_size_bytes, "%s: size %u",

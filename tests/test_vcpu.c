@@ -35,7 +35,7 @@ static enum trap_next run_for(uint64_t more)
     vcpu_set_limit(guest.machine.vcpu, retired() + more);
     memset(&guest.outcome, 0, sizeof(guest.outcome));
     while (next == TRAP_RESUME && guest_stop(&guest) != VCPU_STOP_LIMIT) {
-        next = trap_handle(&guest.trap, &guest.stop);
+        next = guest_handle(&guest);
     }
     return next;
 }
@@ -553,7 +553,7 @@ START_TEST(many_trap_sites)
             guest_stop(&guest);
             ck_assert_msg(guest.stop.kind == VCPU_STOP_SITE && guest.stop.rip == first + 2 * i,
                           "trap %llu: kind %d", (unsigned long long)i, guest.stop.kind);
-            ck_assert_int_eq(trap_handle(&guest.trap, &guest.stop), TRAP_RESUME);
+            ck_assert_int_eq(guest_handle(&guest), TRAP_RESUME);
         }
         ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
         ck_assert_uint_eq(retired() - before, MANY + 1);
@@ -823,7 +823,7 @@ START_TEST(budget_is_exact)
         before = retired();
         vcpu_set_limit(guest.machine.vcpu, before + k);
         while (guest_stop(&guest) != VCPU_STOP_LIMIT) {
-            ck_assert_int_ne(trap_handle(&guest.trap, &guest.stop), TRAP_END);
+            ck_assert_int_ne(guest_handle(&guest), TRAP_END);
         }
         ck_assert_uint_eq(retired() - before, expected);
         ck_assert_msg(guest_get(&guest, VCPU_RIP) == GUEST_CODE + program.offset[k],

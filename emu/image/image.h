@@ -85,6 +85,12 @@ int image_open(struct image **image, const char *path, struct error *error);
 /* The same for bytes in memory, which are copied; `path` is the name used in messages. */
 int image_open_bytes(struct image **image, const char *path, const void *bytes, size_t size_bytes,
                      struct error *error);
+/*
+ * Any program that is linked as one flat image, such as the ELF file from which firmware was made:
+ * for its symbols and segments. No GUID tables are asked for, nothing says where it is loaded, and
+ * a segment's gpa is its distance from the first one.
+ */
+int image_open_program(struct image **image, const char *path, struct error *error);
 void image_close(struct image *image); /* takes NULL */
 
 /*
@@ -99,9 +105,10 @@ void image_close(struct image *image); /* takes NULL */
 const char *image_symbol_at(const struct image *image, uint64_t gva, uint64_t *offset);
 
 /*
- * The address of a symbol by exact name; false when there is none. Of several (static functions
- * of different files) a global one wins over a weak and a local one, then FUNC, OBJECT, NOTYPE,
- * then the lowest address. `size_bytes` may be NULL.
+ * The address of a symbol by exact name, else of a Rust item by the end of its path ("ITEM",
+ * "module::ITEM"); false when there is none. Of several (static functions of different files) a
+ * global one wins over a weak and a local one, then FUNC, OBJECT, NOTYPE, then the lowest address.
+ * `gva` and `size_bytes` may be NULL.
  */
 bool image_symbol_find(const struct image *image, const char *name, uint64_t *gva,
                        uint64_t *size_bytes);

@@ -278,6 +278,12 @@ void rmp_launch(struct rmp *rmp, uint32_t page)
     rmp_entry_for_write(rmp, page)->flags |= RMP_VALIDATED;
 }
 
+void rmp_launch_permit(struct rmp *rmp, uint32_t page, unsigned vmpl, uint8_t perm)
+{
+    assert(page < rmp->page_count && vmpl > 0 && vmpl < VMPL_COUNT);
+    rmp_entry_for_write(rmp, page)->perm[vmpl] = perm;
+}
+
 bool rmp_reclaim(struct rmp *rmp, uint32_t page)
 {
     bool large = rmp->entry[page].flags & RMP_LARGE;

@@ -124,6 +124,8 @@ bool rmp_unassign(struct rmp *rmp, uint32_t page);
 void rmp_psmash(struct rmp *rmp, uint32_t page);
 /* Launch: private and validated, VMPL0 everything, as 4 KiB. The AMD-SP does it, asking nobody. */
 void rmp_launch(struct rmp *rmp, uint32_t page);
+/* What a launched page is to allow another VMPL: SNP_LAUNCH_UPDATE's VMPL1_PERMS and its like. */
+void rmp_launch_permit(struct rmp *rmp, uint32_t page, unsigned vmpl, uint8_t perm);
 
 /* The operand of RMPUPDATE. */
 struct rmp_state {

@@ -7,6 +7,7 @@
  *   vcpu_block.c     time: the blocks that run, the instructions in them, and those that trap
  *   vcpu_fill.c      the virtual TLB, watched reads
  *   vcpu_register.c  registers
+ *   vcpu_segment.c   segments and modes
  *   vcpu_hidden.c    words of the engine that it has no call for
  */
 #ifndef SNPEMU_MACHINE_VCPU_ENGINE_H
@@ -24,12 +25,26 @@
 #define SITE_MAX 1024        /* a hook costs at each instruction that is translated */
 #define CODE_VIEW_SLOTS 256
 #define OFFSET_SLOTS 256
+#define BLOCK_MODE (1u << 31)
 
-/* A translated block, as the engine's block hook reports it. size 0: an empty slot. */
+/* A translated block, as the engine's block hook reports it. key 0: an empty slot. */
 struct block {
     uint64_t gva;
-    uint32_t size;
+    uint32_t key; /* its size; with BLOCK_MODE when code may run otherwise after it */
     uint32_t insns;
+};
+
+static inline uint32_t block_size(const struct block *block)
+{
+    return block->key & ~BLOCK_MODE;
+}
+
+/* How code runs. */
+struct vcpu_code {
+    uint64_t base; /* of CS */
+    unsigned bits; /* 16, 32, 64 */
+    unsigned cpl;
+    bool stale;
 };
 
 /* Which page a page of code was last seen at. */
@@ -38,9 +53,9 @@ struct code_view {
     uint32_t page;
 };
 
-/* How many instructions of the block at `gva` come before `rip`. */
+/* How many instructions of the block at `gva` come before the one at `at`. */
 struct block_offset {
-    uint64_t gva, rip;
+    uint64_t gva, at;
     uint32_t insns;
 };
 
@@ -91,7 +106,11 @@ struct vcpu {
 
     struct vcpu_stop stop;
     bool faulted; /* stop.fault was set since the engine was entered */
-    bool replan;  /* the block about to run has trap sites without hooks */
+    /* Kept to be read without a context from the engine; stale while it may have changed. */
+    struct vcpu_code code;
+    unsigned block_bits; /* how the table's blocks run */
+
+    bool replan; /* the block about to run has trap sites without hooks */
     uint64_t replan_gva;
     uint32_t replan_size;
     bool code_written; /* by the block that runs: the engine may leave it half way */
@@ -108,16 +127,20 @@ struct vcpu {
 
     struct page_fill *fill; /* per page */
     uint32_t generation;
+    unsigned vmpl;
     uint64_t efer; /* as last written; reading it from the engine is slow */
 
     uc_context *saved;
     uint64_t saved_retired;
     bool saved_resuming;
+    unsigned saved_vmpl;
 
-    uc_context *mending;  /* see "the engine's record of exceptions" */
-    size_t record_offset; /* 0: this engine clears its record by itself */
-    size_t code_offset;   /* of the error code */
-    size_t cpl_offset;    /* of the word whose bits 1:0 are the CPL */
+    uc_context *mending;   /* see "the engine's record of exceptions" */
+    size_t record_offset;  /* 0: this engine clears its record by itself */
+    size_t code_offset;    /* of the error code */
+    size_t cpl_offset;     /* of the word whose bits 1:0 are the CPL, and others the mode */
+    size_t segment_offset; /* of the segment registers */
+    size_t xcr0_offset;
 
     bool passing; /* the engine may execute the trap site at pass_gva itself, once */
     uint64_t pass_gva;
@@ -144,9 +167,9 @@ void vcpu_site_forget(struct vcpu *vcpu, uint64_t gva);
 /* The guest's bytes at gva, as it would fetch them; how many there are. */
 size_t vcpu_code_peek(const struct vcpu *vcpu, uint64_t gva, uint8_t *bytes, size_t size);
 void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
-/* Time at rip, which may lie in the middle of the current block. */
-uint64_t vcpu_retired_at(struct vcpu *vcpu, uint64_t rip);
-void vcpu_settle(struct vcpu *vcpu, uint64_t rip);
+/* Time at an instruction, which may lie in the middle of the current block. */
+uint64_t vcpu_retired_at(struct vcpu *vcpu, uint64_t gva);
+void vcpu_settle(struct vcpu *vcpu, uint64_t gva);
 
 /* vcpu.c */
 void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
@@ -162,6 +185,24 @@ extern const int vcpu_table_id[VCPU_TABLE_COUNT];
 /* vcpu_hidden.c */
 uc_err vcpu_record_find(struct vcpu *vcpu);
 uc_err vcpu_record_take(struct vcpu *vcpu);
-uc_err vcpu_cpl_find(struct vcpu *vcpu);
+uc_err vcpu_cpl_find(struct vcpu *vcpu); /* and the segments */
+uc_err vcpu_xcr0_find(struct vcpu *vcpu);
+/* Bring a saved context here to look at it; after a change, bring it back. */
+uint8_t *vcpu_hidden_take(const struct vcpu *vcpu);
+void vcpu_hidden_give(struct vcpu *vcpu);
+uint32_t vcpu_hidden_word(const void *context, size_t offset);
+void vcpu_hidden_set_word(void *context, size_t offset, uint32_t word);
+
+/* vcpu_segment.c */
+const struct vcpu_code *vcpu_code(const struct vcpu *vcpu);
+/* The block before has ended: what is known of the mode now stays so until the next such block.
+   False when CS has a base that does not count. */
+bool vcpu_code_renew(struct vcpu *vcpu);
+void vcpu_code_drop_base(struct vcpu *vcpu);
+/* The mode bits of a new engine are where they are expected. */
+bool vcpu_mode_is_known(uint32_t word);
+/* Where in a context the segments are whose FS, GS and SS are these; 0: not found once. */
+size_t vcpu_segment_search(const uint8_t *context, size_t size, uint64_t fs_base, uint64_t gs_base,
+                           const struct vcpu_segment *ss);
 
 #endif

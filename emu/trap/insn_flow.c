@@ -23,6 +23,20 @@ static bool syscall_enabled(const struct trap_context *trap)
     return vcpu_get_msr(trap->machine->vcpu, MSR_EFER) & EFER_SCE;
 }
 
+/* Flat segments of that level whatever their descriptors hold, and 64-bit code. */
+static void flow_set_code(struct vcpu *vcpu, uint64_t cs, uint64_t ss, unsigned cpl)
+{
+    struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
+    const uint16_t dpl = (uint16_t)(cpl << 5);
+
+    vcpu_get_segments(vcpu, segment);
+    segment[VCPU_SEG_CS] = (struct vcpu_segment){
+        .selector = (uint16_t)cs, .attributes = SEGMENT_CODE_64 | dpl, .limit = UINT32_MAX};
+    segment[VCPU_SEG_SS] = (struct vcpu_segment){
+        .selector = (uint16_t)ss, .attributes = SEGMENT_DATA_32 | dpl, .limit = UINT32_MAX};
+    vcpu_set_segments(vcpu, segment);
+}
+
 /* To the address in LSTAR, at CPL 0. AMD APM Vol 3 (24594), SYSCALL. */
 enum trap_next insn_syscall(struct trap_context *trap, const struct insn *insn)
 {
@@ -38,9 +52,7 @@ enum trap_next insn_syscall(struct trap_context *trap, const struct insn *insn)
     vcpu_set(vcpu, VCPU_RCX, vcpu_get(vcpu, VCPU_RIP));
     vcpu_set(vcpu, VCPU_R11, rflags);
     vcpu_set(vcpu, VCPU_RFLAGS, (rflags & ~vcpu_get_msr(vcpu, MSR_SFMASK)) | RFLAGS_FIXED);
-    vcpu_set(vcpu, VCPU_CS, selector);
-    vcpu_set(vcpu, VCPU_SS, selector + 8);
-    vcpu_set_cpl(vcpu, 0);
+    flow_set_code(vcpu, selector, selector + 8, 0);
     vcpu_set(vcpu, VCPU_RIP, vcpu_get_msr(vcpu, MSR_LSTAR));
     return TRAP_RESUME;
 }
@@ -63,9 +75,7 @@ enum trap_next insn_sysret(struct trap_context *trap, const struct insn *insn)
     selector = vcpu_get_msr(vcpu, MSR_STAR) >> STAR_SYSRET_SHIFT;
     insn_done(trap, insn);
     vcpu_set(vcpu, VCPU_RFLAGS, (vcpu_get(vcpu, VCPU_R11) & SYSRET_RFLAGS) | RFLAGS_FIXED);
-    vcpu_set(vcpu, VCPU_CS, ((selector + 16) & 0xFFFF) | 3);
-    vcpu_set(vcpu, VCPU_SS, ((selector + 8) & 0xFFFF) | 3);
-    vcpu_set_cpl(vcpu, 3);
+    flow_set_code(vcpu, ((selector + 16) & 0xFFFF) | 3, ((selector + 8) & 0xFFFF) | 3, 3);
     vcpu_set(vcpu, VCPU_RIP, vcpu_get(vcpu, VCPU_RCX));
     return TRAP_RESUME;
 }

@@ -38,7 +38,7 @@ static enum msr_result msr_check_efer(const struct machine *machine, uint64_t ol
         ((changed & EFER_LME) && (vcpu_get(machine->vcpu, VCPU_CR0) & CR0_PG))) {
         return MSR_GP;
     }
-    return changed & (EFER_NOT_MODELLED | EFER_LME) ? MSR_UNMODELLED : MSR_OK;
+    return changed & EFER_NOT_MODELLED ? MSR_UNMODELLED : MSR_OK;
 }
 
 static enum msr_result msr_check_pat(const struct machine *machine, uint64_t old, uint64_t value)

@@ -34,6 +34,7 @@ struct misser {
     struct vcpu_stop stop;
     struct mmu_fault fault;
     uint64_t fills; /* that the hooks below were asked for */
+    struct psp *psp;
 };
 
 /* ---- translations ---- */
@@ -95,8 +96,17 @@ static int misser_open(struct misser *misser, bool with, uint32_t rounds, struct
         status = scenario_for_image(&misser->scenario, "loop", 1, error);
     }
     if (status == 0) {
-        status =
-            launch_machine(&misser->machine, misser->image, &misser->scenario->host, 0, 1, error);
+        status = launch_psp(&misser->psp, &misser->scenario->host, 1, error);
+    }
+    if (status == 0) {
+        const struct launch launch = {
+            .image = misser->image,
+            .config = &misser->scenario->host,
+            .psp = misser->psp,
+            .seed = 1,
+        };
+
+        status = launch_machine(&misser->machine, &launch, error);
     }
     return status ? status : machine_save(&misser->machine, error);
 }
@@ -106,6 +116,7 @@ static void misser_close(struct misser *misser)
     if (misser->machine.vcpu) {
         machine_release(&misser->machine);
     }
+    psp_free(misser->psp);
     scenario_free(misser->scenario);
     image_close(misser->image);
 }
