@@ -88,6 +88,7 @@ size_t hypervisor_state_bytes(const struct hypervisor_state *state,
         state->apic.base,
         state->apic.tpr,
         state->apic.spiv,
+        state->apic.icr,
         state->tsc_aux,
         state->registered,
         state->registered_gpa,
@@ -108,6 +109,10 @@ size_t hypervisor_state_bytes(const struct hypervisor_state *state,
     used += sizeof(state->doorbell.vector);
     memcpy(bytes + used, state->doorbell.no_eoi, sizeof(state->doorbell.no_eoi));
     used += sizeof(state->doorbell.no_eoi);
+    memcpy(bytes + used, state->apic.irr, sizeof(state->apic.irr));
+    used += sizeof(state->apic.irr);
+    memcpy(bytes + used, state->apic.isr, sizeof(state->apic.isr));
+    used += sizeof(state->apic.isr);
     for (size_t i = 0; i < VMPL_COUNT; i++) {
         const uint64_t vmsa[] = {state->vmsa_known[i], state->vmsa_gpa[i], state->vmsa_features[i]};
 
@@ -173,6 +178,12 @@ bool hypervisor_has_vcpu(const struct hypervisor *hypervisor, uint32_t apic_id)
         }
     }
     return apic_id == config->bsp_apic_id;
+}
+
+/* SEV_STATUS shows SEV_FEATURES from its bit 2 on. */
+bool hypervisor_restricted_injection(const struct hypervisor *hypervisor)
+{
+    return hypervisor->config->sev_features & (SEV_STATUS_RESTRICTED_INJECTION >> 2);
 }
 
 /* KVM: sev_vcpu_after_set_cpuid takes the C-bit out of what is reserved. */

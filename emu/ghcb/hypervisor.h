@@ -83,7 +83,7 @@ struct hypervisor_state {
     uint64_t vmsa_features[VMPL_COUNT];
 };
 
-#define HYPERVISOR_STATE_SIZE 4480 /* bytes of hypervisor_state_bytes, at most */
+#define HYPERVISOR_STATE_SIZE 4544 /* bytes of hypervisor_state_bytes, at most */
 
 struct hypervisor {
     const struct hypervisor_config *config; /* not owned */
@@ -114,6 +114,8 @@ bool hypervisor_read(const struct hypervisor *hypervisor, uint64_t gpa, void *by
 uint64_t hypervisor_writable(const struct hypervisor *hypervisor, uint64_t gpa, uint64_t size);
 /* True when a vCPU has that APIC ID. */
 bool hypervisor_has_vcpu(const struct hypervisor *hypervisor, uint32_t apic_id);
+/* True when the guest takes events through #HV alone. */
+bool hypervisor_restricted_injection(const struct hypervisor *hypervisor);
 /* Bits of an address beyond the guest's physical address space. */
 bool hypervisor_address_ok(const struct hypervisor *hypervisor, uint64_t gpa);
 
