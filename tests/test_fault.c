@@ -623,7 +623,6 @@ static const struct {
     {"vmsave", CODE(0x0F, 0x01, 0xDB), "svm instruction"},
     {"monitorx", CODE(0x0F, 0x01, 0xFA), "monitorx"},
     {"psmash", CODE(0xF3, 0x0F, 0x01, 0xFF), "rmpupdate or psmash"},
-    {"int1", CODE(0xF1), "instruction that the CPU engine does not know"},
     {"rdpru", CODE(0x0F, 0x01, 0xFD), "instruction that the CPU engine does not know"},
 };
 

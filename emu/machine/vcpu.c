@@ -29,6 +29,9 @@ void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
         vcpu->passing = false;
         return;
     }
+    if (vcpu->stop.kind == VCPU_STOP_DEBUG) {
+        return; /* a breakpoint comes before the instruction */
+    }
     /* Code may have changed since the hook was set. */
     vcpu->decode(bytes, vcpu_code_peek(vcpu, gva, bytes, sizeof(bytes)), &insn);
     if (insn.trap) {
@@ -143,6 +146,7 @@ int vcpu_open(struct vcpu **out, struct memory *memory, struct rmp *rmp, vcpu_de
     vcpu->limit = LIMIT_NONE;
     vcpu->left = (int64_t)LIMIT_NONE;
     vcpu->generation = 1;
+    vcpu_debug_forget(vcpu);
     vcpu->site = calloc(SITE_MAX, sizeof(*vcpu->site));
     vcpu->fill = calloc(memory->page_count, sizeof(*vcpu->fill));
     for (size_t i = 0; i < CODE_VIEW_SLOTS; i++) {
@@ -288,7 +292,7 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
     vcpu->replan = false;
     vcpu->code_written = false;
     vcpu->clear_resume = false;
-    if (vcpu->resuming) {
+    if (vcpu_debug_attends(vcpu)) {
         vcpu_limit_hold(vcpu);
     }
     *err = uc_emu_start(vcpu->uc, rip, 0, 0, 0);
@@ -304,6 +308,7 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
     if (vcpu->clear_resume) {
         vcpu_set(vcpu, VCPU_RFLAGS, vcpu_get(vcpu, VCPU_RFLAGS) & ~RFLAGS_RF);
         vcpu->resuming = false;
+        vcpu_debug_resumed(vcpu, rip);
         return true;
     }
     if (vcpu->stop.kind == VCPU_STOP_LIMIT && vcpu->left > 0 && !plan->limit_hooked) {
@@ -323,7 +328,7 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
 static bool stop_can_wait(enum vcpu_stop_kind kind)
 {
     return kind == VCPU_STOP_INVALID || kind == VCPU_STOP_SITE || kind == VCPU_STOP_FAULT ||
-           kind == VCPU_STOP_SPIN || kind == VCPU_STOP_BREAK;
+           kind == VCPU_STOP_SPIN || kind == VCPU_STOP_BREAK || kind == VCPU_STOP_DEBUG;
 }
 
 /*
@@ -334,7 +339,7 @@ static bool vcpu_is_lost(const struct vcpu *vcpu, uint64_t rip)
 {
     const struct block *block = vcpu->current;
     bool inside = vcpu->stop.kind == VCPU_STOP_INVALID || vcpu->stop.kind == VCPU_STOP_SITE ||
-                  vcpu->stop.kind == VCPU_STOP_FAULT;
+                  vcpu->stop.kind == VCPU_STOP_DEBUG || vcpu->stop.kind == VCPU_STOP_FAULT;
 
     return inside && block && rip - block->gva >= block->size;
 }
@@ -363,6 +368,12 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     }
     /* A fetch that fails belongs to the next block, which has not been counted yet. */
     if (vcpu->stop.kind == VCPU_STOP_FAULT && vcpu->stop.fault.access == MMU_FETCH) {
+        vcpu->current = NULL;
+    }
+    /* A single step has run its block, of one instruction, even when REP leaves RIP at its start.
+     */
+    if (vcpu->stop.kind == VCPU_STOP_INTERRUPT && vcpu->stop.vector == VECTOR_DB) {
+        vcpu->stop.again = vcpu->current && vcpu->current->gva == rip;
         vcpu->current = NULL;
     }
     if (vcpu_is_lost(vcpu, rip)) {
@@ -433,8 +444,9 @@ int vcpu_restore(struct vcpu *vcpu, struct error *error)
     vcpu->resuming = vcpu->saved_resuming;
     vcpu->passing = false;
     vcpu->current = NULL;
+    vcpu_debug_forget(vcpu);
     vcpu_flush(vcpu);
-    return 0;
+    return vcpu_debug_update(vcpu, error);
 }
 
 void vcpu_code_changed(struct vcpu *vcpu)

@@ -91,6 +91,7 @@ enum vcpu_stop_kind {
     VCPU_STOP_SPIN,      /* a jump to itself */
     VCPU_STOP_LIMIT,     /* vcpu_set_limit reached */
     VCPU_STOP_BREAK,     /* vcpu_set_break reached; not executed */
+    VCPU_STOP_DEBUG,     /* an instruction breakpoint of the guest's; not executed */
     VCPU_STOP_ENGINE,    /* the engine gave up; `vector` is its own error number */
 };
 
@@ -99,6 +100,7 @@ struct vcpu_stop {
     uint64_t rip;
     uint32_t vector;
     uint32_t error_code; /* VCPU_STOP_INTERRUPT, of an exception that has one */
+    bool again;          /* VCPU_STOP_INTERRUPT of a single step: RIP is where it was before */
     struct mmu_fault
         fault; /* VCPU_STOP_FAULT; gva is that of the page until the caller refines it */
 };
@@ -156,6 +158,12 @@ void vcpu_set_cpl(struct vcpu *vcpu, unsigned cpl);
 
 /* The engine shall execute the trap site at RIP by itself after all, this once. */
 void vcpu_pass(struct vcpu *vcpu);
+
+/*
+ * DR0 to DR3 or DR7 have changed, or other registers came in: stop at the instruction breakpoints
+ * that they enable now. What else they enable is the caller's business. 0, or SNPEMU_ERR_INTERNAL.
+ */
+int vcpu_debug_update(struct vcpu *vcpu, struct error *error);
 
 /* Registers that a translation depends on, as they are now. */
 void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context);

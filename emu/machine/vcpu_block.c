@@ -186,7 +186,7 @@ static bool block_attend(struct vcpu *vcpu, uint64_t gva, uint32_t size)
         vcpu->left += vcpu->current->insns - block_insns_before(vcpu, gva);
     }
     vcpu->code_written = false;
-    if (vcpu->resuming && (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF)) {
+    if (vcpu_debug_attends(vcpu) && (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF)) {
         vcpu->clear_resume = true;
         block_stop(vcpu, gva, size);
     }
@@ -224,7 +224,7 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
     }
     vcpu->left -= slot->insns;
     vcpu->current = slot;
-    if (vcpu->resuming) {
+    if (vcpu_debug_attends(vcpu)) {
         vcpu_limit_hold(vcpu);
     }
 }

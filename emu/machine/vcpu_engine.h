@@ -8,6 +8,7 @@
  *   vcpu_fill.c      the virtual TLB, watched reads
  *   vcpu_register.c  registers
  *   vcpu_hidden.c    words of the engine that it has no call for
+ *   vcpu_debug.c     the guest's own instruction breakpoints
  */
 #ifndef SNPEMU_MACHINE_VCPU_ENGINE_H
 #define SNPEMU_MACHINE_VCPU_ENGINE_H
@@ -22,6 +23,7 @@
 #define LIMIT_NONE ((uint64_t)INT64_MAX)
 #define BLOCK_BYTES_MAX 8192 /* 512 instructions of at most 15 bytes fit */
 #define SITE_MAX 1024        /* a hook costs at each instruction that is translated */
+#define DEBUG_MAX 4
 #define CODE_VIEW_SLOTS 256
 #define OFFSET_SLOTS 256
 
@@ -102,6 +104,10 @@ struct vcpu {
     uint32_t site_count;
     bool site_full;
 
+    struct site debug[DEBUG_MAX]; /* the guest's instruction breakpoints */
+    uint32_t debug_count;
+    uint64_t resumed_gva, resumed_at; /* where RF was last found set, and when: no breakpoint */
+
     struct watch_range watch[VCPU_WATCH_MAX];
     size_t watch_count;
 
@@ -147,6 +153,12 @@ void vcpu_settle(struct vcpu *vcpu, uint64_t rip);
 
 /* vcpu.c */
 void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
+
+/* vcpu_debug.c: the next instruction, whichever it is, must be looked at for RF. */
+bool vcpu_debug_attends(const struct vcpu *vcpu);
+/* RF was set at rip, where nothing has run yet. */
+void vcpu_debug_resumed(struct vcpu *vcpu, uint64_t rip);
+void vcpu_debug_forget(struct vcpu *vcpu);
 
 /* vcpu_fill.c */
 bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,

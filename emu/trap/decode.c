@@ -71,6 +71,7 @@ static const struct mnemonic_row mnemonic_rows[] = {
     {ZYDIS_MNEMONIC_RDPMC, INSN_RDPMC},
     {ZYDIS_MNEMONIC_INT, INSN_INT},
     {ZYDIS_MNEMONIC_INT3, INSN_INT},
+    {ZYDIS_MNEMONIC_INT1, INSN_INT1},
     {ZYDIS_MNEMONIC_HLT, INSN_HLT},
     {ZYDIS_MNEMONIC_PAUSE, INSN_PAUSE},
 };
@@ -106,6 +107,7 @@ static const char *const insn_names[INSN_COUNT] = {
     [INSN_PAUSE] = "pause",
     [INSN_RDPMC] = "rdpmc",
     [INSN_INT] = "int n",
+    [INSN_INT1] = "int1",
     [INSN_SYSRET] = "sysret",
     [INSN_SYSENTER] = "sysenter",
     [INSN_MONITORX] = "monitorx",
@@ -243,6 +245,8 @@ void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
     insn->length = decoded.length;
     insn->id = mnemonic_id(&decoded);
     insn->spin = decode_is_spin(bytes, &decoded);
+    insn->repeats = decoded.attributes &
+                    (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE);
     decode_operands(&decoded, insn);
 }
 
@@ -258,9 +262,6 @@ void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *
      * executes some encodings that do not exist, RDMSR with LOCK among them.
      */
     out->trap = insn.id >= INSN_RDMSR || insn.length == 0;
-    if (insn.id == INSN_MOV_DR) {
-        out->trap = insn.debug_register == 5 || insn.debug_register == 7;
-    }
 }
 
 /* ---- where an access went: CR2 ---- */

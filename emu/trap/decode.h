@@ -37,6 +37,7 @@ enum insn_id {
     INSN_RDSEED,
     INSN_XSETBV,
     INSN_INT, /* INT n, INT3 */
+    INSN_INT1,
     INSN_SYSCALL,
     INSN_SYSRET,
     INSN_SYSENTER, /* SYSENTER, SYSEXIT */
@@ -57,6 +58,7 @@ struct insn {
     enum insn_id id;
     uint8_t length;             /* bytes; 0 when it cannot be told */
     bool spin;                  /* a jump to itself */
+    bool repeats;               /* a string instruction with REP */
     bool too_long;              /* INSN_UNDEFINED: more than 15 bytes with its prefixes */
     uint8_t reg;                /* RDRAND, RDSEED, MOV DRn: number of the general register */
     uint8_t operand_size_bytes; /* RDRAND, RDSEED: 2, 4 or 8; port i/o: 1, 2 or 4 */

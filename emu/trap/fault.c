@@ -153,7 +153,7 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
         *next = fault_with_code(VECTOR_GP, error_code);
         return ATTEMPT_FAULT;
     }
-    if (fault->software_length && gate->dpl < fault_cpl(trap)) {
+    if (fault->software_length && !fault->privileged && gate->dpl < fault_cpl(trap)) {
         *next = fault_with_code(VECTOR_GP, error_code);
         return ATTEMPT_FAULT;
     }
@@ -237,8 +237,8 @@ static enum attempt attempt_push(struct trap_context *trap, const struct fault *
                                  uint64_t *rsp, struct fault *next)
 {
     struct vcpu *vcpu = trap->machine->vcpu;
-    /* RF is set in the image that a fault pushes, not in that of INT n. */
-    uint64_t resume = fault->software_length ? 0 : RFLAGS_RF;
+    /* RF is set in the image that a fault pushes, not in that of INT n or a trap. */
+    uint64_t resume = fault->software_length || fault->no_resume ? 0 : RFLAGS_RF;
     /* Ascending from the new stack pointer. */
     uint64_t frame[6] = {
         fault->error_code,        vcpu_get(vcpu, VCPU_RIP) + fault->software_length,
@@ -361,6 +361,12 @@ enum trap_next fault_raise(struct trap_context *trap, const struct fault *first)
 enum trap_next fault_raise_software(struct trap_context *trap, uint8_t vector, uint8_t length)
 {
     return fault_raise(trap, &(struct fault){.vector = vector, .software_length = length});
+}
+
+enum trap_next fault_raise_int1(struct trap_context *trap, uint8_t length)
+{
+    return fault_raise(
+        trap, &(struct fault){.vector = VECTOR_DB, .software_length = length, .privileged = true});
 }
 
 enum trap_next fault_raise_ud(struct trap_context *trap)

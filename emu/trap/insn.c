@@ -3,13 +3,14 @@
 
 #include "abi/msr.h"
 #include "abi/x86.h"
+#include "trap/debug.h"
 #include "trap/fault.h"
 #include "trap/handlers.h"
 
 enum trap_next insn_done(struct trap_context *trap, const struct insn *insn)
 {
     vcpu_retire(trap->machine->vcpu, insn->length);
-    return TRAP_RESUME;
+    return debug_steps(trap) ? debug_raise_step(trap, false) : TRAP_RESUME;
 }
 
 unsigned insn_cpl(const struct trap_context *trap)
@@ -24,6 +25,9 @@ uint32_t insn_get32(const struct trap_context *trap, enum vcpu_register reg)
 
 static enum trap_next insn_vmgexit(struct trap_context *trap, const struct insn *insn)
 {
+    if (debug_steps(trap)) {
+        return trap_end(trap, OUTCOME_UNMODELLED, "vmgexit in a single step");
+    }
     vcpu_retire(trap->machine->vcpu, insn->length);
     return TRAP_EXIT;
 }
@@ -108,6 +112,9 @@ const struct insn_row insn_rows[INSN_COUNT] = {
     [INSN_XSETBV] = {insn_xsetbv, .does = "x87 and SSE state; more is unmodelled",
                      .source = APM3 "XSETBV; " KVM_SEV_ES},
     [INSN_INT] = {insn_int, .does = "through the IDT", .source = APM3 "INT, INT3"},
+    [INSN_INT1] = {insn_int1,
+                   .does = "through the IDT's #DB whatever the gate's DPL, intercepted or not",
+                   .source = "Bochs bochs/cpu/soft_int.cc INT1"},
     [INSN_SYSCALL] = {insn_syscall, .does = "to LSTAR at CPL 0; #UD without EFER.SCE",
                       .source = APM3 "SYSCALL"},
     [INSN_SYSRET] = {insn_sysret, .does = "to 64-bit code at CPL 3; #UD without EFER.SCE",
@@ -122,9 +129,10 @@ const struct insn_row insn_rows[INSN_COUNT] = {
                      .source = KVM_INTERCEPTS},
     [INSN_INVD] = {insn_vc, 0, INSN_CPL_GP, .exit_code = VC_INVD, .does = "#VC 0x76",
                    .source = KVM_INTERCEPTS},
-    [INSN_MOV_DR] = {insn_mov_dr, 0, INSN_CPL_GP,
-                     .does = "DR7: #VC 0x27 or 0x37 without debug swap; others: executed",
-                     .source = KVM_SEV_ES},
+    [INSN_MOV_DR] = {debug_mov,
+                     .does = "DR7: #VC 0x27 or 0x37 without debug swap; GD: #DB; instruction "
+                             "breakpoints",
+                     .source = KVM_SEV_ES "; Bochs bochs/cpu/crregs.cc MOV_DqRq"},
     [INSN_VMRUN] = {insn_vc_svm, INSN_UNVERIFIED | INSN_GUESS, .exit_code = VC_VMRUN,
                     .does = "#VC 0x80", .source = KVM_INTERCEPTS},
     [INSN_SKINIT] = {insn_vc_svm, INSN_UNVERIFIED | INSN_GUESS, .exit_code = VC_SKINIT,

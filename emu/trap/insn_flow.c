@@ -3,6 +3,7 @@
  */
 #include "abi/msr.h"
 #include "abi/x86.h"
+#include "trap/debug.h"
 #include "trap/fault.h"
 #include "trap/handlers.h"
 
@@ -18,6 +19,24 @@ enum trap_next insn_int(struct trap_context *trap, const struct insn *insn)
     return fault_raise_software(trap, insn->vector, insn->length);
 }
 
+enum trap_next insn_int1(struct trap_context *trap, const struct insn *insn)
+{
+    return fault_raise_int1(trap, insn->length);
+}
+
+/*
+ * Whether a single step follows SYSCALL and SYSRET is read from the flags that they leave, the
+ * engine's authors say (QEMU target/i386/tcg/translate.c, do_gen_eob_worker); Bochs goes by those
+ * before. So it is certain where both are the same.
+ */
+static enum trap_next flow_done(struct trap_context *trap, bool stepped)
+{
+    if (stepped != debug_steps(trap) && trap_is_guess(trap, "single step over a change of TF")) {
+        return TRAP_END;
+    }
+    return debug_steps(trap) ? debug_raise_step(trap, false) : TRAP_RESUME;
+}
+
 static bool syscall_enabled(const struct trap_context *trap)
 {
     return vcpu_get_msr(trap->machine->vcpu, MSR_EFER) & EFER_SCE;
@@ -29,12 +48,14 @@ enum trap_next insn_syscall(struct trap_context *trap, const struct insn *insn)
     struct vcpu *vcpu = trap->machine->vcpu;
     uint64_t rflags = vcpu_get(vcpu, VCPU_RFLAGS) & ~RFLAGS_RF;
     uint64_t selector;
+    bool stepped;
 
     if (!syscall_enabled(trap)) {
         return fault_raise_ud(trap);
     }
     selector = (vcpu_get_msr(vcpu, MSR_STAR) >> STAR_SYSCALL_SHIFT) & 0xFFFC;
-    insn_done(trap, insn);
+    stepped = debug_steps(trap);
+    vcpu_retire(vcpu, insn->length);
     vcpu_set(vcpu, VCPU_RCX, vcpu_get(vcpu, VCPU_RIP));
     vcpu_set(vcpu, VCPU_R11, rflags);
     vcpu_set(vcpu, VCPU_RFLAGS, (rflags & ~vcpu_get_msr(vcpu, MSR_SFMASK)) | RFLAGS_FIXED);
@@ -42,7 +63,7 @@ enum trap_next insn_syscall(struct trap_context *trap, const struct insn *insn)
     vcpu_set(vcpu, VCPU_SS, selector + 8);
     vcpu_set_cpl(vcpu, 0);
     vcpu_set(vcpu, VCPU_RIP, vcpu_get_msr(vcpu, MSR_LSTAR));
-    return TRAP_RESUME;
+    return flow_done(trap, stepped);
 }
 
 /* Back to 64-bit code at CPL 3. AMD APM Vol 3 (24594), SYSRET. */
@@ -50,6 +71,7 @@ enum trap_next insn_sysret(struct trap_context *trap, const struct insn *insn)
 {
     struct vcpu *vcpu = trap->machine->vcpu;
     uint64_t selector;
+    bool stepped;
 
     if (!syscall_enabled(trap)) {
         return fault_raise_ud(trap);
@@ -61,13 +83,14 @@ enum trap_next insn_sysret(struct trap_context *trap, const struct insn *insn)
         return trap_end(trap, OUTCOME_UNMODELLED, "sysret to compatibility mode");
     }
     selector = vcpu_get_msr(vcpu, MSR_STAR) >> STAR_SYSRET_SHIFT;
-    insn_done(trap, insn);
+    stepped = debug_steps(trap);
+    vcpu_retire(vcpu, insn->length);
     vcpu_set(vcpu, VCPU_RFLAGS, (vcpu_get(vcpu, VCPU_R11) & SYSRET_RFLAGS) | RFLAGS_FIXED);
     vcpu_set(vcpu, VCPU_CS, ((selector + 16) & 0xFFFF) | 3);
     vcpu_set(vcpu, VCPU_SS, ((selector + 8) & 0xFFFF) | 3);
     vcpu_set_cpl(vcpu, 3);
     vcpu_set(vcpu, VCPU_RIP, vcpu_get(vcpu, VCPU_RCX));
-    return TRAP_RESUME;
+    return flow_done(trap, stepped);
 }
 
 enum permission {

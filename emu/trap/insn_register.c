@@ -9,8 +9,6 @@
 #define XCR0_X87 (1ULL << 0)
 #define XCR0_SSE (1ULL << 1)
 #define XCR0_AVX (1ULL << 2)
-#define DR7_ENABLES 0xFFULL /* of the four breakpoints */
-#define DR7_GENERAL_DETECT (1ULL << 13)
 
 static void insn_report_wrmsr(struct trap_context *trap, uint32_t index, uint64_t value)
 {
@@ -133,34 +131,6 @@ enum trap_next insn_xsetbv(struct trap_context *trap, const struct insn *insn)
     }
     if (value & ~(XCR0_X87 | XCR0_SSE)) {
         return trap_end(trap, OUTCOME_UNMODELLED, "xsetbv of 0x%llx", (unsigned long long)value);
-    }
-    vcpu_pass(vcpu);
-    return TRAP_RESUME;
-}
-
-/*
- * DR7 is intercepted unless debug swap gives the guest debug registers of its own; breakpoints that
- * it could then enable are not modelled. DR5 is DR7 where CR4.DE does not make it undefined.
- */
-enum trap_next insn_mov_dr(struct trap_context *trap, const struct insn *insn)
-{
-    struct vcpu *vcpu = trap->machine->vcpu;
-    uint64_t value = vcpu_get(vcpu, decode_register(insn->reg));
-
-    if (insn->debug_register == 5) {
-        return vcpu_get(vcpu, VCPU_CR4) & CR4_DE
-                   ? fault_raise_ud(trap)
-                   : trap_end(trap, OUTCOME_UNMODELLED, "mov of DR5, which is DR7");
-    }
-    if (!(trap->machine->state.sev_features & SEV_FEATURE_DEBUG_SWAP)) {
-        return fault_raise_vc(trap, insn->writes ? VC_DR7_WRITE : VC_DR7_READ);
-    }
-    if (insn->writes && value >> 32) {
-        return fault_raise_gp(trap, 0);
-    }
-    if (insn->writes && (value & (DR7_ENABLES | DR7_GENERAL_DETECT))) {
-        return trap_end(trap, OUTCOME_UNMODELLED, "breakpoints: mov of 0x%llx to DR7",
-                        (unsigned long long)value);
     }
     vcpu_pass(vcpu);
     return TRAP_RESUME;

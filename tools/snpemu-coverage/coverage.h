@@ -24,6 +24,8 @@ enum coverage_group {
     GROUP_NAE,
     GROUP_MSR,
     GROUP_INSN,
+    GROUP_DEBUG,
+    GROUP_PORT,
     GROUP_ACCESS,
     GROUP_COUNT,
 };
