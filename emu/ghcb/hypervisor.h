@@ -17,6 +17,7 @@
 #include "ghcb/mmio.h"
 #include "ghcb/reply.h"
 #include "ghcb/uart.h"
+#include "trap/profile.h"
 
 #define HYPERVISOR_CPU_MAX 4096
 #define HYPERVISOR_APIC_ID_MAX 8192
@@ -46,6 +47,7 @@ struct hypervisor_config {
     bool apic_count_set; /* the list's count says `apic_count` instead of apic_id_count */
     uint32_t apic_count;
 
+    const struct cpu_profile *profile;
     struct cpuid_leaf cpuid[HYPERVISOR_CPUID_MAX]; /* the CPUID page, and the CPUID event */
     size_t cpuid_count;
 
@@ -60,6 +62,9 @@ struct hypervisor_config {
 /* The defaults: an EPYC guest with `cpus` CPUs (1 to HYPERVISOR_CPU_MAX), APIC IDs 0 .. cpus - 1.
  */
 void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus);
+
+/* Another processor: its signature and features, in the place of all leaves. */
+void hypervisor_config_cpu(struct hypervisor_config *config, const struct cpu_profile *profile);
 
 struct memory;
 struct rmp;

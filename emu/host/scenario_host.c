@@ -89,6 +89,7 @@ static const struct value_row cpuid_rows[] = {
 };
 
 #define CPUID_KEY_ROWS 2
+#define CPU_NAME_MAX 16
 #define GIVEN_LEAF 1u
 #define GIVEN_SUBLEAF 2u
 
@@ -284,7 +285,28 @@ static void read_mmio(lua_State *L, const char *path, const struct value_row *ro
     }
 }
 
+static const char *profile_name_at(const void *names, size_t i)
+{
+    (void)names;
+    return i < cpu_profile_count ? cpu_profiles[i].name : NULL;
+}
+
+static void read_cpu(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    const char *name = value_text(L, -1, path, CPU_NAME_MAX);
+    const struct cpu_profile *profile = cpu_profile_by_name(name);
+
+    (void)row;
+    if (!profile) {
+        value_unknown_name(L, path, "processor", name, profile_name_at, NULL);
+        return;
+    }
+    hypervisor_config_cpu(target, profile);
+}
+
+/* In this order: a processor comes before changes to its leaves. */
 static const struct value_row host_rows[] = {
+    {"cpu", read_cpu, 0, 0, 0},
     {"apic_ids", read_apic_ids, 0, 0, 0},
     {"versions", read_versions, 0, 0, 0},
     {"features", value_read_u64, AT(features), 0, UINT64_MAX},

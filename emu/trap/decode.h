@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "machine/vcpu.h"
+#include "trap/profile.h"
 
 enum insn_id {
     INSN_OTHER,     /* the engine may execute it */
@@ -43,7 +44,10 @@ enum insn_id {
     INSN_SYSENTER, /* SYSENTER, SYSEXIT */
     INSN_MONITOR,
     INSN_MWAIT,
-    INSN_MONITORX, /* MONITORX, MWAITX */
+    INSN_MONITORX,
+    INSN_MWAITX,
+    INSN_RDPRU,
+    INSN_CLZERO,
     INSN_WBINVD,
     INSN_INVD,
     INSN_MOV_DR,
@@ -56,6 +60,7 @@ enum insn_id {
 
 struct insn {
     enum insn_id id;
+    enum feature feature;       /* INSN_OTHER: what a processor must have for it */
     uint8_t length;             /* bytes; 0 when it cannot be told */
     bool spin;                  /* a jump to itself */
     bool repeats;               /* a string instruction with REP */
@@ -68,6 +73,7 @@ struct insn {
     uint8_t debug_register; /* MOV DRn */
     bool writes;            /* MOV DRn: to the debug register */
     bool wide;              /* SYSRET: with REX.W, to 64-bit code */
+    bool address_32;        /* CLZERO, MONITOR: the address is in EAX */
 };
 
 /* 64-bit mode. size_bytes is how many bytes are there to look at; 15 are enough. */

@@ -63,19 +63,32 @@ static enum trap_next insn_undefined(struct trap_context *trap, const struct ins
     return insn->too_long ? fault_raise_gp(trap, 0) : fault_raise_ud(trap);
 }
 
+/* What the engine does not know: #UD where the guest's processor does not either. */
+static enum trap_next insn_other(struct trap_context *trap, const struct insn *insn)
+{
+    if (trap->profile && !cpu_profile_may_have(trap->profile, insn->feature)) {
+        return fault_raise_ud(trap);
+    }
+    return trap_end(trap, OUTCOME_UNMODELLED, "instruction that the CPU engine does not know%s%s",
+                    insn->feature > FEATURE_ABSENT ? ": " : "",
+                    insn->feature > FEATURE_ABSENT ? feature_rows[insn->feature].name : "");
+}
+
 static enum trap_next insn_unmodelled(struct trap_context *trap, const struct insn *insn)
 {
-    return trap_end(trap, OUTCOME_UNMODELLED, "%s%s", insn_name(insn->id),
-                    insn->id == INSN_OTHER ? " that the CPU engine does not know" : "");
+    return trap_end(trap, OUTCOME_UNMODELLED, "%s", insn_name(insn->id));
 }
 
 #define APM3 "AMD APM Vol 3 (24594), "
 #define APM2_VC "AMD APM Vol 2 (24593) 15.35.5"
 #define KVM_INTERCEPTS "Linux arch/x86/kvm/svm/svm.c init_vmcb, x86_intercept_map"
+#define BOCHS_MONITOR "Bochs bochs/cpu/mwait.cc"
+#define LINUX_OPCODES "Linux arch/x86/coco/sev/vc-shared.c vc_check_opcode_bytes"
 #define KVM_SEV_ES "Linux arch/x86/kvm/svm/sev.c sev_es_init_vmcb"
 
 const struct insn_row insn_rows[INSN_COUNT] = {
-    [INSN_OTHER] = {.source = APM3 "opcode maps"},
+    [INSN_OTHER] = {insn_other, .does = "#UD when the processor has no such; else unmodelled",
+                    .source = "QEMU target/i386/cpu.c builtin_x86_defs"},
     [INSN_UNDEFINED] = {insn_undefined, .does = "#UD", .source = APM3 "UD0, UD1, UD2, opcode maps"},
     [INSN_VMGEXIT] = {insn_vmgexit, .does = "exit to the hypervisor", .source = APM3 "VMGEXIT"},
     [INSN_VMMCALL] = {insn_vc, .exit_code = VC_VMMCALL, .does = "#VC 0x81", .source = APM2_VC},
@@ -120,11 +133,22 @@ const struct insn_row insn_rows[INSN_COUNT] = {
     [INSN_SYSRET] = {insn_sysret, .does = "to 64-bit code at CPL 3; #UD without EFER.SCE",
                      .source = APM3 "SYSRET"},
     [INSN_SYSENTER] = {insn_undefined, .does = "#UD", .source = APM3 "SYSENTER, SYSEXIT"},
-    [INSN_MONITOR] = {insn_monitor, INSN_UNVERIFIED | INSN_CPL_GUESS, INSN_CPL_UD,
-                      .exit_code = VC_MONITOR, .does = "#VC 0x8A", .source = KVM_INTERCEPTS},
-    [INSN_MWAIT] = {insn_vc, INSN_UNVERIFIED | INSN_CPL_GUESS, INSN_CPL_UD, .exit_code = VC_MWAIT,
-                    .does = "#VC 0x8B", .source = KVM_INTERCEPTS},
-    [INSN_MONITORX] = {.source = APM3 "MONITORX, MWAITX"},
+    [INSN_MONITOR] = {insn_monitor, 0, INSN_CPL_UD, .exit_code = VC_MONITOR,
+                      .does = "#VC 0x8A; before it #GP(0) with ECX, #PF",
+                      .source = BOCHS_MONITOR "; " KVM_INTERCEPTS},
+    [INSN_MWAIT] = {insn_mwait, 0, INSN_CPL_UD, .exit_code = VC_MWAIT,
+                    .does = "#VC 0x8B; before it #GP(0) with more than ECX[0]",
+                    .source = BOCHS_MONITOR "; " KVM_INTERCEPTS},
+    [INSN_MONITORX] = {insn_monitor, .exit_code = VC_MONITOR, .does = "as MONITOR, at any CPL",
+                       .source = LINUX_OPCODES "; " BOCHS_MONITOR},
+    [INSN_MWAITX] = {insn_mwait, .exit_code = VC_MWAIT,
+                     .does = "as MWAIT, at any CPL, with ECX[1] too",
+                     .source = LINUX_OPCODES "; " BOCHS_MONITOR},
+    [INSN_RDPRU] = {insn_rdpru, INSN_UNVERIFIED, .exit_code = VC_RDPRU,
+                    .does = "#VC 0x8E; at CPL 3 with CR4.TSD before it #UD",
+                    .source = APM2_VC "; " KVM_INTERCEPTS},
+    [INSN_CLZERO] = {insn_clzero, .does = "clears 64 bytes",
+                     .source = APM3 "CLZERO; Bochs bochs/cpu/proc_ctrl.cc CLZERO"},
     [INSN_WBINVD] = {insn_vc, 0, INSN_CPL_GP, .exit_code = VC_WBINVD, .does = "#VC 0x89",
                      .source = KVM_INTERCEPTS},
     [INSN_INVD] = {insn_vc, 0, INSN_CPL_GP, .exit_code = VC_INVD, .does = "#VC 0x76",

@@ -156,18 +156,36 @@ enum trap_next insn_port_io(struct trap_context *trap, const struct insn *insn)
     }
 }
 
-/* The address is checked as for a read of one byte before the hypervisor hears of it. */
+/*
+ * No extension is defined for MONITOR, and the address is checked as for a read of one byte; both
+ * before the hypervisor hears of it. Source: Bochs bochs/cpu/mwait.cc MONITOR.
+ */
 enum trap_next insn_monitor(struct trap_context *trap, const struct insn *insn)
 {
     struct mmu_context context;
     struct mmu_fault fault;
+    uint64_t gva = vcpu_get(trap->machine->vcpu, VCPU_RAX);
     uint8_t byte;
 
-    (void)insn;
+    if (vcpu_get(trap->machine->vcpu, VCPU_RCX) != 0) {
+        return fault_raise_gp(trap, 0);
+    }
     vcpu_mmu_context(trap->machine->vcpu, &context);
-    if (!mmu_read(&trap->machine->mmu, &context, vcpu_get(trap->machine->vcpu, VCPU_RAX), &byte, 1,
+    if (!mmu_read(&trap->machine->mmu, &context, insn->address_32 ? (uint32_t)gva : gva, &byte, 1,
                   &fault)) {
         return fault_raise_mmu(trap, &fault);
     }
     return fault_raise_vc(trap, VC_MONITOR);
+}
+
+#define MWAIT_INTERRUPT 1u
+#define MWAITX_TIMED 2u
+
+/* Bochs bochs/cpu/mwait.cc MWAIT. */
+enum trap_next insn_mwait(struct trap_context *trap, const struct insn *insn)
+{
+    uint64_t known = MWAIT_INTERRUPT | (insn->id == INSN_MWAITX ? MWAITX_TIMED : 0);
+
+    return vcpu_get(trap->machine->vcpu, VCPU_RCX) & ~known ? fault_raise_gp(trap, 0)
+                                                            : fault_raise_vc(trap, VC_MWAIT);
 }

@@ -115,6 +115,16 @@ enum trap_next insn_rdpmc(struct trap_context *trap, const struct insn *insn)
     return fault_raise_vc(trap, VC_RDPMC);
 }
 
+/* That CR4.TSD is looked at before the intercept is not certain. */
+enum trap_next insn_rdpru(struct trap_context *trap, const struct insn *insn)
+{
+    (void)insn;
+    if (insn_cpl(trap) != 0 && (vcpu_get(trap->machine->vcpu, VCPU_CR4) & CR4_TSD)) {
+        return trap_is_guess(trap, "rdpru with CR4.TSD") ? TRAP_END : fault_raise_ud(trap);
+    }
+    return fault_raise_vc(trap, VC_RDPRU);
+}
+
 /* The engine keeps XCR0, but knows no state beyond SSE and would refuse what hardware takes. */
 enum trap_next insn_xsetbv(struct trap_context *trap, const struct insn *insn)
 {
@@ -126,7 +136,8 @@ enum trap_next insn_xsetbv(struct trap_context *trap, const struct insn *insn)
         return fault_raise_ud(trap);
     }
     if (insn_cpl(trap) != 0 || insn_get32(trap, VCPU_RCX) != 0 || !(value & XCR0_X87) ||
-        (value & (XCR0_AVX | XCR0_SSE)) == XCR0_AVX) {
+        (value & (XCR0_AVX | XCR0_SSE)) == XCR0_AVX ||
+        (trap->profile && (value & ~trap->profile->xcr0))) {
         return fault_raise_gp(trap, 0);
     }
     if (value & ~(XCR0_X87 | XCR0_SSE)) {

@@ -14,7 +14,6 @@
 static const struct {
     const char *key, *why;
 } exemptions[] = {
-    {"insn/instruction", "which instructions these are depends on the CPU engine's version"},
     {"access/private-read-other-guest", OWNER},
     {"access/private-read-other-gpa", OWNER},
     {"access/private-read-immutable", OWNER},
