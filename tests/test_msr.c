@@ -61,7 +61,7 @@ static const struct {
     {"EFER, as it is", MSR_EFER, EFER_START, MSR_OK, EFER_START},
     {"EFER, SVME off is ignored", MSR_EFER, EFER_START & ~EFER_SVME, MSR_OK, EFER_START},
     {"EFER, leaving long mode under paging", MSR_EFER, EFER_START & ~EFER_LME, MSR_GP, EFER_START},
-    {"EFER, LMA", MSR_EFER, EFER_START ^ EFER_LMA, MSR_GP, EFER_START},
+    {"EFER, LMA", MSR_EFER, EFER_START ^ EFER_LMA, MSR_GUESS, EFER_START},
     {"EFER, a reserved bit", MSR_EFER, EFER_START | 1ULL << 1, MSR_GP, EFER_START},
     {"EFER, the highest bit", MSR_EFER, EFER_START | 1ULL << 63, MSR_GP, EFER_START},
     {"EFER, FFXSR is not modelled", MSR_EFER, EFER_START | EFER_FFXSR, MSR_UNMODELLED, EFER_START},

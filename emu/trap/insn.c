@@ -116,7 +116,7 @@ const struct insn_row insn_rows[INSN_COUNT] = {
                     .source = APM3 "WRMSR"},
     [INSN_CPUID] = {insn_vc, .exit_code = VC_CPUID, .does = "#VC 0x72", .source = APM2_VC},
     [INSN_IO] = {insn_port_io, .does = "#GP(0) without permission, else #VC 0x7B",
-                 .source = APM2_VC},
+                 .source = APM2_VC "; permission: QEMU target/i386/seg_helper.c check_io"},
     [INSN_RDTSC] = {insn_rdtsc, .does = "virtual time", .source = APM3 "RDTSC"},
     [INSN_RDTSCP] = {insn_rdtsc, .does = "virtual time and TSC_AUX", .source = APM3 "RDTSCP"},
     [INSN_RDPMC] = {insn_rdpmc, .does = "#VC 0x6F", .source = KVM_INTERCEPTS},
@@ -129,9 +129,11 @@ const struct insn_row insn_rows[INSN_COUNT] = {
                    .does = "through the IDT's #DB whatever the gate's DPL, intercepted or not",
                    .source = "Bochs bochs/cpu/soft_int.cc INT1"},
     [INSN_SYSCALL] = {insn_syscall, .does = "to LSTAR at CPL 0; #UD without EFER.SCE",
-                      .source = APM3 "SYSCALL"},
+                      .source = "QEMU target/i386/seg_helper.c helper_syscall; Bochs "
+                                "bochs/cpu/proc_ctrl.cc SYSCALL"},
     [INSN_SYSRET] = {insn_sysret, .does = "to 64-bit code at CPL 3; #UD without EFER.SCE",
-                     .source = APM3 "SYSRET"},
+                     .source = "QEMU target/i386/seg_helper.c helper_sysret; Bochs "
+                               "bochs/cpu/proc_ctrl.cc SYSRET"},
     [INSN_SYSENTER] = {insn_undefined, .does = "#UD", .source = APM3 "SYSENTER, SYSEXIT"},
     [INSN_MONITOR] = {insn_monitor, 0, INSN_CPL_UD, .exit_code = VC_MONITOR,
                       .does = "#VC 0x8A; before it #GP(0) with ECX, #PF",

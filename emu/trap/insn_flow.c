@@ -99,8 +99,9 @@ enum permission {
     PERMISSION_ENDED, /* a fault was raised while looking */
 };
 
-/* The bits of the TSS's map that belong to the port's bytes. AMD APM Vol 2 (24593), I/O-permission
- * bitmap. */
+/* The bits of the TSS's map that belong to the port's bytes. QEMU target/i386/seg_helper.c
+ * check_io.
+ */
 static enum permission port_permission(struct trap_context *trap, uint16_t port, unsigned size,
                                        enum trap_next *next)
 {

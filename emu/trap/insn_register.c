@@ -35,11 +35,22 @@ static enum trap_next insn_msr_unmodelled(struct trap_context *trap, const char 
     return trap_end(trap, OUTCOME_UNMODELLED, "%s of 0x%x", what, index);
 }
 
+/* A row that rests on an unverified fact. True in a strict run, which has ended. */
+static bool insn_msr_is_guess(struct trap_context *trap, uint32_t index)
+{
+    const struct msr_row *row = msr_row_by_index(index);
+
+    return row && (row->flags & MSR_UNVERIFIED) && trap_is_guess(trap, row->name);
+}
+
 enum trap_next insn_rdmsr(struct trap_context *trap, const struct insn *insn)
 {
     uint32_t index = insn_get32(trap, VCPU_RCX);
     uint64_t value = 0;
 
+    if (insn_msr_is_guess(trap, index)) {
+        return TRAP_END;
+    }
     switch (msr_read(trap->machine, index, &value)) {
     case MSR_OK:
         vcpu_set(trap->machine->vcpu, VCPU_RAX, (uint32_t)value);
@@ -59,7 +70,15 @@ enum trap_next insn_wrmsr(struct trap_context *trap, const struct insn *insn)
     uint32_t index = insn_get32(trap, VCPU_RCX);
     uint64_t value = (uint64_t)insn_get32(trap, VCPU_RDX) << 32 | insn_get32(trap, VCPU_RAX);
 
+    if (insn_msr_is_guess(trap, index)) {
+        return TRAP_END;
+    }
     switch (msr_write(trap->machine, index, value)) {
+    case MSR_GUESS:
+        if (trap_is_guess(trap, msr_row_by_index(index)->name)) {
+            return TRAP_END;
+        }
+        /* fallthrough */
     case MSR_OK:
         insn_report_wrmsr(trap, index, value);
         return insn_done(trap, insn);
