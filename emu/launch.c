@@ -230,6 +230,7 @@ static void launch_vcpu(struct machine *machine, const struct image *image,
         }
     }
     machine->state.sev_features = config->sev_features;
+    machine_set_virtual_tom(machine, config->virtual_tom);
     /* At reset the MSR holds a version answer already. */
     machine->state.ghcb_msr = (uint64_t)config->version_max << GHCB_MSR_SEV_INFO_MAX_SHIFT |
                               (uint64_t)config->version_min << GHCB_MSR_SEV_INFO_MIN_SHIFT |

@@ -196,9 +196,15 @@ START_TEST(virtual_tom)
 
     ck_assert_int_eq(msr_read(&guest.machine, MSR_VIRTUAL_TOM, &value), MSR_GP);
     ck_assert_int_eq(msr_write(&guest.machine, MSR_VIRTUAL_TOM, 0), MSR_GP);
-    guest.machine.state.sev_features |= SEV_FEATURE_VTOM;
-    ck_assert_int_eq(msr_read(&guest.machine, MSR_VIRTUAL_TOM, &value), MSR_UNMODELLED);
     ck_assert_uint_eq(value, 0x77);
+    guest.machine.state.sev_features |= SEV_FEATURE_VTOM;
+    ck_assert_int_eq(msr_write(&guest.machine, MSR_VIRTUAL_TOM, 0x40200000), MSR_OK);
+    ck_assert_int_eq(msr_read(&guest.machine, MSR_VIRTUAL_TOM, &value), MSR_OK);
+    ck_assert_uint_eq(value, 0x40200000);
+    ck_assert_int_eq(msr_write(&guest.machine, MSR_VIRTUAL_TOM, 0x40300000), MSR_UNMODELLED);
+    ck_assert_int_eq(msr_write(&guest.machine, MSR_VIRTUAL_TOM, 1ULL << 52), MSR_UNMODELLED);
+    ck_assert_int_eq(msr_read(&guest.machine, MSR_VIRTUAL_TOM, &value), MSR_OK);
+    ck_assert_uint_eq(value, 0x40200000);
 }
 END_TEST
 

@@ -36,6 +36,7 @@ struct hypervisor_config {
     uint8_t cbit;
     uint64_t features;     /* HV_FEATURE_* */
     uint64_t sev_features; /* of the VMSA; SEV_STATUS is made from it */
+    uint64_t virtual_tom;  /* of the VMSA */
 
     /* The IDs written into the list, as given; by default 0 .. cpus - 1. The BSP's is
      * `bsp_apic_id`. */

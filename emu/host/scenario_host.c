@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "abi/msr.h"
 #include "host/internal.h"
 #include "host/value.h"
 
@@ -285,6 +286,17 @@ static void read_mmio(lua_State *L, const char *path, const struct value_row *ro
     }
 }
 
+static void read_virtual_tom(lua_State *L, const char *path, const struct value_row *row,
+                             void *target)
+{
+    struct hypervisor_config *config = target;
+
+    value_read_u64(L, path, row, target);
+    if (config->virtual_tom & ~VIRTUAL_TOM_MASK) {
+        value_error(L, path, "must be the address of a 2 MiB page");
+    }
+}
+
 static const char *profile_name_at(const void *names, size_t i)
 {
     (void)names;
@@ -311,6 +323,7 @@ static const struct value_row host_rows[] = {
     {"versions", read_versions, 0, 0, 0},
     {"features", value_read_u64, AT(features), 0, UINT64_MAX},
     {"sev_features", value_read_u64, AT(sev_features), 0, UINT64_MAX},
+    {"virtual_tom", read_virtual_tom, AT(virtual_tom), 0, VIRTUAL_TOM_MASK},
     {"cbit", value_read_u8, AT(cbit), CBIT_MIN, CBIT_MAX},
     {"cpuid", read_cpuid, 0, 0, 0},
     {"prevalidated", read_prevalidated, 0, 0, GPA_MAX},

@@ -44,6 +44,7 @@ static void digest_registers(gcry_md_hd_t hash, const struct machine *machine)
     digest_word(hash, machine->state.ghcb_msr);
     digest_word(hash, machine->state.sev_features);
     digest_word(hash, machine->state.random);
+    digest_word(hash, machine->state.virtual_tom);
 }
 
 /* Pages are numbered by slot, and slots are in the order of their GPAs. */

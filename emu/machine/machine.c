@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "abi/msr.h"
 #include "machine/snapshot.h"
 
 int machine_init(struct machine *machine, const struct memory_slot *slot, size_t slot_count,
@@ -153,6 +154,12 @@ int machine_remap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struc
 int machine_swap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct error *error)
 {
     return machine_exchange(machine, gpa_a, gpa_b, true, error);
+}
+
+void machine_set_virtual_tom(struct machine *machine, uint64_t gpa)
+{
+    machine->state.virtual_tom = gpa;
+    vcpu_set_virtual_tom(machine->vcpu, machine->state.sev_features & SEV_FEATURE_VTOM, gpa);
 }
 
 /* xorshift64*: small, seeded, and never stuck because the state is never zero. */

@@ -20,6 +20,7 @@ struct machine_state {
     uint64_t ghcb_msr;
     uint64_t sev_features; /* of the VMSA; SEV_STATUS is made from it */
     uint64_t random;       /* state of RDRAND and RDSEED */
+    uint64_t virtual_tom;  /* machine_set_virtual_tom tells the vCPU */
 };
 
 struct machine {
@@ -64,6 +65,9 @@ void machine_unassign_gpa(struct machine *machine, uint64_t gpa);
  */
 int machine_remap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct error *error);
 int machine_swap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct error *error);
+
+/* After a change of state.sev_features, or of virtual TOM itself. */
+void machine_set_virtual_tom(struct machine *machine, uint64_t gpa);
 
 /* The next number that RDRAND and RDSEED give. */
 uint64_t machine_random(struct machine *machine);

@@ -80,7 +80,8 @@ static bool mmu_reserved(const struct mmu_context *context, uint64_t entry, unsi
 {
     uint64_t high = PTE_ADDR_MASK & ~CBIT_MASK & ~((1ULL << MMU_GPA_BITS) - 1);
 
-    if ((entry & high) || ((entry & PTE_NX) && !(context->efer & EFER_NXE))) {
+    if ((entry & high) || ((entry & PTE_NX) && !(context->efer & EFER_NXE)) ||
+        (context->virtual_tom_active && (entry & CBIT_MASK))) {
         return true;
     }
     if (entry & PTE_LARGE) {
@@ -200,6 +201,9 @@ static bool mmu_page_walk(const struct mmu *mmu, const struct mmu_context *conte
     if (!(context->cr0 & CR0_PG)) {
         /* Without paging every access is private. APM Vol 2 15.34.4. */
         *gpa = gva & 0xFFFFFFFFULL;
+        if (context->virtual_tom_active && *gpa >= context->virtual_tom) {
+            return mmu_fail(fault, MMU_FAULT_UNMODELLED);
+        }
         *private_access = true;
         return true;
     }
@@ -217,7 +221,9 @@ static bool mmu_page_walk(const struct mmu *mmu, const struct mmu_context *conte
     }
     *gpa = (mmu_table_gpa(walk->leaf) & ~(walk->page_size_bytes - 1)) |
            (gva & (walk->page_size_bytes - 1));
-    *private_access = fault->access == MMU_FETCH || (walk->leaf & CBIT_MASK);
+    *private_access =
+        fault->access == MMU_FETCH ||
+        (context->virtual_tom_active ? *gpa < context->virtual_tom : (walk->leaf & CBIT_MASK) != 0);
     return true;
 }
 

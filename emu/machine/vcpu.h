@@ -169,6 +169,9 @@ int vcpu_debug_update(struct vcpu *vcpu, struct error *error);
 void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context);
 unsigned vcpu_vmpl(const struct vcpu *vcpu);
 
+/* Virtual TOM, which translations depend on: is it active in SEV_FEATURES, and where. Flushes. */
+void vcpu_set_virtual_tom(struct vcpu *vcpu, bool active, uint64_t gpa);
+
 /* Enter long mode at launch, in the order the engine needs. */
 void vcpu_enter_long_mode(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_t cr4,
                           uint64_t efer);

@@ -114,6 +114,8 @@ struct vcpu {
     struct page_fill *fill; /* per page */
     uint32_t generation;
     uint64_t efer; /* as last written; reading it from the engine is slow */
+    bool virtual_tom_active;
+    uint64_t virtual_tom;
 
     uc_context *saved;
     uint64_t saved_retired;

@@ -18,6 +18,26 @@ static void msr_set_ghcb(struct machine *machine, uint64_t value)
     machine->state.ghcb_msr = value;
 }
 
+static uint64_t msr_get_virtual_tom(const struct machine *machine)
+{
+    return machine->state.virtual_tom;
+}
+
+/* A write flushes the guest's translations. */
+static void msr_set_virtual_tom(struct machine *machine, uint64_t value)
+{
+    machine_set_virtual_tom(machine, value);
+}
+
+/* Whether a bit that reads as zero may be written is not known. */
+static enum msr_result msr_check_virtual_tom(const struct machine *machine, uint64_t old,
+                                             uint64_t value)
+{
+    (void)machine;
+    (void)old;
+    return value & ~VIRTUAL_TOM_MASK ? MSR_UNMODELLED : MSR_OK;
+}
+
 static uint64_t msr_get_sev_status(const struct machine *machine)
 {
     return machine->state.sev_features << 2 | SEV_STATUS_SEV_ES | SEV_STATUS_SEV;
@@ -150,7 +170,9 @@ const struct msr_row msr_rows[] = {
     {MSR_RMP_BASE, MSR_RMP_END, "RMP_BASE", MSR_INTERCEPT, .does = VC, .source = KVM},
     {MSR_GUEST_TSC_FREQ, .name = "GUEST_TSC_FREQ", .flags = MSR_INTERCEPT,
      .does = VC ": secure TSC is not active", .source = KVM_ES},
-    {MSR_VIRTUAL_TOM, .name = "VIRTUAL_TOM", .does = "#GP(0): virtual TOM is not active",
+    {MSR_VIRTUAL_TOM, .name = "VIRTUAL_TOM", .write_mask = ALL, .check = msr_check_virtual_tom,
+     .get = msr_get_virtual_tom, .set = msr_set_virtual_tom,
+     .does = "#GP(0) unless SEV_FEATURES has it; written: flushes",
      .source = "AMD APM Vol 2 (24593) 15.36.8"},
     {MSR_SECURE_AVIC, .name = "SECURE_AVIC", .flags = MSR_INTERCEPT | MSR_UNVERIFIED, .does = VC,
      .source = KVM},
@@ -178,8 +200,8 @@ static enum msr_result msr_reach(const struct machine *machine, const struct msr
     if (!row) {
         return MSR_UNMODELLED;
     }
-    if (row->index == MSR_VIRTUAL_TOM && (machine->state.sev_features & SEV_FEATURE_VTOM)) {
-        return MSR_UNMODELLED;
+    if (row->index == MSR_VIRTUAL_TOM && !(machine->state.sev_features & SEV_FEATURE_VTOM)) {
+        return MSR_GP;
     }
     if (row->flags & MSR_INTERCEPT) {
         return MSR_VC;
