@@ -32,22 +32,45 @@ static enum trap_next insn_vmgexit(struct trap_context *trap, const struct insn 
     return TRAP_EXIT;
 }
 
+static enum trap_next insn_unmodelled(struct trap_context *trap, const struct insn *insn)
+{
+    return trap_end(trap, OUTCOME_UNMODELLED, "%s", insn_name(insn->id));
+}
+
 /* The hypervisor intercepts it: #VC with the exit code of the row. */
 static enum trap_next insn_vc(struct trap_context *trap, const struct insn *insn)
 {
     return fault_raise_vc(trap, insn_rows[insn->id].exit_code);
 }
 
-/* The same of an SVM instruction, which EFER.SVME must allow. */
+/* What comes before the intercept of an SVM instruction. True when it decided; then *next. */
+static bool svm_refuses(struct trap_context *trap, enum trap_next *next)
+{
+    bool enabled = vcpu_get_msr(trap->machine->vcpu, MSR_EFER) & EFER_SVME;
+
+    if (enabled && insn_cpl(trap) == 0) {
+        return false;
+    }
+    *next = enabled ? fault_raise_gp(trap, 0) : fault_raise_ud(trap);
+    return true;
+}
+
 static enum trap_next insn_vc_svm(struct trap_context *trap, const struct insn *insn)
 {
-    if (!(vcpu_get_msr(trap->machine->vcpu, MSR_EFER) & EFER_SVME)) {
-        return fault_raise_ud(trap);
-    }
-    if (insn_cpl(trap) != 0) {
-        return fault_raise_gp(trap, 0);
-    }
-    return insn_vc(trap, insn);
+    enum trap_next next;
+
+    return svm_refuses(trap, &next) ? next : insn_vc(trap, insn);
+}
+
+/*
+ * Whether KVM intercepts these, or lets the processor's virtual GIF and virtual VMLOAD and VMSAVE
+ * do them, depends on its version and on the processor.
+ */
+static enum trap_next insn_svm(struct trap_context *trap, const struct insn *insn)
+{
+    enum trap_next next;
+
+    return svm_refuses(trap, &next) ? next : insn_unmodelled(trap, insn);
 }
 
 /* The engine does it, and decode_for_vcpu says so: it never comes here. */
@@ -74,14 +97,10 @@ static enum trap_next insn_other(struct trap_context *trap, const struct insn *i
                     insn->feature > FEATURE_ABSENT ? feature_rows[insn->feature].name : "");
 }
 
-static enum trap_next insn_unmodelled(struct trap_context *trap, const struct insn *insn)
-{
-    return trap_end(trap, OUTCOME_UNMODELLED, "%s", insn_name(insn->id));
-}
-
 #define APM3 "AMD APM Vol 3 (24594), "
 #define APM2_VC "AMD APM Vol 2 (24593) 15.35.5"
 #define KVM_INTERCEPTS "Linux arch/x86/kvm/svm/svm.c init_vmcb, x86_intercept_map"
+#define BOCHS_SVM "Bochs bochs/cpu/svm.cc"
 #define BOCHS_MONITOR "Bochs bochs/cpu/mwait.cc"
 #define LINUX_OPCODES "Linux arch/x86/coco/sev/vc-shared.c vc_check_opcode_bytes"
 #define KVM_SEV_ES "Linux arch/x86/kvm/svm/sev.c sev_es_init_vmcb"
@@ -159,13 +178,16 @@ const struct insn_row insn_rows[INSN_COUNT] = {
                      .does = "DR7: #VC 0x27 or 0x37 without debug swap; GD: #DB; instruction "
                              "breakpoints",
                      .source = KVM_SEV_ES "; Bochs bochs/cpu/crregs.cc MOV_DqRq"},
-    [INSN_VMRUN] = {insn_vc_svm, INSN_UNVERIFIED | INSN_GUESS, .exit_code = VC_VMRUN,
-                    .does = "#VC 0x80", .source = KVM_INTERCEPTS},
-    [INSN_SKINIT] = {insn_vc_svm, INSN_UNVERIFIED | INSN_GUESS, .exit_code = VC_SKINIT,
-                     .does = "#VC 0x86", .source = KVM_INTERCEPTS},
-    [INSN_INVLPGA] = {insn_vc_svm, INSN_UNVERIFIED | INSN_GUESS, .exit_code = VC_INVLPGA,
-                      .does = "#VC 0x7A", .source = KVM_INTERCEPTS},
-    [INSN_SVM] = {.source = APM3 "VMLOAD, VMSAVE, STGI, CLGI"},
+    [INSN_VMRUN] = {insn_vc_svm, .exit_code = VC_VMRUN, .does = "#VC 0x80; #GP(0) outside CPL 0",
+                    .source = BOCHS_SVM "; " KVM_INTERCEPTS},
+    [INSN_SKINIT] = {insn_vc_svm, .exit_code = VC_SKINIT, .does = "#VC 0x86; #GP(0) outside CPL 0",
+                     .source = BOCHS_SVM "; " KVM_INTERCEPTS},
+    [INSN_INVLPGA] = {insn_vc_svm, .exit_code = VC_INVLPGA,
+                      .does = "#VC 0x7A; #GP(0) outside CPL 0",
+                      .source = BOCHS_SVM "; " KVM_INTERCEPTS},
+    [INSN_SVM] = {insn_svm, INSN_UNMODELLED, .does = "#GP(0) outside CPL 0",
+                  .source = BOCHS_SVM "; Linux arch/x86/kvm/svm/svm.c "
+                                      "svm_recalc_instruction_intercepts"},
 };
 
 /* The row's rule for CPL 1 to 3. True when it decided; then *next. */

@@ -105,9 +105,9 @@ static void add_insns(struct coverage *coverage)
         struct coverage_row *row = coverage_add(coverage, GROUP_INSN, "insn", insn_name(id));
 
         row->source = insn->source;
-        row->status = !insn->handler                  ? STATUS_UNMODELLED
-                      : insn->flags & INSN_UNVERIFIED ? STATUS_UNVERIFIED
-                                                      : STATUS_MODELLED;
+        row->status = !insn->handler || (insn->flags & INSN_UNMODELLED) ? STATUS_UNMODELLED
+                      : insn->flags & INSN_UNVERIFIED                   ? STATUS_UNVERIFIED
+                                                                        : STATUS_MODELLED;
         snprintf(row->does, sizeof(row->does), "%s", insn->does ? insn->does : "");
     }
 }
