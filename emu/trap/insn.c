@@ -141,8 +141,10 @@ const struct insn_row insn_rows[INSN_COUNT] = {
     [INSN_RDPMC] = {insn_rdpmc, .does = "#VC 0x6F", .source = KVM_INTERCEPTS},
     [INSN_RDRAND] = {insn_random, .does = "a number from the seed", .source = APM3 "RDRAND"},
     [INSN_RDSEED] = {insn_random, .does = "a number from the seed", .source = APM3 "RDSEED"},
-    [INSN_XSETBV] = {insn_xsetbv, .does = "x87 and SSE state; more is unmodelled",
-                     .source = APM3 "XSETBV; " KVM_SEV_ES},
+    [INSN_XSETBV] = {insn_xsetbv,
+                     .does = "x87 and SSE state; #GP(0) when the processor has no such; more is "
+                             "unmodelled",
+                     .source = "Linux arch/x86/kvm/x86.c __kvm_set_xcr; " KVM_SEV_ES},
     [INSN_INT] = {insn_int, .does = "through the IDT", .source = APM3 "INT, INT3"},
     [INSN_INT1] = {insn_int1,
                    .does = "through the IDT's #DB whatever the gate's DPL, intercepted or not",

@@ -9,6 +9,7 @@
 #define XCR0_X87 (1ULL << 0)
 #define XCR0_SSE (1ULL << 1)
 #define XCR0_AVX (1ULL << 2)
+#define XCR0_AVX512 (7ULL << 5) /* all or none */
 
 static void insn_report_wrmsr(struct trap_context *trap, uint32_t index, uint64_t value)
 {
@@ -156,6 +157,7 @@ enum trap_next insn_xsetbv(struct trap_context *trap, const struct insn *insn)
     }
     if (insn_cpl(trap) != 0 || insn_get32(trap, VCPU_RCX) != 0 || !(value & XCR0_X87) ||
         (value & (XCR0_AVX | XCR0_SSE)) == XCR0_AVX ||
+        ((value & XCR0_AVX512) && (~value & (XCR0_AVX512 | XCR0_AVX))) ||
         (trap->profile && (value & ~trap->profile->xcr0))) {
         return fault_raise_gp(trap, 0);
     }
