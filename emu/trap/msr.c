@@ -148,7 +148,7 @@ const struct msr_row msr_rows[] = {
      .source = SYSCALLS},
     {MSR_CSTAR, .name = "CSTAR", .flags = MSR_ENGINE | MSR_CANONICAL, .write_mask = ALL,
      .source = SYSCALLS},
-    {MSR_SFMASK, .name = "SFMASK", .flags = MSR_ENGINE, .write_mask = 0xFFFFFFFFULL,
+    {MSR_SFMASK, .name = "SFMASK", .flags = MSR_ENGINE, .write_mask = ALL, .check = msr_check_32,
      .source = SYSCALLS},
     {MSR_FS_BASE, .name = "FS_BASE", .flags = MSR_ENGINE | MSR_CANONICAL, .write_mask = ALL,
      .source = NUMBERS "arch/x86/kvm/x86.c __kvm_set_msr"},
