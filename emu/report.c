@@ -96,7 +96,7 @@ static void report_actions(struct event *event, const struct reply *reply)
 }
 
 /* The first bytes of what the host wrote: for an ID list, its count and first IDs. */
-static void report_data(struct event *event, const struct reply *reply)
+static void report_data(struct event *event, const struct exit *exit, const struct reply *reply)
 {
     char text[3 * 16 + 1];
     size_t used = 0;
@@ -113,6 +113,9 @@ static void report_data(struct event *event, const struct reply *reply)
     }
     if (used) {
         event_string(event, "data", text);
+        if (exit->row->flags & EXIT_MESSAGE) {
+            event_full_only(event);
+        }
     }
 }
 
@@ -169,7 +172,7 @@ void report_reply(struct trap_context *trap, const struct exit *exit, const stru
         report_fields(&event, exit, reply);
     }
     report_actions(&event, reply);
-    report_data(&event, reply);
+    report_data(&event, exit, reply);
     report_reply_words(&event, exit, reply);
     trap_event_emit(trap, &event);
 }

@@ -2,17 +2,48 @@
 #include "run.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/cpuid.h"
 #include "ghcb/page.h"
+#include "ghcb/table.h"
+#include "host/nearest.h"
 #include "launch.h"
 #include "report.h"
 #include "run_internal.h"
 
 /* ---- the loop ---- */
+
+void run_after_trap(struct run *run, enum trap_next next)
+{
+    static const enum run_cause causes[] = {
+        [TRAP_HALT] = CAUSE_HALT,
+        [TRAP_PAUSE] = CAUSE_PAUSE,
+        [TRAP_SPIN] = CAUSE_SPIN,
+    };
+
+    if (next == TRAP_PAUSE) {
+        run_spin_pause(run);
+    } else {
+        run_spin_reset(run);
+    }
+    switch (next) {
+    case TRAP_EXIT:
+        run->state.at_exit = true;
+        break;
+    case TRAP_HALT:
+    case TRAP_PAUSE:
+    case TRAP_SPIN:
+        run_schedule(run, causes[next]);
+        break;
+    case TRAP_RESUME:
+    case TRAP_END:
+        break;
+    }
+}
 
 /* From RIP to the next exit (state.at_exit) or to the outcome. */
 static int run_guest(struct run *run, struct error *error)
@@ -22,9 +53,11 @@ static int run_guest(struct run *run, struct error *error)
 
     while (run->outcome.kind == OUTCOME_NONE && !run->state.at_exit) {
         uint64_t limit = vcpu_retired(vcpu) + CANCEL_INTERVAL;
+        uint64_t slice = run->state.slice_end;
         struct vcpu_stop stop;
         int status;
 
+        limit = limit < slice ? limit : slice;
         vcpu_set_limit(vcpu, limit < budget ? limit : budget);
         status = vcpu_run(vcpu, &stop, error);
         if (status != 0) {
@@ -34,7 +67,18 @@ static int run_guest(struct run *run, struct error *error)
         if (vcpu_retired(vcpu) >= budget) {
             trap_end(&run->trap, OUTCOME_BUDGET, "instructions");
         } else if (stop.kind != VCPU_STOP_LIMIT) {
-            run->state.at_exit = trap_handle(&run->trap, &stop) == TRAP_EXIT;
+            run_after_trap(run, trap_handle(&run->trap, &stop));
+        } else if (vcpu_retired(vcpu) >= slice) {
+            run_spin_reset(run);
+            run_schedule(run, CAUSE_QUANTUM);
+        } else {
+            run_spin_limit(run);
+        }
+        if (run->spin.due && run->outcome.kind == OUTCOME_NONE) {
+            status = run_spin_examine(run, error);
+            if (status != 0) {
+                return status;
+            }
         }
         if (run->options.cancelled && run->options.cancelled(run->options.context)) {
             return error_set(error, SNPEMU_ERR_INTERNAL, "interrupted");
@@ -48,7 +92,9 @@ static void run_conclude(struct run *run)
     struct outcome *outcome = &run->outcome;
     const char *symbol;
 
-    outcome->rip = vcpu_get(run->machine.vcpu, VCPU_RIP);
+    outcome->vcpu = run->hypervisor.vcpus.current;
+    outcome->vmpl = run->hypervisor.vcpus.current_vmpl;
+    outcome->rip = vcpu_code_gva(run->machine.vcpu);
     outcome->instructions = vcpu_retired(run->machine.vcpu);
     outcome->exits = run->state.exits;
     /* After HLT and VMGEXIT, RIP may stand at the start of the next function. */
@@ -150,6 +196,43 @@ static int run_set_until(struct run *run, const char *symbol, struct error *erro
     return vcpu_set_break(run->machine.vcpu, gva, error);
 }
 
+static int run_unknown_exit(const char *name, struct error *error)
+{
+    struct nearest nearest;
+
+    nearest_start(&nearest, name);
+    for (size_t i = 0; i < exit_msr_row_count; i++) {
+        nearest_try(&nearest, exit_msr_rows[i].name);
+    }
+    for (size_t i = 0; i < exit_nae_row_count; i++) {
+        nearest_try(&nearest, exit_nae_rows[i].name);
+    }
+    return error_set(error, SNPEMU_ERR_INPUT, "there is no exit named '%.60s'%s%s%s", name,
+                     nearest.best ? "; did you mean '" : "", nearest.best ? nearest.best : "",
+                     nearest.best ? "'?" : "");
+}
+
+/* "NAME" or "NAME:N". */
+static int run_set_stop(struct run *run, const char *text, struct error *error)
+{
+    char name[64] = "";
+    const char *colon = text ? strchr(text, ':') : NULL;
+    char *end = NULL;
+
+    if (!text) {
+        return 0;
+    }
+    snprintf(name, sizeof(name), "%.*s", (int)(colon ? colon - text : (ptrdiff_t)strlen(text)),
+             text);
+    run->stop_nth = colon ? strtoull(colon + 1, &end, 0) : 1;
+    if (run->stop_nth == 0 || (end && (*end || colon[1] < '0' || colon[1] > '9'))) {
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "stop at exit '%.100s': after the colon stands a number from 1 on", text);
+    }
+    run->stop_row = exit_row_by_name(name);
+    return run->stop_row ? 0 : run_unknown_exit(name, error);
+}
+
 /* What the guest's processor offers of SEV: CPUID 0x8000001F EAX. */
 static uint32_t run_sev_cpuid(const struct hypervisor_config *config)
 {
@@ -159,6 +242,28 @@ static uint32_t run_sev_cpuid(const struct hypervisor_config *config)
         }
     }
     return 0;
+}
+
+static int run_launch(struct run *run, struct error *error)
+{
+    const struct scenario *scenario = run->scenario;
+    const struct launch launch = {
+        .image = run->image,
+        .firmware = run->options.firmware,
+        .config = &run->config,
+        .memory_mib = scenario->memory_mib,
+        .guest_memory_mib = scenario->guest_memory_mib,
+        .psp = run->psp,
+        .seed = scenario->seed,
+    };
+
+    run->config = scenario->host;
+    if (launch.firmware && !launch_firmware_files(&run->config.fw_cfg, launch.firmware)) {
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "host.fw_cfg: no room is left for the firmware's files; remove a file, or "
+                         "say firmware = false");
+    }
+    return launch_machine(&run->machine, &launch, error);
 }
 
 int run_new(struct run **out, const struct scenario *scenario, const struct image *image,
@@ -174,19 +279,22 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     run->image = image;
     run->host = host;
     run->options = *options;
-    status = launch_machine(&run->machine, image, &scenario->host, scenario->memory_mib,
-                            scenario->seed, error);
+    status = launch_psp(&run->psp, &scenario->host, scenario->seed, error);
+    if (status == 0) {
+        status = run_launch(run, error);
+    }
     if (status != 0) {
+        psp_free(run->psp);
         free(run);
         return status;
     }
     run->hypervisor = (struct hypervisor){
-        .config = &scenario->host,
+        .config = &run->config,
         .memory = &run->machine.memory,
         .rmp = &run->machine.rmp,
+        .psp = run->psp,
         .strict = scenario->strict,
     };
-    hypervisor_reset(&run->hypervisor);
     run->trap = (struct trap_context){
         .machine = &run->machine,
         .outcome = &run->outcome,
@@ -206,13 +314,18 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     }
     vcpu_set_translation(run->machine.vcpu, options->translate, options->translate_context);
     status = run_set_until(run, options->until, error);
-    if (status == 0 && !run_console_reserve(run, 0)) {
+    if (status == 0) {
+        status = run_set_stop(run, options->stop_at_exit, error);
+    }
+    if (status == 0 && (!hypervisor_open(&run->hypervisor) || !run_console_reserve(run, 0))) {
         status = error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a run");
     }
     if (status != 0) {
         run_free(run);
         return status;
     }
+    run_schedule_reset(run);
+    run_spin_reset(run);
     run->console[0] = '\0';
     *out = run;
     return 0;
@@ -224,6 +337,9 @@ void run_free(struct run *run)
         return;
     }
     machine_release(&run->machine);
+    hypervisor_close(&run->hypervisor);
+    vcpus_release(&run->saved_vcpus);
+    psp_free(run->psp);
     reply_release(&run->reply);
     free(run->console);
     free(run);
@@ -239,12 +355,18 @@ int run_snapshot(struct run *run, struct error *error)
     int status;
 
     trap_event_flush(&run->trap);
+    if (!run->saved_vcpus.slot && !hypervisor_same_vcpus(&run->hypervisor, &run->saved_vcpus)) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
+    }
     status = machine_save(&run->machine, error);
     if (status == 0) {
+        vcpus_copy(&run->saved_vcpus, &run->hypervisor.vcpus);
         run->saved_state = run->state;
         run->saved_hypervisor = run->hypervisor.state;
+        run->saved_psp = psp_get_state(run->psp);
         run->saved_watches = run->watches;
         run->saved = true;
+        run_spin_reset(run);
     }
     return status;
 }
@@ -258,11 +380,25 @@ int run_restore(struct run *run, struct error *error)
     if (status == 0) {
         run->state = run->saved_state;
         run->hypervisor.state = run->saved_hypervisor;
+        vcpus_copy(&run->hypervisor.vcpus, &run->saved_vcpus);
+        run->trap.vcpu = run->hypervisor.vcpus.current;
+        psp_set_state(run->psp, &run->saved_psp);
         run->watches = run->saved_watches;
         run->console[run->state.console_size] = '\0';
         memset(&run->outcome, 0, sizeof(run->outcome));
         run->trap.pvalidate.count = 0;
+        run_spin_reset(run);
         status = watch_list_rearm(&run->watches, error);
+    }
+    return status;
+}
+
+int run_relaunch(struct run *run, const struct image *image, struct error *error)
+{
+    int status = launch_again(&run->machine, run->image, image, &run->scenario->host, error);
+
+    if (status == 0) {
+        run->image = image;
     }
     return status;
 }

@@ -9,11 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi/rmp.h"
 #include "check/expect.h"
 #include "check/outcome.h"
 #include "error.h"
 #include "host/host.h"
 #include "host/scenario.h"
+#include "image/firmware.h"
 #include "image/image.h"
 #include "machine/vcpu.h"
 #include "trace/event.h"
@@ -23,8 +25,10 @@
 struct run; /* opaque */
 
 struct run_options {
-    const char *until;   /* stop as `reached` when this symbol is about to execute; NULL: never */
-    struct trace *trace; /* not owned; NULL: no events */
+    const struct firmware *firmware; /* not owned; NULL: none */
+    const char *until; /* stop as `reached` when this symbol is about to execute; NULL: never */
+    const char *stop_at_exit; /* stop as `reached` at this exit: NAME or NAME:N; NULL: never */
+    struct trace *trace;      /* not owned; NULL: no events */
     void (*console)(void *context, const uint8_t *bytes, size_t size_bytes); /* NULL: dropped */
     void *context;
     /* Asked now and then; true ends the run with SNPEMU_ERR_INTERNAL. May be NULL.
@@ -38,9 +42,12 @@ struct run_options {
 struct run_percpu {
     uint32_t index, apic_id;
     uint64_t gva;
+    uint64_t ghcb;                              /* guest virtual */
+    uint64_t vmsa[VMPL_COUNT], caa[VMPL_COUNT]; /* guest physical; 0: none */
+    uint64_t tss;                               /* guest virtual */
 };
 
-/* scenario, image and host must outlive the run; the host is used, not owned. */
+/* scenario, image, firmware and host must outlive the run; the host is used, not owned. */
 int run_new(struct run **run, const struct scenario *scenario, const struct image *image,
             struct host *host, const struct run_options *options, struct error *error);
 void run_free(struct run *run); /* takes NULL */
@@ -57,6 +64,13 @@ int run_to_exit(struct run *run, uint64_t *exit_number, bool *at_exit, struct er
 /* Keep the whole state now; restore to it any number of times. One snapshot a run. */
 int run_snapshot(struct run *run, struct error *error);
 int run_restore(struct run *run, struct error *error);
+
+/*
+ * After run_restore to a snapshot of the launch: as if the run had been made with `image`, which
+ * must lie in memory as the one before did and live until the next such call has returned, or as
+ * long as the run. Much cheaper than a new machine. Breakpoints and panic texts stay as they are.
+ */
+int run_relaunch(struct run *run, const struct image *image, struct error *error);
 
 /* Answer with another host from here on. Not owned. */
 void run_set_host(struct run *run, struct host *host);

@@ -70,6 +70,13 @@ static int run_on_watch(void *context, const struct reply_watch *watch, struct e
     return watch_list_add(&run->watches, watch, error);
 }
 
+static int run_on_remapped(void *context, struct error *error)
+{
+    struct run *run = context;
+
+    return watch_list_rearm(&run->watches, error);
+}
+
 void run_watch_fired(void *context, void *owner)
 {
     struct run *run = context;
@@ -127,6 +134,16 @@ static void run_report_reply(struct run *run)
     }
 }
 
+/* The vCPU waits; the others go on. */
+static void run_hold(struct run *run)
+{
+    struct vcpus *vcpus = &run->hypervisor.vcpus;
+
+    memcpy(run->state.held, run->reply.reason, sizeof(run->state.held));
+    vcpus_set_activity(vcpus, vcpus_current(vcpus), VCPU_HELD);
+    run_schedule(run, CAUSE_EXIT);
+}
+
 /* Ask the host and do what it says. The outcome is set when the run ends here. */
 int run_answer_exit(struct run *run, struct error *error)
 {
@@ -137,16 +154,22 @@ int run_answer_exit(struct run *run, struct error *error)
         [REPLY_REFUSE] = {OUTCOME_REFUSED, true},
         [REPLY_UNMODELLED] = {OUTCOME_UNMODELLED, false},
         [REPLY_FAIL] = {OUTCOME_REFUSED, false},
-        [REPLY_HOLD] = {OUTCOME_STUCK, false},
     };
     struct answer_ops ops = {
         .console = run_on_console,
         .watch = run_on_watch,
+        .remapped = run_on_remapped,
         .context = run,
     };
     int status;
 
     if (!run_take_exit(run)) {
+        return 0;
+    }
+    if (run->exit.row == run->stop_row && run->exit.nth == run->stop_nth) {
+        report_exit(&run->trap, &run->exit);
+        trap_end(&run->trap, OUTCOME_REACHED, "exit %s, number %llu of its name", run->exit.name,
+                 (unsigned long long)run->exit.nth);
         return 0;
     }
     if (exit_termination(&run->exit, &run->outcome.term_set, &run->outcome.term_code)) {
@@ -162,10 +185,18 @@ int run_answer_exit(struct run *run, struct error *error)
         return status;
     }
     run_report_reply(run);
+    if (run->reply.resume == REPLY_HOLD) {
+        run_hold(run);
+        return 0;
+    }
     if (run->reply.resume != REPLY_RESUME) {
         trap_end(&run->trap, endings[run->reply.resume].outcome, "%s", run->reply.reason);
         run->outcome.host_caused = endings[run->reply.resume].host_caused;
         return 0;
     }
-    return ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
+    status = ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
+    if (status == 0) {
+        run_schedule(run, CAUSE_EXIT);
+    }
+    return status;
 }

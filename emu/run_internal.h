@@ -4,6 +4,8 @@
  *
  *   run.c       from launch to outcome; snapshots
  *   run_exit.c  one exit: take it, ask the host, carry out the reply
+ *   run_schedule.c  which vCPU runs
+ *   run_spin.c      loops that nobody ends
  *   run_view.c  looking at the result
  */
 #ifndef SNPEMU_RUN_INTERNAL_H
@@ -15,6 +17,7 @@
 #include "ghcb/table.h"
 #include "ghcb/watch.h"
 #include "machine/machine.h"
+#include "psp/psp.h"
 #include "run.h"
 #include "trap/trap.h"
 
@@ -34,9 +37,23 @@ struct run_state {
     uint64_t exits;
     bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
     bool script_acted;
+    uint64_t slice_end; /* in retired instructions: where another vCPU may run; UINT64_MAX: none */
+    uint64_t schedule;  /* state of the random schedule */
+    char held[128];     /* why the last vCPU that the host held waits */
     size_t console_size;
     char line[CONSOLE_LINE_MAX + 1]; /* console output since the last newline */
     size_t line_size;
+};
+
+/* How long nothing but instructions and PAUSEs happened. Starts anew with a snapshot. */
+struct run_spin {
+    uint64_t pauses, patience; /* PAUSEs since then, and how many before the next look */
+    uint64_t since, next_look; /* in retired instructions */
+    uint32_t runnable;         /* vCPUs that took part */
+    bool due;                  /* somebody should look whether it is a spin */
+    bool watching;             /* a round of all vCPUs is being compared, from the PAUSE of: */
+    uint32_t vcpu;
+    uint8_t begin[VMSA_SIZE]; /* its registers there */
 };
 
 struct run {
@@ -45,21 +62,28 @@ struct run {
     struct host *host;
     struct run_options options;
 
+    struct hypervisor_config config; /* the scenario's, with the firmware's files */
     struct machine machine;
     struct hypervisor hypervisor;
+    struct psp *psp;
     struct trap_context trap;
     struct outcome outcome;
     struct run_state state;
+    struct run_spin spin;
     struct watch_list watches;
     struct exit exit;
     struct reply reply;
     char *console; /* NUL-terminated */
     size_t console_capacity;
+    const struct exit_row *stop_row; /* of options.stop_at_exit; NULL: none */
+    uint64_t stop_nth;
     uint64_t panic_gva, panic_size; /* svsm_panic_message; size 0: the guest has none */
 
     bool saved;
     struct run_state saved_state;
     struct hypervisor_state saved_hypervisor;
+    struct vcpus saved_vcpus;
+    struct psp_state saved_psp;
     struct watch_list saved_watches;
 };
 
@@ -68,6 +92,30 @@ int run_answer_exit(struct run *run, struct error *error);
 void run_flush_line(struct run *run);
 bool run_console_reserve(struct run *run, size_t more);
 void run_watch_fired(void *context, void *owner);
+
+/* run_schedule.c: why the processor may be given to another vCPU, or to another VMPL of one. */
+enum run_cause {
+    CAUSE_EXIT,  /* an exit was answered */
+    CAUSE_HALT,  /* HLT */
+    CAUSE_PAUSE, /* PAUSE */
+    CAUSE_SPIN,  /* a jump to itself */
+    CAUSE_QUANTUM,
+};
+
+void run_schedule_reset(struct run *run);
+/* Pick the one that runs next and let the machine hold it. The outcome is set when there is none.
+ */
+void run_schedule(struct run *run, enum run_cause cause);
+
+/* run_spin.c */
+void run_spin_reset(struct run *run); /* something else happened */
+void run_spin_pause(struct run *run);
+void run_spin_limit(struct run *run);
+/* When spin.due: end the run if its loop never ends. 0, or the emulator's own failure. */
+int run_spin_examine(struct run *run, struct error *error);
+
+/* run.c: what a handled trap means for who runs. */
+void run_after_trap(struct run *run, enum trap_next next);
 
 /* run_view.c */
 const char *run_symbol(void *context, uint64_t gva);

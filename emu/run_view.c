@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
 #include <string.h>
 
 #include "abi/svsm.h"
@@ -16,7 +17,7 @@ bool run_peek(struct run *run, uint64_t gva, void *bytes, size_t size)
 {
     struct mmu_context context;
 
-    vcpu_mmu_context(run->machine.vcpu, &context);
+    machine_launch_context(&run->machine, &context);
     return mmu_peek(&run->machine.mmu, &context, gva, bytes, size) == size;
 }
 
@@ -41,12 +42,24 @@ void run_read_panic(struct run *run)
 
 int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error)
 {
-    uint8_t extra[8 + HYPERVISOR_STATE_SIZE];
+    const struct psp_state psp = psp_get_state(run->psp);
+    const struct vcpus *vcpus = &run->hypervisor.vcpus;
     size_t size = sizeof(run->state.exits);
+    uint8_t *extra = malloc(size + sizeof(psp) + HYPERVISOR_STATE_SIZE + vcpus_bytes_size(vcpus));
+    int status;
 
+    if (!extra) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a digest");
+    }
     memcpy(extra, &run->state.exits, size);
+    memcpy(extra + size, &psp, sizeof(psp));
+    size += sizeof(psp);
     size += hypervisor_state_bytes(&run->hypervisor.state, extra + size);
-    return digest_machine(&run->machine, extra, size, digest, error);
+    vcpus_bytes(vcpus, extra + size);
+    size += vcpus_bytes_size(vcpus);
+    status = digest_machine(&run->machine, extra, size, digest, error);
+    free(extra);
+    return status;
 }
 
 const char *run_console(const struct run *run)
@@ -79,13 +92,20 @@ size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max)
         return 0;
     }
     while (rows < max && rows < count) {
-        uint32_t word[2];
-        uint64_t gva = base + rows * PERCPU_STRIDE;
+        uint8_t area[PERCPU_SIZE];
+        struct run_percpu *at = &row[rows];
 
-        if (!run_peek(run, gva + PERCPU_CPU_ID, word, sizeof(word))) {
+        *at = (struct run_percpu){.gva = base + rows * PERCPU_STRIDE};
+        if (!run_peek(run, at->gva, area, sizeof(area))) {
             break;
         }
-        row[rows++] = (struct run_percpu){.index = word[0], .apic_id = word[1], .gva = gva};
+        memcpy(&at->index, area + PERCPU_CPU_ID, sizeof(at->index));
+        memcpy(&at->apic_id, area + PERCPU_APIC_ID, sizeof(at->apic_id));
+        memcpy(&at->ghcb, area + PERCPU_GHCB, sizeof(at->ghcb));
+        memcpy(at->vmsa, area + PERCPU_VMSA, sizeof(at->vmsa));
+        memcpy(at->caa, area + PERCPU_CAA, sizeof(at->caa));
+        memcpy(&at->tss, area + PERCPU_TSS, sizeof(at->tss));
+        rows++;
     }
     return rows;
 }

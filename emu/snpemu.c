@@ -219,6 +219,7 @@ int snpemu_run(struct snpemu *snpemu, struct snpemu_result *result, char *text)
     struct text_trace *trace = NULL;
     struct trace sinks = {0};
     struct run_options options = {
+        .firmware = snpemu->subject.firmware,
         .until = snpemu->until,
         .trace = &sinks,
         .console = forward_console,

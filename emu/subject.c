@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define IMAGE_SUFFIX ".elf"
+#define FIRMWARE_SUFFIX ".bin"
+
 static bool ends_with(const char *text, const char *end)
 {
     size_t length = strlen(text), end_length = strlen(end);
@@ -20,6 +23,11 @@ static bool ends_with(const char *text, const char *end)
 static bool is_image_name(const char *text)
 {
     return *text && !strchr(text, '/') && !ends_with(text, ".elf") && !ends_with(text, ".lua");
+}
+
+static bool is_firmware_name(const char *text)
+{
+    return *text && !strchr(text, '/') && !strchr(text, '.');
 }
 
 static bool is_elf(const char *path)
@@ -55,7 +63,8 @@ static void own_directory(char *directory, size_t size)
  * Built images lie in $SNPEMU_IMAGES, or in a fixed place beside the program: images/ of the build
  * tree, or share/snpemu/images where it is installed.
  */
-static int find_built(const char *name, char *path, size_t size, struct error *error)
+static int find_built(const char *name, const char *suffix, char *path, size_t size,
+                      struct error *error)
 {
     static const char *const beside[] = {"/../images", "/../share/snpemu/images"};
     const char *given = getenv("SNPEMU_IMAGES");
@@ -71,35 +80,71 @@ static int find_built(const char *name, char *path, size_t size, struct error *e
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if ((size_t)snprintf(path, size, "%s/%s.elf", directory[i], name) < size &&
+        if ((size_t)snprintf(path, size, "%s/%s%s", directory[i], name, suffix) < size &&
             access(path, F_OK) == 0) {
             return SNPEMU_OK;
         }
     }
     return error_set(error, SNPEMU_ERR_IO,
-                     "no image '%.64s.elf' in %.150s%s%.150s; build it, set SNPEMU_IMAGES, or give "
+                     "no image '%.64s%s' in %.150s%s%.150s; build it, set SNPEMU_IMAGES, or give "
                      "a path",
-                     name, directory[0], count > 1 ? " or " : "", count > 1 ? directory[1] : "");
+                     name, suffix, directory[0], count > 1 ? " or " : "",
+                     count > 1 ? directory[1] : "");
 }
 
-/* Where a scenario's image is: a name, or a path that is relative to the script. */
-static int find_image(const struct scenario *scenario, char *path, size_t size, struct error *error)
+/* A path that is relative to the script. */
+static int beside_script(const struct scenario *scenario, const char *file, char *path, size_t size,
+                         struct error *error)
 {
-    const char *image = scenario->image, *slash = NULL;
+    const char *slash = NULL;
     int length;
 
-    if (scenario->path && is_image_name(image)) {
-        return find_built(image, path, size, error);
-    }
-    if (scenario->path && image[0] != '/') {
+    if (scenario->path && file[0] != '/') {
         slash = strrchr(scenario->path, '/');
     }
-    length = slash ? snprintf(path, size, "%.*s/%s", (int)(slash - scenario->path), scenario->path,
-                              image)
-                   : snprintf(path, size, "%s", image);
+    length =
+        slash ? snprintf(path, size, "%.*s/%s", (int)(slash - scenario->path), scenario->path, file)
+              : snprintf(path, size, "%s", file);
     if (length < 0 || (size_t)length >= size) {
-        return error_set(error, SNPEMU_ERR_INPUT, "%.200s: the path of the image is too long",
-                         scenario->path ? scenario->path : image);
+        return error_set(error, SNPEMU_ERR_INPUT, "%.200s: the path of an image is too long",
+                         scenario->path ? scenario->path : file);
+    }
+    return SNPEMU_OK;
+}
+
+/* Where a scenario's image is. */
+static int find_image(const struct scenario *scenario, char *path, size_t size, struct error *error)
+{
+    if (scenario->path && is_image_name(scenario->image)) {
+        return find_built(scenario->image, IMAGE_SUFFIX, path, size, error);
+    }
+    return beside_script(scenario, scenario->image, path, size, error);
+}
+
+/* Where the firmware is; an empty path where there is none. */
+static int find_firmware(const struct scenario *scenario, const char *given, char *path,
+                         size_t size, struct error *error)
+{
+    struct error missing;
+
+    path[0] = '\0';
+    if (given && strcmp(given, "none") == 0) {
+        return SNPEMU_OK;
+    }
+    if (given && is_firmware_name(given) && access(given, F_OK) != 0) {
+        return find_built(given, FIRMWARE_SUFFIX, path, size, error);
+    }
+    if (given) {
+        return beside_script(&(struct scenario){.path = NULL}, given, path, size, error);
+    }
+    if (scenario->path && scenario->firmware) {
+        return is_firmware_name(scenario->firmware)
+                   ? find_built(scenario->firmware, FIRMWARE_SUFFIX, path, size, error)
+                   : beside_script(scenario, scenario->firmware, path, size, error);
+    }
+    if (!scenario->path &&
+        find_built(SCENARIO_FIRMWARE_BUILT, FIRMWARE_SUFFIX, path, size, &missing) != SNPEMU_OK) {
+        path[0] = '\0';
     }
     return SNPEMU_OK;
 }
@@ -143,12 +188,17 @@ static int load(struct scenario **scenario, const char *path, struct error *erro
     }
     if (stat(path, &stat_data) != 0) {
         if (errno == ENOENT && is_image_name(path)) {
-            int status = find_built(path, built, sizeof(built), error);
+            int status = find_built(path, IMAGE_SUFFIX, built, sizeof(built), error);
 
             return status == SNPEMU_OK ? scenario_for_image(scenario, built, 1, error) : status;
         }
         return error_set(error, SNPEMU_ERR_IO, "%.300s: %s; give a scenario or an ELF image", path,
                          strerror(errno));
+    }
+    /* The sources of a built image may lie in a directory of its name. */
+    if (S_ISDIR(stat_data.st_mode) && is_image_name(path) &&
+        find_built(path, ".elf", built, sizeof(built), &(struct error){0}) == SNPEMU_OK) {
+        return scenario_for_image(scenario, built, 1, error);
     }
     if (S_ISDIR(stat_data.st_mode)) {
         return error_set(error, SNPEMU_ERR_INPUT,
@@ -171,7 +221,7 @@ static int load(struct scenario **scenario, const char *path, struct error *erro
 int subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
                  struct error *error)
 {
-    char image_path[PATH_MAX];
+    char image_path[PATH_MAX], firmware_path[PATH_MAX];
     int status;
 
     memset(subject, 0, sizeof(*subject));
@@ -185,6 +235,13 @@ int subject_open(struct subject *subject, const char *path, const struct overrid
     if (status == SNPEMU_OK) {
         status = image_open(&subject->image, image_path, error);
     }
+    if (status == SNPEMU_OK) {
+        status = find_firmware(subject->scenario, overrides ? overrides->firmware : NULL,
+                               firmware_path, sizeof(firmware_path), error);
+    }
+    if (status == SNPEMU_OK && firmware_path[0]) {
+        status = firmware_open(&subject->firmware, firmware_path, error);
+    }
     if (status != SNPEMU_OK) {
         subject_close(subject);
     }
@@ -193,6 +250,7 @@ int subject_open(struct subject *subject, const char *path, const struct overrid
 
 void subject_close(struct subject *subject)
 {
+    firmware_close(subject->firmware);
     image_close(subject->image);
     scenario_free(subject->scenario);
     memset(subject, 0, sizeof(*subject));
@@ -208,5 +266,7 @@ struct text_header subject_header(const struct subject *subject)
         .memory_mib =
             scenario->memory_mib ? scenario->memory_mib : subject->image->memory_size_bytes >> 20,
         .seed = scenario->seed,
+        .firmware = subject->firmware ? subject->firmware->name : NULL,
+        .guest_memory_mib = scenario->guest_memory_mib,
     };
 }

@@ -12,12 +12,14 @@
 #include "error.h"
 #include "ghcb/hypervisor.h"
 #include "host/scenario.h"
+#include "image/firmware.h"
 #include "image/image.h"
 #include "trace/text.h"
 
 struct subject {
     struct scenario *scenario;
     struct image *image;
+    struct firmware *firmware; /* NULL: none */
 };
 
 /* What the command line says instead of the scenario. */
@@ -25,13 +27,15 @@ struct overrides {
     bool cpus_given, seed_given, budget_given, exit_budget_given;
     bool strict; /* true: strict, whatever the scenario says */
     uint64_t cpus, seed, budget, exit_budget;
+    const char *firmware; /* a file, a built firmware's name, or "none"; NULL: not given */
     uint32_t apic_id[HYPERVISOR_APIC_ID_MAX];
     size_t apic_id_count; /* 0: not given; without cpus_given also the number of CPUs */
 };
 
 /*
  * `path` is a scenario (NAME.lua), an ELF file, or the name of a built image. `overrides` may be
- * NULL.
+ * NULL. Without a scenario the guest's firmware is the built one, or none where there is no such
+ * file.
  */
 int subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
                  struct error *error);

@@ -31,6 +31,8 @@
 #define VMGEXIT .byte 0xf3, 0x0f, 0x01, 0xd9
 #define PVALIDATE .byte 0xf2, 0x0f, 0x01, 0xff
 #define RMPADJUST .byte 0xf3, 0x0f, 0x01, 0xfe
+#define INVLPGB .byte 0x0f, 0x01, 0xfe
+#define TLBSYNC .byte 0x0f, 0x01, 0xff
 
 /* Secrets, CPUID and BIOS VMSA page, which the launcher puts after the image, in this order. */
 #define LAUNCH_PAGES_SIZE (3 * PAGE_SIZE)

@@ -9,22 +9,9 @@
 
 #include "abi/msr.h"
 #include "cpu.h"
+#include "features.h"
 #include "vc.h"
 
-/* SEV_FEATURES: AMD APM Vol 2 (24593) appendix B, VMSA offset 0x3b0. */
-#define FEATURE_SNP (1ULL << 0)
-#define FEATURE_VTOM (1ULL << 1)
-#define FEATURE_REFLECT_VC (1ULL << 2)
-#define FEATURE_RESTRICTED_INJECTION (1ULL << 3)
-#define FEATURE_ALTERNATE_INJECTION (1ULL << 4)
-#define FEATURE_SECURE_TSC (1ULL << 9)
-#define FEATURE_VMSA_REGISTER_PROTECTION (1ULL << 14)
-#define FEATURE_RESERVED (0xfULL << 10 | ~0xffffULL)
-
-#define FEATURES_REQUIRED (FEATURE_SNP | FEATURE_RESTRICTED_INJECTION)
-#define FEATURES_REFUSED                                                                           \
-    (FEATURE_VTOM | FEATURE_REFLECT_VC | FEATURE_ALTERNATE_INJECTION | FEATURE_SECURE_TSC |        \
-     FEATURE_VMSA_REGISTER_PROTECTION | FEATURE_RESERVED)
 #define SEV_STATUS_FEATURES_SHIFT 2
 
 /* Only VMPL0 may change what VMPL1 is allowed to do. */
@@ -41,10 +28,10 @@ static void check_vmpl0_features(void)
 {
     u64 features = rdmsr(MSR_SEV_STATUS) >> SEV_STATUS_FEATURES_SHIFT;
 
-    if ((features & FEATURES_REQUIRED) != FEATURES_REQUIRED) {
+    if ((features & VMPL0_FEATURES_REQUIRED) != VMPL0_FEATURES_REQUIRED) {
         vc_terminate(TERM_SET_SVSM, TERM_SVSM_VMPL0_FEATURES);
     }
-    if ((features & FEATURES_REFUSED) != 0) {
+    if ((features & VMPL0_FEATURES_REFUSED) != 0) {
         vc_terminate(TERM_SET_SVSM, TERM_SVSM_VMPL0_FEATURES);
     }
 }

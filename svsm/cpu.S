@@ -12,6 +12,8 @@
 #define PVALIDATE_UNCHANGED 0x10
 #define PVALIDATE_BAD_RESULT 0x11
 
+#define INVLPGB_GLOBAL (1 << 3) /* of RAX: AMD APM Vol 3 (24594), INVLPGB */
+
     .text
 
 /* u64 rdmsr(u32 msr) */
@@ -66,16 +68,63 @@ FUNCTION(rmpadjust)
     ret
 END_FUNCTION(rmpadjust)
 
+/* void invlpgb_all(void): global translations too, of all of this guest's */
+FUNCTION(invlpgb_all)
+    movl $INVLPGB_GLOBAL, %eax
+    xorl %ecx, %ecx
+    xorl %edx, %edx
+    INVLPGB
+    ret
+END_FUNCTION(invlpgb_all)
+
+/* void tlbsync(void) */
+FUNCTION(tlbsync)
+    TLBSYNC
+    ret
+END_FUNCTION(tlbsync)
+
 /* void halt(void) */
 FUNCTION(halt)
     hlt
     ret
 END_FUNCTION(halt)
 
-/* noreturn void svsm_panic(void): where the guest stays after a panic, with no exit. */
-FUNCTION(svsm_panic)
-1:  jmp 1b
-END_FUNCTION(svsm_panic)
+/* void cpu_pause(void) */
+FUNCTION(cpu_pause)
+    pause
+    ret
+END_FUNCTION(cpu_pause)
+
+/*
+ * An instruction that touches memory of the guest below may fault because of what that guest or
+ * the hypervisor did. Those that expect it are listed in the section .fixup, as pairs of their own
+ * address and the one to go on at (guest_access.S); the error code is dropped. An image without
+ * such instructions has an empty list.
+ */
+.macro FIXUP_SEARCH
+    pushq %rax
+    pushq %rcx
+    pushq %rdx
+    movq 32(%rsp), %rax
+    leaq fixup_begin(%rip), %rcx
+    leaq fixup_end(%rip), %rdx
+1:  cmpq %rdx, %rcx
+    jae 2f
+    cmpq %rax, (%rcx)
+    je 3f
+    addq $16, %rcx
+    jmp 1b
+3:  movq 8(%rcx), %rax
+    movq %rax, 32(%rsp)
+    popq %rdx
+    popq %rcx
+    popq %rax
+    addq $8, %rsp
+    iretq
+2:  popq %rdx
+    popq %rcx
+    popq %rax
+.endm
 
 /*
  * Exceptions with an error code. None of the handlers returns: what they need of the frame goes
@@ -83,6 +132,7 @@ END_FUNCTION(svsm_panic)
  */
 .macro EXCEPTION_ENTRY handler
 FUNCTION(entry_\handler)
+    FIXUP_SEARCH
     movq (%rsp), %rsi
     movq 8(%rsp), %rdi
     cld

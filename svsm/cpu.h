@@ -21,8 +21,12 @@ u32 rmpadjust(u64 va, u32 size, u64 attributes);
 #define PVALIDATE_RESCIND 0
 #define PVALIDATE_VALIDATE 1
 
+/* Every CPU forgets the translations of this guest; done when tlbsync returns. */
+void invlpgb_all(void);
+void tlbsync(void);
+
 void halt(void);
-_Noreturn void svsm_panic(void);
+void cpu_pause(void);
 
 /* Exception entries, named in idt.c only. They call the handler without "entry_". */
 void entry_df_handler(void);

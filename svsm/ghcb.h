@@ -52,4 +52,10 @@ INLINE void ghcb_clear(struct ghcb *ghcb)
     *ghcb_field(ghcb, GHCB_VALID_BITMAP + 8) = 0;
 }
 
+#pragma GCC visibility push(hidden)
+
+void ghcb_init(void);
+
+#pragma GCC visibility pop
+
 #endif

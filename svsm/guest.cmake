@@ -5,6 +5,9 @@
 # Builds ${CMAKE_BINARY_DIR}/images/NAME.elf, a freestanding guest, with the compiler named by
 # SNPEMU_GUEST_CC and flags of its own: no preset's sanitizer, optimisation or warning setting
 # reaches a guest, because traces are compared between builds. Targets: guest-NAME, guest-images.
+#
+# snpemu_guest_firmware(NAME ..., with DEFINE name...) builds images/NAME.bin, the flat bytes of
+# such an ELF file in the order of its load addresses.
 
 set(SNPEMU_GUEST_CC "gcc" CACHE STRING "C compiler for guest images (gcc or clang)")
 set(SNPEMU_GUEST_DIR ${CMAKE_CURRENT_LIST_DIR} CACHE INTERNAL "where the SVSM's sources are")
@@ -63,20 +66,20 @@ if(NOT TARGET guest-images)
     add_custom_target(guest-images ALL)
 endif()
 
-function(snpemu_guest_image name)
-    cmake_parse_arguments(arg "" "SCRIPT" "SOURCES;INCLUDE" ${ARGN})
-    if(NOT arg_SCRIPT OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
-        message(FATAL_ERROR "snpemu_guest_image(${name}): needs SCRIPT and SOURCES, no more")
-    endif()
-    get_filename_component(script ${arg_SCRIPT} ABSOLUTE)
+# ELF is where it goes; the files that are compiled and linked are those of arg_*.
+function(snpemu_guest_link name elf script)
+    cmake_parse_arguments(arg "" "" "SOURCES;INCLUDE;DEFINE" ${ARGN})
+    get_filename_component(script ${script} ABSOLUTE)
     set(objects_dir ${CMAKE_CURRENT_BINARY_DIR}/${name}.dir)
-    set(image ${SNPEMU_IMAGE_DIR}/${name}.elf)
     file(MAKE_DIRECTORY ${objects_dir} ${SNPEMU_IMAGE_DIR})
 
-    set(includes "")
+    set(options "")
     foreach(directory IN LISTS arg_INCLUDE ITEMS ${SNPEMU_GUEST_DIR} ${SNPEMU_GUEST_DIR}/../emu)
         get_filename_component(directory ${directory} ABSOLUTE)
-        list(APPEND includes -I${directory})
+        list(APPEND options -I${directory})
+    endforeach()
+    foreach(define IN LISTS arg_DEFINE)
+        list(APPEND options -D${define})
     endforeach()
 
     set(objects "")
@@ -87,7 +90,7 @@ function(snpemu_guest_image name)
         add_custom_command(
             OUTPUT ${object}
             COMMAND ${SNPEMU_GUEST_CC_PATH} ${SNPEMU_GUEST_FLAGS} ${SNPEMU_GUEST_OPTIONAL_FLAGS}
-                    ${includes} -MD -MF ${object}.d -c ${source} -o ${object}
+                    ${options} -MD -MF ${object}.d -c ${source} -o ${object}
             DEPENDS ${source} ${SNPEMU_GUEST_DIR}/guest.cmake
             DEPFILE ${object}.d
             COMMENT "Building guest object ${name}/${file}.o"
@@ -96,12 +99,45 @@ function(snpemu_guest_image name)
     endforeach()
 
     add_custom_command(
-        OUTPUT ${image}
-        COMMAND ${SNPEMU_GUEST_CC_PATH} ${SNPEMU_GUEST_LINK_FLAGS} -Wl,-T,${script} -o ${image}
+        OUTPUT ${elf}
+        COMMAND ${SNPEMU_GUEST_CC_PATH} ${SNPEMU_GUEST_LINK_FLAGS} -Wl,-T,${script} -o ${elf}
                 ${objects}
         DEPENDS ${objects} ${script}
-        COMMENT "Linking guest image ${name}.elf"
+        COMMENT "Linking guest image ${name}"
         VERBATIM)
-    add_custom_target(guest-${name} DEPENDS ${image})
+endfunction()
+
+function(snpemu_guest_target name file)
+    add_custom_target(guest-${name} DEPENDS ${file})
     add_dependencies(guest-images guest-${name})
+endfunction()
+
+function(snpemu_guest_image name)
+    cmake_parse_arguments(arg "" "SCRIPT" "SOURCES;INCLUDE" ${ARGN})
+    if(NOT arg_SCRIPT OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "snpemu_guest_image(${name}): needs SCRIPT and SOURCES, no more")
+    endif()
+    set(image ${SNPEMU_IMAGE_DIR}/${name}.elf)
+    snpemu_guest_link(${name} ${image} ${arg_SCRIPT}
+        SOURCES ${arg_SOURCES} INCLUDE ${arg_INCLUDE})
+    snpemu_guest_target(${name} ${image})
+endfunction()
+
+function(snpemu_guest_firmware name)
+    cmake_parse_arguments(arg "" "SCRIPT" "SOURCES;INCLUDE;DEFINE" ${ARGN})
+    if(NOT arg_SCRIPT OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "snpemu_guest_firmware(${name}): needs SCRIPT and SOURCES, no more")
+    endif()
+    find_program(SNPEMU_GUEST_OBJCOPY NAMES objcopy llvm-objcopy REQUIRED)
+    set(elf ${CMAKE_CURRENT_BINARY_DIR}/${name}.elf)
+    set(image ${SNPEMU_IMAGE_DIR}/${name}.bin)
+    snpemu_guest_link(${name} ${elf} ${arg_SCRIPT}
+        SOURCES ${arg_SOURCES} INCLUDE ${arg_INCLUDE} DEFINE ${arg_DEFINE})
+    add_custom_command(
+        OUTPUT ${image}
+        COMMAND ${SNPEMU_GUEST_OBJCOPY} -O binary ${elf} ${image}
+        DEPENDS ${elf}
+        COMMENT "Flattening guest firmware ${name}.bin"
+        VERBATIM)
+    snpemu_guest_target(${name} ${image})
 endfunction()

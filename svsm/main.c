@@ -1,20 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The image svsm-percpu: the published boot up to the end of the per-CPU bring-up, then the table
- * it built, in words, and a halt. Another image has another svsm_main.
+ * The image svsm: the whole boot, from the self checks to the request loop. main_percpu.c stops
+ * half way.
  *
  * Order as published: AMDESE/linux-svsm a2d150f959ed, src/lib.rs.
  */
 #include "alloc.h"
 #include "checks.h"
-#include "cpu.h"
+#include "firmware.h"
+#include "fw_cfg.h"
+#include "ghcb.h"
 #include "idt.h"
 #include "percpu.h"
 #include "pgtable.h"
+#include "protocol.h"
 #include "serial.h"
+#include "smp.h"
+#include "text.h"
+#include "tss.h"
 #include "vc.h"
+#include "vmsa_list.h"
+#include "window.h"
+
+#define LINE_SIZE 80
 
 _Noreturn void svsm_main(void); /* from start.S */
+
+static void print_cpus(void)
+{
+    char buffer[LINE_SIZE];
+    struct text line;
+
+    text_init(&line, buffer, sizeof(buffer));
+    text_string(&line, "svsm: ");
+    text_decimal(&line, CPU_COUNT);
+    text_string(&line, " CPUs\n");
+    serial_out(buffer);
+}
 
 _Noreturn void svsm_main(void)
 {
@@ -25,9 +47,17 @@ _Noreturn void svsm_main(void)
     pgtable_init();
     percpu_init();
 
+    tss_init();
+    ghcb_init();
     serial_init();
-    percpu_print();
-    for (;;) {
-        halt();
-    }
+    print_cpus();
+    fw_cfg_init();
+    smp_init();
+    serial_out("svsm: all CPUs started\n");
+
+    window_init();
+    vmsa_list_init();
+    firmware_start();
+    serial_out("svsm: firmware started, request loop\n");
+    request_loop();
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A panic of the published code prints (nothing, in a build without console) and loops without
- * an exit. So does this one; its text waits in memory for the emulator.
+ * A panic of the published code prints (nothing, in a build without console) and then stays in
+ * svsm_panic. Its text waits in memory for the emulator.
  */
-#include "cpu.h"
 #include "svsm.h"
 #include "text.h"
 

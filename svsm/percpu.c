@@ -39,6 +39,21 @@ u64 percpu_address(u64 index)
     return PERCPU_VA + index * PERCPU_STRIDE;
 }
 
+u64 percpu_get_u64(u64 index, u64 offset)
+{
+    return *(volatile u64 *)(percpu_address(index) + offset);
+}
+
+void percpu_set_u64(u64 index, u64 offset, u64 value)
+{
+    *(volatile u64 *)(percpu_address(index) + offset) = value;
+}
+
+u32 percpu_apic_id(u64 index)
+{
+    return *percpu_field(index, PERCPU_APIC_ID);
+}
+
 static u32 get_apic_id(void)
 {
     struct cpuid_regs regs;

@@ -15,6 +15,9 @@ extern u64 CPU_COUNT;
 
 void percpu_init(void);
 u64 percpu_address(u64 index); /* panics when there is no such CPU */
+u64 percpu_get_u64(u64 index, u64 offset);
+void percpu_set_u64(u64 index, u64 offset, u64 value);
+u32 percpu_apic_id(u64 index);
 void percpu_print(void);
 
 #pragma GCC visibility pop
@@ -24,6 +27,14 @@ INLINE u64 percpu_read_u64(u64 offset)
     u64 value;
 
     __asm__ volatile("movq %%gs:(%1), %0" : "=r"(value) : "r"(offset));
+    return value;
+}
+
+INLINE u32 percpu_read_u32(u64 offset)
+{
+    u32 value;
+
+    __asm__ volatile("movl %%gs:(%1), %0" : "=r"(value) : "r"(offset));
     return value;
 }
 

@@ -31,26 +31,26 @@ static u64 *table_below(u64 entry)
     return (u64 *)gpa_to_va(entry & PTE_ADDR_MASK);
 }
 
-/* The leaf entry of `va`, or NULL when no table leads there. */
-static u64 *pgtable_leaf(u64 va)
+/* The entry of `va` at `level`, 1 for 4 KiB pages; NULL when no table leads there. */
+u64 *pgtable_entry(u64 va, u32 at_level)
 {
     u64 *table = P4;
 
-    for (u32 level = TABLE_LEVELS; level > 1; level--) {
+    for (u32 level = TABLE_LEVELS; level > at_level; level--) {
         table = table_below(*table_entry(table, va, level));
         if (table == NULL) {
             return NULL;
         }
     }
-    return table_entry(table, va, 1);
+    return table_entry(table, va, at_level);
 }
 
 /* The same, with frames for the tables that are missing. */
-static u64 *pgtable_leaf_create(u64 va)
+u64 *pgtable_entry_create(u64 va, u32 at_level)
 {
     u64 *table = P4;
 
-    for (u32 level = TABLE_LEVELS; level > 1; level--) {
+    for (u32 level = TABLE_LEVELS; level > at_level; level--) {
         u64 *entry = table_entry(table, va, level);
 
         if (*entry == 0) {
@@ -63,7 +63,7 @@ static u64 *pgtable_leaf_create(u64 va)
         }
         table = table_below(*entry);
     }
-    return table_entry(table, va, 1);
+    return table_entry(table, va, at_level);
 }
 
 INLINE bool page_starts_table(u64 va)
@@ -71,7 +71,7 @@ INLINE bool page_starts_table(u64 va)
     return va % LARGE_PAGE_SIZE == 0;
 }
 
-INLINE void page_flush(u64 va)
+void pgtable_flush(u64 va)
 {
     __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
@@ -79,7 +79,7 @@ INLINE void page_flush(u64 va)
 /* Flags other than present and writable are dropped. */
 static void remap_page(u64 va, u64 cbit)
 {
-    u64 *leaf = pgtable_leaf(va);
+    u64 *leaf = pgtable_entry(va, 1);
 
     if (leaf == NULL || (*leaf & PTE_PRESENT) == 0) {
         vc_terminate_svsm_page_err();
@@ -87,12 +87,13 @@ static void remap_page(u64 va, u64 cbit)
     *leaf = (*leaf & PTE_ADDR_MASK & ~CBIT_MASK) | cbit | TABLE_FLAGS;
 }
 
+/* Not flushed: the early ones are in tables that are not in use yet. */
 static void update_page_flags(u64 begin, u64 end, u64 set, u64 clear)
 {
     u64 *leaf = NULL;
 
     for (u64 va = begin; va < end; va += PAGE_SIZE) {
-        leaf = leaf == NULL || page_starts_table(va) ? pgtable_leaf(va) : leaf + 1;
+        leaf = leaf == NULL || page_starts_table(va) ? pgtable_entry(va, 1) : leaf + 1;
         if (leaf == NULL || *leaf == 0) {
             vc_terminate_svsm_page_err();
         }
@@ -105,7 +106,7 @@ static void map_everything(void)
     u64 *leaf = NULL;
 
     for (u64 va = svsm_begin; va < svsm_end; va += PAGE_SIZE) {
-        leaf = page_starts_table(va) ? pgtable_leaf_create(va) : leaf + 1;
+        leaf = page_starts_table(va) ? pgtable_entry_create(va, 1) : leaf + 1;
         *leaf = va_to_gpa(va) | CBIT_MASK | TABLE_FLAGS;
     }
 }
@@ -140,7 +141,7 @@ void pgtable_make_pages_shared(u64 va, u64 size_bytes)
     for (u64 page = va & ~PAGE_MASK; page <= last; page += PAGE_SIZE) {
         vc_make_pages_shared(va_to_gpa(page), va_to_gpa(page) + PAGE_SIZE);
         remap_page(page, 0);
-        page_flush(page);
+        pgtable_flush(page);
     }
 }
 
@@ -151,7 +152,26 @@ void pgtable_make_pages_private(u64 va, u64 size_bytes)
 
     for (u64 page = va & ~PAGE_MASK; page <= last; page += PAGE_SIZE) {
         remap_page(page, CBIT_MASK);
-        page_flush(page);
+        pgtable_flush(page);
         vc_make_pages_private(va_to_gpa(page), va_to_gpa(page) + PAGE_SIZE);
     }
+}
+
+static void flush_pages(u64 begin, u64 end)
+{
+    for (u64 va = begin; va < end; va += PAGE_SIZE) {
+        pgtable_flush(va);
+    }
+}
+
+void pgtable_make_guard(u64 va)
+{
+    update_page_flags(va, va + PAGE_SIZE, 0, PTE_PRESENT);
+    pgtable_flush(va);
+}
+
+void pgtable_make_nx(u64 va, u64 size_bytes)
+{
+    update_page_flags(va, va + size_bytes, PTE_NX, 0);
+    flush_pages(va, va + size_bytes);
 }

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page state changes: entries are built in a private copy, shown to the hypervisor in the GHCB's
- * buffer, and copied back after every exit. The copy that came back is used for PVALIDATE, so the
- * hypervisor has a say in which pages are validated. The published code does that too.
+ * Page state changes: entries are built in a private copy, and psc_exits has the hypervisor carry
+ * them out. Pages leave the RMP before, and enter it after.
  *
  * Behaviour as published: AMDESE/linux-svsm a2d150f959ed, src/cpu/vc.rs, perform_page_state_change.
  */
+#include "psc.h"
 #include "abi/nae.h"
 #include "cpu.h"
 #include "vc.h"
-
-struct psc {
-    u16 cur_entry;
-    u16 end_entry; /* last one, included */
-    u32 reserved;
-    u64 entry[PSC_ENTRY_MAX];
-};
-_Static_assert(sizeof(struct psc) == PSC_HEADER_SIZE + PSC_ENTRY_MAX * PSC_ENTRY_SIZE, "packed");
 
 /* Everything below the operation: the page counter that a host may leave in 11:0 as well. */
 #define PSC_ADDRESS_MASK ((1ULL << PSC_OP_SHIFT) - 1)
@@ -64,48 +56,6 @@ static u64 build_psc_entries(struct psc *psc, u64 begin, u64 end, u64 operation)
         psc->end_entry = i;
     }
     return gpa;
-}
-
-/* Header and entries, 8 bytes at a time, each read or written once. */
-static void psc_to_ghcb(struct ghcb *ghcb, const struct psc *psc, u32 words)
-{
-    const u64 *from = (const u64 *)psc;
-
-    for (u32 i = 0; i < words; i++) {
-        *ghcb_field(ghcb, GHCB_SHARED_BUFFER + i * 8) = from[i];
-    }
-    ghcb_set(ghcb, GHCB_SW_SCRATCH, va_to_gpa((u64)(ghcb->byte + GHCB_SHARED_BUFFER)));
-}
-
-static void psc_from_ghcb(struct psc *psc, struct ghcb *ghcb, u32 words)
-{
-    u64 *to = (u64 *)psc;
-
-    for (u32 i = 0; i < words; i++) {
-        to[i] = *ghcb_field(ghcb, GHCB_SHARED_BUFFER + i * 8);
-    }
-}
-
-/*
- * Exit until the hypervisor says it has done the last entry. SW_SCRATCH is marked once, before
- * the first exit only: a host that clears marks and stops half way finds it unmarked.
- */
-static void psc_exits(struct ghcb *ghcb, struct psc *psc)
-{
-    u16 last = psc->end_entry;
-    u32 words = 1 + last + 1u;
-
-    ghcb_clear(ghcb);
-    psc_to_ghcb(ghcb, psc, words);
-    while (psc->cur_entry <= last) {
-        vc_perform_vmgexit(ghcb, NAE_PAGE_STATE_CHANGE, 0, 0);
-        if (!ghcb_is_valid(ghcb, GHCB_SW_EXITINFO2) || ghcb_get(ghcb, GHCB_SW_EXITINFO2) != 0) {
-            vc_terminate_svsm_psc();
-        }
-        psc_from_ghcb(psc, ghcb, words);
-    }
-    psc->cur_entry = 0;
-    psc->end_entry = last;
 }
 
 static void perform_page_state_change(struct ghcb *ghcb, u64 begin, u64 end, u64 operation)

@@ -27,6 +27,8 @@ extern const u64 early_ghcb;
 extern const u64 svsm_begin, svsm_end;
 extern const u64 dyn_mem_begin, dyn_mem_end;
 extern u8 bsp_guard_page[];
+/* What start.S runs, on which stack; and not 0 when it is not the first CPU that comes. */
+extern u64 hl_main, cpu_stack, cpu_mode;
 
 /* svsm.lds */
 extern u8 sbss[], ebss[], sdata[], edata[];
@@ -35,6 +37,7 @@ extern u8 sbss[], ebss[], sdata[], edata[];
 extern char svsm_panic_message[SVSM_PANIC_MESSAGE_SIZE];
 
 /* Keep `message` for whoever looks at the guest's memory, then stay in svsm_panic for ever. */
+_Noreturn void svsm_panic(void); /* panic_hang.S, or panic_end.c */
 _Noreturn void panic(const char *message);
 /* The same with numbers: "<message><value><then><other>". */
 _Noreturn void panic_decimal(const char *message, u64 value, const char *then, u64 other);

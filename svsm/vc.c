@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exits: the MSR protocol, the page protocol, termination, and what becomes of a #VC.
+ * Exits: the MSR protocol, the page protocol, termination.
  *
  * Behaviour as published: AMDESE/linux-svsm a2d150f959ed, src/cpu/vc.rs.
  */
 #include "vc.h"
 
 #include "abi/msr.h"
-#include "alloc.h"
 #include "cpu.h"
 #include "percpu.h"
 
 #define PROTOCOL_VERSION 2
 #define FEATURES_SHIFT 12 /* GHCBData of the answer, bits 63:12 */
 #define FEATURES_REQUIRED (HV_FEATURE_SNP | HV_FEATURE_AP_CREATION | HV_FEATURE_APIC_ID_LIST)
-
-/* What the published #VC handler first asks the heap for, to print into. */
-#define VC_MESSAGE_SIZE 76
 
 _Noreturn void vc_terminate(u64 reason_set, u64 reason_code)
 {
@@ -56,18 +52,6 @@ _Noreturn void vc_terminate_svsm_psc(void)
 _Noreturn void vc_terminate_ghcb_general(void)
 {
     vc_terminate(TERM_SET_GENERAL, TERM_GENERAL_UNSPECIFIED);
-}
-
-/*
- * No #VC is expected. The message is formatted on the heap before the request to terminate: a #VC
- * while the heap is not ready, or is locked, panics instead.
- */
-_Noreturn void vc_handler(u64 rip, u64 error_code)
-{
-    (void)rip;
-    (void)error_code;
-    mem_allocate(VC_MESSAGE_SIZE);
-    vc_terminate(TERM_SET_SVSM, TERM_SVSM_UNHANDLED_VC);
 }
 
 /* The MSR is put back to what it was, so that it keeps pointing to the GHCB page. */

@@ -7,6 +7,7 @@
 #include "svsm.h"
 
 struct id_vector;
+struct vmsa;
 
 #pragma GCC visibility push(hidden)
 
@@ -25,8 +26,14 @@ _Noreturn void vc_terminate_svsm_page_err(void);
 _Noreturn void vc_terminate_svsm_psc(void);
 _Noreturn void vc_terminate_ghcb_general(void);
 
+/* vcpu.c */
+void vc_ap_create(const struct vmsa *vmsa, u64 vmsa_gpa, u32 apic_id);
+void vc_run_vmpl(u64 vmpl);
+
 /* port.c */
 void vc_outb(u16 port, u8 value);
+void vc_outw(u16 port, u16 value);
+void vc_outl(u16 port, u32 value);
 u8 vc_inb(u16 port);
 
 /* cpuid.c */

@@ -23,12 +23,16 @@ void bench_open(struct ghcb_bench *bench)
     memset(bench, 0, sizeof(*bench));
     guest_open(&bench->guest);
     hypervisor_config_init(&bench->config, 4);
+    ck_assert_int_eq(psp_new(&bench->psp, 1, &(struct psp_guest){.policy = bench->config.policy},
+                             &bench->guest.error),
+                     0);
     bench->hypervisor = (struct hypervisor){
         .config = &bench->config,
         .memory = &bench->guest.machine.memory,
         .rmp = &bench->guest.machine.rmp,
+        .psp = bench->psp,
     };
-    hypervisor_reset(&bench->hypervisor);
+    ck_assert(hypervisor_open(&bench->hypervisor));
     ck_assert_uint_eq(bench_msr(bench, BENCH_GHCB | GHCB_MSR_REGISTER_REQ),
                       BENCH_GHCB | GHCB_MSR_REGISTER_RESP);
     bench_clear(bench);
@@ -37,6 +41,8 @@ void bench_open(struct ghcb_bench *bench)
 void bench_close(struct ghcb_bench *bench)
 {
     reply_release(&bench->reply);
+    hypervisor_close(&bench->hypervisor);
+    psp_free(bench->psp);
     guest_close(&bench->guest);
 }
 

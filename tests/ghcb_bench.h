@@ -10,6 +10,7 @@
 #include "ghcb/hypervisor.h"
 #include "ghcb/reply.h"
 #include "guest_builder.h"
+#include "psp/psp.h"
 
 #define BENCH_GHCB (GUEST_GPA + GUEST_SHARED)        /* the first of 16 shared pages */
 #define BENCH_SHARED(n) (BENCH_GHCB + (n)*PAGE_SIZE) /* 1 to 15 are free */
@@ -21,6 +22,7 @@ struct ghcb_bench {
     struct guest guest;
     struct hypervisor_config config;
     struct hypervisor hypervisor;
+    struct psp *psp; /* of seed 1 */
     struct exit exit;
     struct reply reply;
     char console[256];

@@ -262,6 +262,16 @@ enum vcpu_stop_kind guest_stop(struct guest *guest)
     return guest->stop.kind;
 }
 
+enum trap_next guest_handle(struct guest *guest)
+{
+    enum trap_next next = trap_handle(&guest->trap, &guest->stop);
+
+    if (next == TRAP_HALT || next == TRAP_SPIN) {
+        return trap_end(&guest->trap, next == TRAP_HALT ? OUTCOME_HALTED : OUTCOME_STUCK, NULL);
+    }
+    return next == TRAP_PAUSE ? TRAP_RESUME : next;
+}
+
 enum trap_next guest_run(struct guest *guest)
 {
     memset(&guest->outcome, 0, sizeof(guest->outcome));
@@ -269,7 +279,7 @@ enum trap_next guest_run(struct guest *guest)
         enum trap_next next;
 
         guest_stop(guest);
-        next = trap_handle(&guest->trap, &guest->stop);
+        next = guest_handle(guest);
         if (next != TRAP_RESUME) {
             return next;
         }

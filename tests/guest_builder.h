@@ -103,6 +103,9 @@ void guest_handler(struct guest *guest, unsigned vector, const void *bytes, size
 uint64_t guest_get(const struct guest *guest, enum vcpu_register reg);
 void guest_set(struct guest *guest, enum vcpu_register reg, uint64_t value);
 
+/* Handle the last stop as the only vCPU's: HLT and a jump to itself end the run, PAUSE does not. */
+enum trap_next guest_handle(struct guest *guest);
+
 /* One run of the vCPU, without handling what stopped it. */
 enum vcpu_stop_kind guest_stop(struct guest *guest);
 /* Run and handle traps until one is an exit or ends the run. */

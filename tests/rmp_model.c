@@ -7,6 +7,9 @@ void model_init(struct model *model, enum model_error error)
 {
     memset(model, 0, sizeof(*model));
     model->error = error;
+    for (uint32_t i = 0; i < MODEL_PAGES; i++) {
+        model->nested[i] = i;
+    }
 }
 
 static uint32_t region_of(uint32_t page)
@@ -166,6 +169,70 @@ struct model_answer model_reclaim(struct model *model, uint32_t page)
         model->page[i].immutable = false;
     }
     return (struct model_answer){.flag = true};
+}
+
+/* ---- the nested map ---- */
+
+struct rmp_place model_place(const struct model *model, uint32_t guest_page)
+{
+    struct rmp_place place = {.page = model->nested[guest_page], .guest_page = guest_page};
+    uint32_t first = region_of(guest_page);
+
+    /* What is not one piece of memory cannot be mapped as one. */
+    for (uint32_t i = first; i < first + 512 && model->error != MODEL_MOVED_MAPS_LARGE; i++) {
+        place.nested_small = place.nested_small || model->nested[i] != i;
+    }
+    return place;
+}
+
+/* KVM splits the entry behind a mapping that it splits: sev_handle_rmp_fault. */
+static void lead(struct model *model, uint32_t guest_page, uint32_t page)
+{
+    if (model->error != MODEL_REMAP_KEEPS_LARGE) {
+        model_psmash(model, model->nested[guest_page]);
+    }
+    model->nested[guest_page] = page;
+}
+
+struct model_answer model_remap(struct model *model, uint32_t a, uint32_t b)
+{
+    lead(model, a, model->nested[b]);
+    return (struct model_answer){0};
+}
+
+struct model_answer model_swap(struct model *model, uint32_t a, uint32_t b)
+{
+    uint32_t page = model->nested[a];
+
+    lead(model, a, model->nested[b]);
+    if (model->error != MODEL_SWAP_ONE_WAY) {
+        lead(model, b, page);
+    }
+    return (struct model_answer){0};
+}
+
+struct model_answer model_assign_gpa(struct model *model, uint32_t guest_page, bool large)
+{
+    if (model->error == MODEL_ASSIGN_AT_HOME ||
+        (large && !model_place(model, guest_page).nested_small)) {
+        model_assign(model, guest_page, large);
+        return (struct model_answer){0};
+    }
+    for (uint32_t i = guest_page; i < guest_page + (large ? 512 : 1); i++) {
+        struct model_page *it = &model->page[model->nested[i]];
+
+        if (!it->assigned && !it->immutable) {
+            make_fresh(it, RMP_ASID_GUEST, i);
+        }
+    }
+    return (struct model_answer){0};
+}
+
+struct model_answer model_unassign_gpa(struct model *model, uint32_t guest_page)
+{
+    model_unassign(model,
+                   model->error == MODEL_ASSIGN_AT_HOME ? guest_page : model->nested[guest_page]);
+    return (struct model_answer){0};
 }
 
 /* ---- access checks: APM Vol 2 15.36.10 ---- */

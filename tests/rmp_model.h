@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A second RMP: the rules of the specification written down as plainly as they can be, page by
- * page, to be compared with machine/rmp.c. It shares that file's interface types and nothing else,
- * and knows nothing of speed.
+ * A second RMP and nested map: the rules of the specification written down as plainly as they can
+ * be, page by page, to be compared with machine/rmp.c and machine/machine.c. It shares the
+ * interface types of rmp.h and nothing else, and knows nothing of speed.
  *
  * Source: AMD APM Vol 2 (24593) 15.36.3 to 15.36.11; the page states also in amd/AMD-ASPFW,
  * sev_rmp.h (snp_page_state); the order of RMPADJUST's and PVALIDATE's checks also in
@@ -42,6 +42,10 @@ enum model_error {
     MODEL_UPDATE_IMMUTABLE, /* RMPUPDATE changes an immutable entry */
     MODEL_UPDATE_KEEPS_VALID,
     MODEL_LAUNCH_KEEPS_NEIGHBOURS, /* launching a part of a 2 MiB entry does not split it */
+    MODEL_REMAP_KEEPS_LARGE,       /* remapping a part of a 2 MiB entry does not split it */
+    MODEL_SWAP_ONE_WAY,            /* ... and swap is a remap */
+    MODEL_MOVED_MAPS_LARGE,        /* a region that is not in one piece is mapped as 2 MiB */
+    MODEL_ASSIGN_AT_HOME,          /* page state changes do not follow the nested map */
     MODEL_ERROR_COUNT,
 };
 
@@ -55,6 +59,7 @@ struct model_page {
 struct model {
     enum model_error error;
     struct model_page page[MODEL_PAGES];
+    uint32_t nested[MODEL_PAGES]; /* page of each guest page */
 };
 
 /* What an operation gives back; fields that mean nothing for it, or for its result, are zero. */
@@ -73,6 +78,14 @@ struct model_answer model_psmash(struct model *model, uint32_t page);
 struct model_answer model_launch(struct model *model, uint32_t page);
 struct model_answer model_update(struct model *model, uint32_t page, const struct rmp_state *state);
 struct model_answer model_reclaim(struct model *model, uint32_t page);
+/* Names and meanings of machine/machine.h; addresses are numbers of guest pages. */
+struct model_answer model_remap(struct model *model, uint32_t a, uint32_t b);
+struct model_answer model_swap(struct model *model, uint32_t a, uint32_t b);
+struct model_answer model_assign_gpa(struct model *model, uint32_t guest_page, bool large);
+struct model_answer model_unassign_gpa(struct model *model, uint32_t guest_page);
+/* Where a guest page leads to. */
+struct rmp_place model_place(const struct model *model, uint32_t guest_page);
+
 struct model_answer model_validate(struct model *model, const struct rmp_place *place, bool large,
                                    bool validate);
 struct model_answer model_adjust(struct model *model, const struct rmp_place *place, bool large,

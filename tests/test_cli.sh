@@ -86,6 +86,7 @@ scenario missing.lua 'return { image = "no-such-image", expect = { outcome = "ha
 scenario missingpath.lua 'return { image = "no/such.elf", expect = { outcome = "halted" } }'
 scenario loop.lua 'while true do end'
 scenario alloc.lua 'local t = {} for i = 1, 1e9 do t[i] = ("x"):rep(100) .. i end return t'
+scenario nofirmware.lua 'return { image = "svsm-percpu", firmware = "nofw.fd" }'
 scenario number.lua 'return 42'
 scenario handler.lua 'return { image = "svsm-percpu", cpus = 2, expect = { outcome = "halted" },
   on = { apic_id_list = function(exit, reply) reply:honest() local x = nil; x.y = 1 end } }'
@@ -95,6 +96,7 @@ scenario slow.lua 'return { image = "svsm-percpu", cpus = 2, expect = { outcome 
   on = { port_io = function(exit, reply) for i = 1, 8000000 do end reply:honest() end } }'
 printf '\033[31mred' >control.txt
 printf 'text\n' >text.txt
+head -c 8192 "$image" >page.fd
 : >empty.elf
 printf '\177ELF' >magic.elf
 head -c 100 "$image" >header.elf
@@ -108,7 +110,7 @@ mkfifo fifo.lua
 # Commands and options
 wrong 'no command' 2 'no command'
 wrong 'unknown command' 2 'nearest: run' rum good.lua
-wrong 'unknown command, nothing near' 2 'there are run, test and explain' frobnicate
+wrong 'unknown command, nothing near' 2 'there are run, test, explain and certificate' frobnicate
 wrong 'option before the command' 2 'the command comes first' -- run
 wrong 'main option with a value' 2 '--version takes no value' --version=3
 wrong 'unknown main option' 2 'nearest: --version' --versoin
@@ -118,6 +120,11 @@ wrong 'run: unknown option' 2 'nearest: --trace' run --trase x good.lua
 wrong 'run: unknown short option' 2 "unknown option '-x'" run -x good.lua
 wrong 'run: option without its value' 2 '--cpus needs a value' run good.lua --cpus
 wrong 'run: nothing to run' 2 'no scenario or image' run
+wrong 'run: no such firmware' 2 'no-such.fd: cannot open' run svsm-percpu --firmware ./no-such.fd
+wrong 'run: no such built firmware' 2 "no image 'nothing.bin'" run svsm-percpu --firmware nothing
+wrong 'run: an ELF as firmware' 2 'GUID envelope at gpa' run svsm-percpu --firmware page.fd
+wrong 'run: firmware of odd size' 2 'whole 4 KiB pages' run svsm-percpu --firmware text.txt
+wrong 'run: the firmware of a scenario' 2 'nofw.fd' run nofirmware.lua
 wrong 'run: two images' 2 'one too many' run good.lua good.lua
 wrong 'run: empty path' 2 'path is empty' run ''
 wrong 'test: unknown option' 2 'nearest: --accept' test --acept .
@@ -125,6 +132,8 @@ wrong 'test: value where none belongs' 2 '--accept takes no value' test --accept
 wrong 'test: nothing to test' 2 'no scenario or directory' test
 wrong 'test: no jobs' 2 '--jobs' test -j 0 good.lua
 wrong 'test: jobs without value' 2 '-j needs a value' test good.lua -j
+wrong 'certificate: an argument' 2 'one word too many' certificate svsm-percpu
+wrong 'certificate: no number' 2 '--seed' certificate --seed x
 wrong 'explain: nonsense' 2 'no termination such as' explain frobnicate-it
 wrong 'explain: near an outcome' 2 'nearest: halted' explain haltd
 wrong 'explain: unknown code' 2 'no meaning is known' explain 0xf:0x77
@@ -227,11 +236,17 @@ check 'console on a full disk' eval '[ $status -eq 2 ] && grep -q "^snpemu: stan
 # What is right
 right 'version' 0 out 'trace format: 1' --version
 right 'help' 0 out 'explain' --help
-for command in run test explain; do
+for command in run test explain certificate; do
     right "help of $command" 0 out "Usage: snpemu $command" "$command" --help
 done
 right 'help of one option' 0 out '--exit-budget' run --help
 check 'all of help is on standard output' eval '[ ! -s err ]'
+right 'the certificate of a seed' 0 out 'BEGIN CERTIFICATE' certificate --seed 7
+cp out seed-7.pem
+right 'the certificate of seed 1' 0 out 'END CERTIFICATE' certificate
+check 'another seed, another key' eval '! cmp -s out seed-7.pem'
+check 'its lines are 64 characters long' eval '[ "$(sed -n 2p out | tr -d "\n" | wc -c)" -eq 64 ]'
+check 'it says that it is a test key' eval 'sed "/^-/d" out | base64 -d | grep -qa "TEST KEY, not an AMD VCEK"'
 right 'explain a termination' 0 out 'GHCB response invalid' explain 0xf:0x6
 right 'explain as printed' 0 out 'GHCB response invalid' explain terminated 0xF:6
 right 'explain an MSR value' 0 out 'GHCB response invalid' explain 0x6f100
@@ -249,6 +264,7 @@ right 'the instruction budget' 1 err 'outcome   budget' run svsm-percpu --budget
 right 'the exit budget' 1 err 'outcome   budget' run svsm-percpu --exit-budget 2
 right 'until a symbol' 0 err 'outcome   reached vc_get_apic_ids' run svsm-percpu \
     --until vc_get_apic_ids
+right 'without firmware' 0 err 'halted' run svsm-percpu --firmware none
 right 'sparse APIC IDs' 0 err '         4' run svsm-percpu --apic-ids 0,2,4
 right 'an ID twice' 0 err 'halted' run svsm-percpu --apic-ids 0,2,2
 right 'the boot ID twice: it panics' 1 err 'verdict   hang' run svsm-percpu --apic-ids 0,2,0

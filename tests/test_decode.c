@@ -169,7 +169,7 @@ START_TEST(insn_table)
     const struct insn_row *row = &insn_rows[_i];
     struct insn insn;
 
-    decode_insn(row->bytes, row->size, &insn);
+    decode_insn(row->bytes, row->size, 64, &insn);
     ck_assert_msg(insn.id == row->id, "%s: decoded as %s", row->name, insn_name(insn.id));
     ck_assert_msg(insn.length == row->length, "%s: length %u", row->name, insn.length);
 }
@@ -187,14 +187,14 @@ START_TEST(insn_at_an_end)
     }
     memset(longer, 0xFF, sizeof(longer));
     memcpy(longer, row->bytes, row->size);
-    decode_insn(longer, sizeof(longer), &insn);
+    decode_insn(longer, sizeof(longer), 64, &insn);
     ck_assert_msg(insn.id == row->id && insn.length == row->length, "%s, more behind", row->name);
     for (size_t size = 0; size < row->length; size++) {
         exact = malloc(size + 1);
         ck_assert_ptr_nonnull(exact);
         /* At the end of its allocation, so that a sanitizer sees one byte too many. */
         memcpy(exact + 1, row->bytes, size);
-        decode_insn(exact + 1, size, &insn);
+        decode_insn(exact + 1, size, 64, &insn);
         ck_assert_msg(insn.id == INSN_UNDEFINED && insn.length == 0, "%s, cut to %zu", row->name,
                       size);
         free(exact);
@@ -236,8 +236,8 @@ START_TEST(feature_table)
     struct vcpu_insn seen = {0};
     struct insn insn;
 
-    decode_insn(bytes, feature_code_rows[_i].size, &insn);
-    decode_for_vcpu(bytes, feature_code_rows[_i].size, &seen);
+    decode_insn(bytes, feature_code_rows[_i].size, 64, &insn);
+    decode_for_vcpu(bytes, feature_code_rows[_i].size, 64, &seen);
     ck_assert_msg(insn.id == INSN_OTHER && insn.length == feature_code_rows[_i].size &&
                       insn.feature == feature_code_rows[_i].feature,
                   "%s: id %d, feature %d", feature_code_rows[_i].name, insn.id, insn.feature);
@@ -250,10 +250,10 @@ END_TEST
 START_TEST(trap_table)
 {
     const struct insn_row *row = &insn_rows[_i];
-    bool want = row->id >= INSN_RDMSR || row->length == 0;
+    bool want = row->id >= INSN_RDMSR || row->id == INSN_PAUSE || row->length == 0;
     struct vcpu_insn insn = {0};
 
-    decode_for_vcpu(row->bytes, row->size, &insn);
+    decode_for_vcpu(row->bytes, row->size, 64, &insn);
     ck_assert_msg(insn.trap == want, "%s: trap %d", row->name, insn.trap);
     ck_assert_uint_eq(insn.length, row->length);
 }
@@ -287,7 +287,7 @@ START_TEST(spin_table)
 {
     struct insn insn;
 
-    decode_insn(spin_rows[_i].bytes, spin_rows[_i].size, &insn);
+    decode_insn(spin_rows[_i].bytes, spin_rows[_i].size, 64, &insn);
     ck_assert_msg(insn.spin == spin_rows[_i].spin, "%s", spin_rows[_i].name);
 }
 END_TEST
@@ -312,7 +312,7 @@ START_TEST(random_table)
 {
     struct insn insn;
 
-    decode_insn(random_rows[_i].bytes, random_rows[_i].size, &insn);
+    decode_insn(random_rows[_i].bytes, random_rows[_i].size, 64, &insn);
     ck_assert_msg(insn.reg == random_rows[_i].reg, "%s: register %u", random_rows[_i].name,
                   insn.reg);
     ck_assert_msg(insn.operand_size_bytes == random_rows[_i].operand_size_bytes, "%s: size %u",

@@ -58,9 +58,9 @@ static void setup(void)
     hypervisor_config_init(&config, 4);
     hypervisor = (struct hypervisor){
         .config = &config, .memory = &guest.machine.memory, .rmp = &guest.machine.rmp};
-    hypervisor_reset(&hypervisor);
-    hypervisor.state.registered = true;
-    hypervisor.state.registered_gpa = GHCB_GPA;
+    ck_assert(hypervisor_open(&hypervisor));
+    vcpus_current_level(&hypervisor.vcpus)->registered = true;
+    vcpus_current_level(&hypervisor.vcpus)->registered_gpa = GHCB_GPA;
     guest.machine.state.ghcb_msr = GHCB_GPA;
     for (uint64_t page = 0; page < 16; page++) {
         memset(guest_at(&guest, GUEST_SHARED + page * PAGE_SIZE), 0, PAGE_SIZE);
@@ -73,6 +73,7 @@ static void setup(void)
 static void teardown(void)
 {
     reply_release(&reply);
+    hypervisor_close(&hypervisor);
     guest_close(&guest);
 }
 
@@ -717,6 +718,101 @@ START_TEST(page_states_that_cannot_be)
 }
 END_TEST
 
+/* One row, one RMPUPDATE; the page of `gpa` is the guest's and validated, 4 KiB. */
+static const struct {
+    const char *name;
+    struct reply_rmpupdate operand;
+    uint64_t gpa, size_bytes;
+    const char *events;
+} update_rows[] = {
+    {"another guest", {true, false, 2, PAGE(0)}, PAGE(0), PAGE_SIZE, "rmpupdate set;"},
+    {"another address", {true, false, 1, PAGE(1)}, PAGE(0), PAGE_SIZE, "rmpupdate set;"},
+    {"immutable", {true, true, 1, PAGE(0)}, PAGE(0), PAGE_SIZE, "rmpupdate set;"},
+    {"the AMD-SP", {true, true, 0, PAGE(0)}, PAGE(0), PAGE_SIZE, "rmpupdate set;"},
+    {"nobody", {true, false, 0, PAGE(0)}, PAGE(0), PAGE_SIZE, "denied rmpupdate;"},
+    {"nobody's guest", {false, false, 2, PAGE(0)}, PAGE(0), PAGE_SIZE, "denied rmpupdate;"},
+    {"large over small", {true, false, 1, PAGE(0)}, PAGE(0), LARGE_PAGE_SIZE, "denied rmpupdate;"},
+    {"large, not aligned",
+     {true, false, 1, PAGE(0)},
+     PAGE(1),
+     LARGE_PAGE_SIZE,
+     "denied rmpupdate;"},
+    {"large at a small address",
+     {true, false, 1, PAGE(1)},
+     PAGE(0),
+     LARGE_PAGE_SIZE,
+     "denied rmpupdate;"},
+    {"inside a page", {true, false, 1, PAGE(0)}, PAGE(0) + 8, PAGE_SIZE, "denied rmpupdate;"},
+    {"absent", {true, false, 1, PAGE(0)}, ABSENT_GPA, PAGE_SIZE, "denied rmpupdate;"},
+    {"absent address", {true, false, 1, ABSENT_GPA}, PAGE(0), PAGE_SIZE, "denied rmpupdate;"},
+    {"top of all", {true, false, 1, ~PAGE_MASK}, ~PAGE_MASK, PAGE_SIZE, "denied rmpupdate;"},
+};
+
+START_TEST(rmpupdate_table)
+{
+    const uint32_t page = guest_page(&guest, PAGE(0));
+    bool denied = strstr(update_rows[_i].events, "denied") != NULL;
+
+    machine_launch_page(&guest.machine, page);
+    request(NAE_CPUID, 0, 0);
+    take();
+    events[0] = '\0';
+    reply_rmpupdate(&reply, update_rows[_i].gpa, update_rows[_i].size_bytes,
+                    &update_rows[_i].operand);
+    carry_out();
+    ck_assert_msg(strcmp(events, update_rows[_i].events) == 0, "%s: %s", update_rows[_i].name,
+                  events);
+    ck_assert_msg(!(guest_rmp(&guest, PAGE(0))->flags & RMP_VALIDATED) == !denied, "%s: validated",
+                  update_rows[_i].name);
+    ck_assert_msg(!(guest.machine.memory.flags[page] & MEMORY_HOST_FAULT) == denied, "%s: blame",
+                  update_rows[_i].name);
+    if (!denied) {
+        ck_assert_uint_eq(rmp_asid(&guest.machine.rmp, page), update_rows[_i].operand.asid);
+        ck_assert_uint_eq(rmp_guest_page(&guest.machine.rmp, page),
+                          guest_page(&guest, update_rows[_i].operand.at_gpa));
+    }
+}
+END_TEST
+
+START_TEST(nested_map_is_the_hosts)
+{
+    request(NAE_CPUID, 0, 0);
+    take();
+    events[0] = '\0';
+    reply_swap(&reply, PAGE(0), PAGE(1));
+    reply_remap(&reply, PAGE(2), PAGE(0));
+    reply_remap(&reply, PAGE(2), ABSENT_GPA);
+    reply_swap(&reply, ABSENT_GPA, PAGE(0));
+    reply_swap(&reply, PAGE(0) + 1, PAGE(1));
+    reply_psmash(&reply, PAGE(0));
+    reply_psmash(&reply, ABSENT_GPA);
+    carry_out();
+    ck_assert_str_eq(events, "nested_map swap;nested_map remap;denied remap;denied swap;"
+                             "denied swap;denied psmash;denied psmash;");
+    ck_assert_uint_eq(memory_page(&guest.machine.memory, PAGE(2)),
+                      memory_guest_page(&guest.machine.memory, PAGE(1)));
+}
+END_TEST
+
+/* An immutable page stays what it is; the others of the same change do not mind. */
+START_TEST(immutable_pages_do_not_change_hands)
+{
+    const struct reply_rmpupdate frozen = {.immutable = true, .at_gpa = PAGE(1)};
+
+    request(NAE_CPUID, 0, 0);
+    take();
+    events[0] = '\0';
+    reply_rmpupdate(&reply, PAGE(1), PAGE_SIZE, &frozen);
+    reply_assign(&reply, PAGE(1), PAGE_SIZE);
+    reply_assign(&reply, PAGE(2), PAGE_SIZE);
+    reply_unassign(&reply, PAGE(1), PAGE_SIZE); /* it is the host's already */
+    carry_out();
+    ck_assert_ptr_nonnull(strstr(events, "rmpupdate set;denied page state;rmpupdate assign;"));
+    ck_assert_uint_eq(guest_rmp(&guest, PAGE(1))->flags, RMP_IMMUTABLE);
+    ck_assert_uint_eq(guest_rmp(&guest, PAGE(2))->flags, RMP_ASSIGNED);
+}
+END_TEST
+
 /* The host takes the GHCB away in the same reply: there is nothing to answer into. */
 START_TEST(the_page_itself_becomes_private)
 {
@@ -731,6 +827,59 @@ START_TEST(the_page_itself_becomes_private)
     ck_assert_ptr_nonnull(strstr(events, "denied answer;"));
     ck_assert_ptr_nonnull(strstr(events, "rmpupdate assign;"));
     ck_assert_uint_eq(guest_rmp(&guest, GHCB_GPA)->flags, RMP_ASSIGNED);
+}
+END_TEST
+
+/*
+ * A list whose header the guest spoiled asks for nothing: the host does nothing, a page that it
+ * gives all the same is unasked, and what it did not give is not its fault.
+ */
+static const struct {
+    const char *name;
+    uint16_t cur, end;
+    uint32_t at; /* in the buffer */
+    uint64_t info2;
+    bool asks; /* for both pages */
+} bound_rows[] = {
+    {"two entries", 0, 1, 0, PSC_INFO2_GENERIC, true},
+    {"the last entry that is one", 0, 252, 0, PSC_INFO2_GENERIC, true},
+    {"one too many", 0, 253, 0, PSC_INFO2_INVALID_HEADER, false},
+    {"65536 entries", 0, 0xFFFF, 0, PSC_INFO2_INVALID_HEADER, false},
+    {"the first is too high", 253, 253, 0, PSC_INFO2_INVALID_HEADER, false},
+    {"both are as high as can be", 0xFFFF, 0xFFFF, 0, PSC_INFO2_INVALID_HEADER, false},
+    {"the first after the last", 1, 0, 0, 0, false},
+    {"the first after all that can be", 0xFFFF, 252, 0, 0, false},
+    {"as high as can be, and none", 0xFFFF, 0, 0, 0, false},
+    {"room for the first alone", 0, 1, GHCB_SHARED_BUFFER_SIZE - 16, PSC_INFO2_INVALID_HEADER,
+     false},
+};
+
+START_TEST(lists_out_of_bounds)
+{
+    const char *name = bound_rows[_i].name;
+    const uint16_t header[4] = {bound_rows[_i].cur, bound_rows[_i].end, 0, 0};
+    const uint64_t entry[2] = {psc_raw(ABSENT_GPA, PSC_OP_PRIVATE, false),
+                               psc_raw(PAGE(1), PSC_OP_PRIVATE, false)};
+    bool asks = bound_rows[_i].asks;
+    bool fits = bound_rows[_i].at == 0;
+
+    host_store(BUFFER + bound_rows[_i].at, header, sizeof(header));
+    host_store(BUFFER + bound_rows[_i].at + 8, entry, fits ? 16 : 8);
+    request(NAE_PAGE_STATE_CHANGE, 0, 0);
+    put(FIELD_SCRATCH, BUFFER + bound_rows[_i].at, true);
+    take();
+    hypervisor_answer(&hypervisor, &exit_, &reply);
+    events[0] = '\0';
+    carry_out();
+    check_info(name, 0, bound_rows[_i].info2);
+    ck_assert_msg(guest_rmp(&guest, PAGE(1))->flags == 0, "%s: given", name);
+    ck_assert_msg(!(guest.machine.memory.flags[guest_page(&guest, PAGE(1))] & MEMORY_HOST_FAULT) ==
+                      !asks,
+                  "%s: blame", name);
+    reply_reset(&reply);
+    reply_assign(&reply, PAGE(1), PAGE_SIZE);
+    carry_out();
+    ck_assert_msg(!strstr(events, "rmpupdate assign") == asks, "%s: %s", name, events);
 }
 END_TEST
 
@@ -794,8 +943,8 @@ START_TEST(place_table)
     char why[96] = "";
     bool taken;
 
-    hypervisor.state.registered = place_rows[_i].registered;
-    hypervisor.state.registered_gpa = place_rows[_i].registered_gpa;
+    vcpus_current_level(&hypervisor.vcpus)->registered = place_rows[_i].registered;
+    vcpus_current_level(&hypervisor.vcpus)->registered_gpa = place_rows[_i].registered_gpa;
     guest.machine.state.ghcb_msr = place_rows[_i].msr;
     if (place_rows[_i].private_page) {
         machine_assign(&guest.machine, guest_page(&guest, GHCB_GPA), false);
@@ -837,7 +986,7 @@ START_TEST(msr_table)
                       strcmp(name, "private") == 0 ? RMP_ASSIGNED : 0);
     ck_assert_uint_eq(guest_rmp(&guest, PAGE(VALID_PAGE))->flags,
                       strcmp(name, "shared") == 0 ? 0 : RMP_ASSIGNED | RMP_VALIDATED);
-    ck_assert_uint_eq(hypervisor.state.registered_gpa,
+    ck_assert_uint_eq(vcpus_current_level(&hypervisor.vcpus)->registered_gpa,
                       strcmp(name, "register") == 0 ? OTHER_GPA : GHCB_GPA);
 }
 END_TEST
@@ -861,18 +1010,18 @@ END_TEST
 /* A host that does not echo the address has not registered it. */
 START_TEST(registration_needs_the_echo)
 {
-    hypervisor.state.registered = false;
+    vcpus_current_level(&hypervisor.vcpus)->registered = false;
     guest.machine.state.ghcb_msr = OTHER_GPA | GHCB_MSR_REGISTER_REQ;
     take();
     reply_set_msr(&reply, (OTHER_GPA + PAGE_SIZE) | GHCB_MSR_REGISTER_RESP);
     carry_out();
-    ck_assert(!hypervisor.state.registered);
+    ck_assert(!vcpus_current_level(&hypervisor.vcpus)->registered);
     guest.machine.state.ghcb_msr = OTHER_GPA | GHCB_MSR_REGISTER_REQ;
     take();
     reply_set_msr(&reply, OTHER_GPA | GHCB_MSR_REGISTER_RESP);
     carry_out();
-    ck_assert(hypervisor.state.registered);
-    ck_assert_uint_eq(hypervisor.state.registered_gpa, OTHER_GPA);
+    ck_assert(vcpus_current_level(&hypervisor.vcpus)->registered);
+    ck_assert_uint_eq(vcpus_current_level(&hypervisor.vcpus)->registered_gpa, OTHER_GPA);
 }
 END_TEST
 
@@ -922,6 +1071,10 @@ int main(void)
     tcase_add_test(page, writes_to_private_memory_are_denied);
     tcase_add_test(page, watches_on_private_memory_are_denied);
     tcase_add_test(page, page_states_that_cannot_be);
+    tcase_add_loop_test(page, rmpupdate_table, 0, sizeof(update_rows) / sizeof(update_rows[0]));
+    tcase_add_test(page, nested_map_is_the_hosts);
+    tcase_add_test(page, immutable_pages_do_not_change_hands);
+    tcase_add_loop_test(page, lists_out_of_bounds, 0, sizeof(bound_rows) / sizeof(bound_rows[0]));
     tcase_add_test(page, the_page_itself_becomes_private);
     tcase_add_loop_test(page, blame_table, 0, COUNT(blame_rows));
     tcase_add_loop_test(page, place_table, 0, COUNT(place_rows));

@@ -403,7 +403,6 @@ static const struct {
 } mode_rows[] = {
     {"no paging: everything is private", CR0_PG, 0, 0, true},
     {"five levels are not modelled", 0, CR4_LA57, 0, false},
-    {"legacy paging is not modelled", 0, 0, EFER_LMA, false},
 };
 
 START_TEST(mode_table)
@@ -424,6 +423,202 @@ START_TEST(mode_table)
     } else {
         ck_assert_int_eq(fault.kind, MMU_FAULT_UNMODELLED);
     }
+}
+END_TEST
+
+/* ---- 32-bit paging ---- */
+
+/* Tables in GUEST_DATA: root, then directory, then table; entries of 8 bytes, or of 4. */
+#define ROOT_32 (GUEST_GPA + GUEST_DATA + 0x20) /* a PAE root is aligned to 32 bytes */
+#define DIRECTORY_32 (GUEST_GPA + GUEST_DATA + 0x1000)
+#define TABLE_32 (GUEST_GPA + GUEST_DATA + 0x2000)
+#define LEAF_32 (GUEST_GPA + GUEST_DATA + 0x8000)
+#define GVA_32 0x40A05678ULL /* PAE: 1, 5, 5; the older format: 0x102, 0x205 */
+#define LEAF_LARGE GUEST_REGION(1)
+#define USUAL (PTE_PRESENT | PTE_WRITE | PTE_USER)
+
+enum format_32 { PAE, PAE_LARGE, OLD, OLD_LARGE, OLD_WITHOUT_PSE };
+
+static const struct row_32 {
+    const char *name;
+    enum format_32 format;
+    uint64_t root, directory, leaf; /* bits changed in that entry */
+    uint64_t gva_high;              /* added: does not count */
+    uint64_t efer, cr0;             /* bits besides */
+    unsigned cpl;
+    enum mmu_access access;
+    int code; /* of the #PF; -1: a translation */
+    bool shared;
+} rows_32[] = {
+    {.name = "PAE", .format = PAE, .code = -1},
+    {.name = "PAE, upper half of the address", .format = PAE, .gva_high = 1ULL << 32, .code = -1},
+    {.name = "PAE, write", .format = PAE, .access = MMU_WRITE, .code = -1},
+    {.name = "PAE, 2 MiB", .format = PAE_LARGE, .access = MMU_WRITE, .code = -1},
+    {.name = "PAE, C = 0", .format = PAE, .leaf = CBIT_MASK, .code = -1, .shared = true},
+    {.name = "PAE, fetch with C = 0",
+     .format = PAE,
+     .leaf = CBIT_MASK,
+     .access = MMU_FETCH,
+     .code = -1},
+    {.name = "PAE, no root entry", .format = PAE, .root = PTE_PRESENT, .code = 0},
+    {.name = "PAE, rights in a root entry",
+     .format = PAE,
+     .root = PTE_WRITE,
+     .code = PF_PRESENT | PF_RESERVED},
+    {.name = "PAE, NX in a root entry",
+     .format = PAE,
+     .root = PTE_NX,
+     .efer = EFER_NXE,
+     .code = PF_PRESENT | PF_RESERVED},
+    {.name = "PAE, large root entry",
+     .format = PAE,
+     .root = PTE_LARGE,
+     .code = PF_PRESENT | PF_RESERVED},
+    {.name = "PAE, bit 52", .format = PAE, .leaf = 1ULL << 52, .code = PF_PRESENT | PF_RESERVED},
+    {.name = "PAE, NX without NXE",
+     .format = PAE,
+     .leaf = PTE_NX,
+     .code = PF_PRESENT | PF_RESERVED},
+    {.name = "PAE, NX",
+     .format = PAE,
+     .leaf = PTE_NX,
+     .efer = EFER_NXE,
+     .access = MMU_FETCH,
+     .code = PF_PRESENT | PF_FETCH},
+    {.name = "PAE, read-only for a user",
+     .format = PAE,
+     .directory = PTE_WRITE,
+     .cpl = 3,
+     .access = MMU_WRITE,
+     .code = PF_PRESENT | PF_WRITE | PF_USER},
+    {.name = "old", .format = OLD, .code = -1},
+    {.name = "old, write", .format = OLD, .access = MMU_WRITE, .code = -1},
+    {.name = "old, fetch", .format = OLD, .access = MMU_FETCH, .code = -1},
+    {.name = "old, 4 MiB", .format = OLD_LARGE, .access = MMU_WRITE, .code = -1},
+    {.name = "old, 4 MiB, bit 21",
+     .format = OLD_LARGE,
+     .directory = 1u << 21,
+     .code = PF_PRESENT | PF_RESERVED},
+    {.name = "old, bit 7 without PSE", .format = OLD_WITHOUT_PSE, .code = -1},
+    {.name = "old, not present",
+     .format = OLD,
+     .leaf = PTE_PRESENT,
+     .access = MMU_FETCH,
+     .efer = EFER_NXE,
+     .code = 0},
+    {.name = "old, read-only",
+     .format = OLD,
+     .leaf = PTE_WRITE,
+     .access = MMU_WRITE,
+     .cr0 = CR0_WP,
+     .code = PF_PRESENT | PF_WRITE},
+    {.name = "old, a supervisor's",
+     .format = OLD,
+     .leaf = PTE_USER,
+     .cpl = 3,
+     .code = PF_PRESENT | PF_USER},
+};
+
+static void store_32(uint64_t table, unsigned index, uint64_t entry, unsigned size_bytes)
+{
+    uint8_t *page = memory_bytes_for_write(&guest.machine.memory, guest_page(&guest, table));
+
+    memcpy(page + (table & PAGE_MASK) + (size_t)index * size_bytes, &entry, size_bytes);
+}
+
+static uint64_t load_32(uint64_t table, unsigned index, unsigned size_bytes)
+{
+    uint64_t entry = 0;
+
+    memcpy(&entry,
+           memory_bytes(&guest.machine.memory, guest_page(&guest, table)) + (table & PAGE_MASK) +
+               (size_t)index * size_bytes,
+           size_bytes);
+    return entry;
+}
+
+/* The registers; the tables are made on the way. */
+static struct mmu_context make_32(const struct row_32 *row)
+{
+    struct mmu_context context = {
+        .cr0 = CR0_PG | CR0_PE | row->cr0, .efer = EFER_SVME | row->efer, .cpl = row->cpl};
+
+    if (row->format == PAE || row->format == PAE_LARGE) {
+        bool large = row->format == PAE_LARGE;
+
+        context.cr3 = ROOT_32;
+        context.cr4 = CR4_PAE;
+        store_32(ROOT_32, 1, (DIRECTORY_32 | PTE_PRESENT | CBIT_MASK) ^ row->root, 8);
+        store_32(
+            DIRECTORY_32, 5,
+            (large ? LEAF_LARGE | USUAL | PTE_LARGE | CBIT_MASK : TABLE_32 | USUAL | CBIT_MASK) ^
+                row->directory,
+            8);
+        store_32(TABLE_32, 5, (LEAF_32 | USUAL | CBIT_MASK) ^ row->leaf, 8);
+    } else {
+        bool large = row->format == OLD_LARGE;
+
+        context.cr3 = DIRECTORY_32 | 0x18; /* bits that are no address */
+        context.cr4 = row->format == OLD_WITHOUT_PSE ? 0 : CR4_PSE;
+        store_32(DIRECTORY_32, 0x102,
+                 (large ? GUEST_GPA | USUAL | PTE_LARGE
+                        : TABLE_32 | USUAL | (row->format == OLD ? 0 : PTE_LARGE)) ^
+                     row->directory,
+                 4);
+        store_32(TABLE_32, 0x205, (LEAF_32 | USUAL) ^ row->leaf, 4);
+    }
+    return context;
+}
+
+static void check_accessed_32(const struct row_32 *row)
+{
+    bool pae = row->format == PAE || row->format == PAE_LARGE;
+    bool large = row->format == PAE_LARGE || row->format == OLD_LARGE;
+    uint64_t directory = load_32(DIRECTORY_32, pae ? 5 : 0x102, pae ? 8 : 4);
+    uint64_t leaf = large ? directory : load_32(TABLE_32, pae ? 5 : 0x205, pae ? 8 : 4);
+
+    ck_assert(directory & PTE_ACCESSED);
+    ck_assert(leaf & PTE_ACCESSED);
+    ck_assert_int_eq(!(leaf & PTE_DIRTY), row->access != MMU_WRITE);
+    if (pae) {
+        ck_assert_uint_eq(load_32(ROOT_32, 1, 8), DIRECTORY_32 | PTE_PRESENT | CBIT_MASK);
+    }
+}
+
+START_TEST(table_of_32_bit_paging)
+{
+    const struct row_32 *row = &rows_32[_i];
+    struct mmu_context context = make_32(row);
+    uint64_t gpa = row->format == PAE_LARGE   ? LEAF_LARGE + (GVA_32 & 0x1FFFFF)
+                   : row->format == OLD_LARGE ? GUEST_GPA + (GVA_32 & 0x3FFFFF)
+                                              : LEAF_32 + (GVA_32 & PAGE_MASK);
+    struct mmu_translation place;
+    struct mmu_fault fault;
+    uint8_t byte;
+
+    if (row->shared) {
+        machine_unassign(&guest.machine, guest_page(&guest, LEAF_32));
+    } else if (row->format == PAE_LARGE || row->format == OLD_LARGE) {
+        machine_launch_page(&guest.machine, guest_page(&guest, gpa));
+    }
+    if (row->code >= 0) {
+        ck_assert_msg(!mmu_translate(&guest.machine.mmu, &context, GVA_32 + row->gva_high,
+                                     row->access, &place, &fault),
+                      "%s", row->name);
+        ck_assert_int_eq(fault.kind, MMU_FAULT_PF);
+        ck_assert_msg((int)fault.error_code == row->code, "%s: 0x%x", row->name, fault.error_code);
+        return;
+    }
+    if (!row->shared) { /* whose page nobody has touched */
+        ck_assert_uint_eq(mmu_peek(&guest.machine.mmu, &context, GVA_32 + row->gva_high, &byte, 1),
+                          1);
+    }
+    ck_assert_msg(mmu_translate(&guest.machine.mmu, &context, GVA_32 + row->gva_high, row->access,
+                                &place, &fault),
+                  "%s: %d, 0x%x", row->name, fault.kind, fault.error_code);
+    ck_assert_uint_eq(place.gpa, gpa);
+    ck_assert_int_eq(place.private_access, !row->shared);
+    check_accessed_32(row);
 }
 END_TEST
 
@@ -880,6 +1075,7 @@ int main(void)
     tcase_add_loop_test(tcase, canonical_table, 0, COUNT(canonical_rows));
     tcase_add_test(tcase, upper_half);
     tcase_add_loop_test(tcase, mode_table, 0, COUNT(mode_rows));
+    tcase_add_loop_test(tcase, table_of_32_bit_paging, 0, COUNT(rows_32));
     tcase_add_loop_test(tcase, rmp_table, 0, COUNT(rmp_rows));
     tcase_add_loop_test(tcase, table_table, 0, COUNT(table_rows));
     tcase_add_test(tcase, table_loop);

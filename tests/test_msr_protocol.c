@@ -103,10 +103,11 @@ END_TEST
 
 START_TEST(run_a_vmpl_with_a_vmsa)
 {
-    bench.hypervisor.state.vmsa_known[2] = true;
-    bench_msr(&bench, 2ULL << 32 | 0x016);
-    ck_assert_int_eq(bench.reply.resume, REPLY_UNMODELLED);
-    ck_assert_ptr_nonnull(strstr(bench.reply.reason, "VMPL2"));
+    struct vcpus *vcpus = &bench.hypervisor.vcpus;
+
+    vcpus_start(vcpus, vcpus_current(vcpus), 2, 0x1000, false);
+    ck_assert_uint_eq(bench_msr(&bench, 2ULL << 32 | 0x016), 0x017);
+    ck_assert_uint_eq(vcpus_current(vcpus)->vmpl, 2);
 }
 END_TEST
 

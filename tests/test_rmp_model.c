@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * machine/rmp.c against the model of rmp_model.c: random operations, both sides compared after each
+ * machine/rmp.c, with the nested map that machine/machine.c changes, against the model of
+ * rmp_model.c: random operations, both sides compared after each
  * one and as a whole after each sequence. A mismatch is printed as the shortest sequence that still
  * shows it.
  *
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "machine/machine.h"
 #include "rmp_model.h"
 
 #define OPERATIONS 100 /* of one sequence */
@@ -28,6 +30,10 @@ enum op_kind {
     OP_LAUNCH,
     OP_UPDATE,
     OP_RECLAIM,
+    OP_REMAP,
+    OP_SWAP,
+    OP_ASSIGN_GPA,
+    OP_UNASSIGN_GPA,
     OP_VALIDATE,
     OP_ADJUST,
     OP_CHECK,
@@ -37,6 +43,8 @@ enum op_kind {
 struct op {
     enum op_kind kind;
     struct rmp_place place;
+    uint32_t other;   /* guest page, of remap and swap */
+    bool through_map; /* the place is where the nested map leads place.guest_page to */
     bool large, validate, private_access, user;
     unsigned vmpl;
     enum rmp_access access;
@@ -46,10 +54,11 @@ struct op {
 
 /* One run of a sequence on both sides. */
 struct duel {
-    struct rmp rmp;
+    struct machine *machine;
     struct model model;
     uint64_t met[OP_KIND_COUNT][RMP_NPF_VMPL + 1]; /* bit status * 2 + flag of the answers */
-    char difference[512];                          /* of the operation that failed */
+    bool met_moved;       /* an operation through an address that the host had moved */
+    char difference[512]; /* of the operation that failed */
 };
 
 /* ---- making operations ---- */
@@ -133,8 +142,10 @@ static struct rmp_state random_state(uint64_t *state, uint32_t home, bool large)
 static struct op random_op(uint64_t *state)
 {
     static const uint8_t weight[OP_KIND_COUNT] = {
-        [OP_ASSIGN] = 12, [OP_UNASSIGN] = 7,  [OP_PSMASH] = 3,  [OP_LAUNCH] = 4, [OP_UPDATE] = 10,
-        [OP_RECLAIM] = 4, [OP_VALIDATE] = 20, [OP_ADJUST] = 20, [OP_CHECK] = 20,
+        [OP_ASSIGN] = 11,    [OP_UNASSIGN] = 6,     [OP_PSMASH] = 3,    [OP_LAUNCH] = 4,
+        [OP_UPDATE] = 10,    [OP_RECLAIM] = 4,      [OP_REMAP] = 1,     [OP_SWAP] = 2,
+        [OP_ASSIGN_GPA] = 3, [OP_UNASSIGN_GPA] = 2, [OP_VALIDATE] = 18, [OP_ADJUST] = 18,
+        [OP_CHECK] = 18,
     };
     uint32_t pick = random_below(state, 100);
     struct op op = {0};
@@ -148,6 +159,8 @@ static struct op random_op(uint64_t *state)
         random_page(state, op.large && (op.kind != OP_UPDATE || random_chance(state, 90)));
     op.place.guest_page = random_chance(state, 85) ? op.place.page : random_page(state, op.large);
     op.place.nested_small = random_chance(state, 10);
+    op.through_map = op.kind >= OP_VALIDATE && random_chance(state, 50);
+    op.other = random_page(state, false);
     op.validate = random_chance(state, 70);
     op.private_access = random_chance(state, 80);
     op.user = random_chance(state, 50);
@@ -175,40 +188,76 @@ static bool at_home(const struct op *op)
     return op->place.guest_page == op->place.page && !op->place.nested_small;
 }
 
-static struct model_answer emulate_assign(struct rmp *rmp, const struct op *op)
+static struct model_answer emulate_assign(struct machine *machine, const struct op *op)
 {
-    return (struct model_answer){.flag = rmp_assign(rmp, op->place.page, op->large)};
+    return (struct model_answer){.flag = rmp_assign(&machine->rmp, op->place.page, op->large)};
 }
 
-static struct model_answer emulate_unassign(struct rmp *rmp, const struct op *op)
+static struct model_answer emulate_unassign(struct machine *machine, const struct op *op)
 {
-    return (struct model_answer){.flag = rmp_unassign(rmp, op->place.page)};
+    return (struct model_answer){.flag = rmp_unassign(&machine->rmp, op->place.page)};
 }
 
-static struct model_answer emulate_psmash(struct rmp *rmp, const struct op *op)
+static struct model_answer emulate_psmash(struct machine *machine, const struct op *op)
 {
-    rmp_psmash(rmp, op->place.page);
+    rmp_psmash(&machine->rmp, op->place.page);
     return (struct model_answer){0};
 }
 
-static struct model_answer emulate_launch(struct rmp *rmp, const struct op *op)
+static struct model_answer emulate_launch(struct machine *machine, const struct op *op)
 {
-    rmp_launch(rmp, op->place.page);
+    rmp_launch(&machine->rmp, op->place.page);
     return (struct model_answer){0};
 }
 
-static struct model_answer emulate_update(struct rmp *rmp, const struct op *op)
+static struct model_answer emulate_update(struct machine *machine, const struct op *op)
 {
-    return (struct model_answer){.status = rmp_update(rmp, op->place.page, &op->state)};
+    return (struct model_answer){.status = rmp_update(&machine->rmp, op->place.page, &op->state)};
 }
 
-static struct model_answer emulate_reclaim(struct rmp *rmp, const struct op *op)
+static struct model_answer emulate_reclaim(struct machine *machine, const struct op *op)
 {
-    return (struct model_answer){.flag = rmp_reclaim(rmp, op->place.page)};
+    return (struct model_answer){.flag = rmp_reclaim(&machine->rmp, op->place.page)};
 }
 
-static struct model_answer emulate_validate(struct rmp *rmp, const struct op *op)
+static uint64_t page_gpa(uint32_t guest_page)
 {
+    return (uint64_t)guest_page << PAGE_SHIFT;
+}
+
+static struct model_answer emulate_remap(struct machine *machine, const struct op *op)
+{
+    struct error error;
+
+    ck_assert_int_eq(
+        machine_remap(machine, page_gpa(op->place.guest_page), page_gpa(op->other), &error), 0);
+    return (struct model_answer){0};
+}
+
+static struct model_answer emulate_swap(struct machine *machine, const struct op *op)
+{
+    struct error error;
+
+    ck_assert_int_eq(
+        machine_swap(machine, page_gpa(op->place.guest_page), page_gpa(op->other), &error), 0);
+    return (struct model_answer){0};
+}
+
+static struct model_answer emulate_assign_gpa(struct machine *machine, const struct op *op)
+{
+    machine_assign_gpa(machine, page_gpa(op->place.guest_page), op->large);
+    return (struct model_answer){0};
+}
+
+static struct model_answer emulate_unassign_gpa(struct machine *machine, const struct op *op)
+{
+    machine_unassign_gpa(machine, page_gpa(op->place.guest_page));
+    return (struct model_answer){0};
+}
+
+static struct model_answer emulate_validate(struct machine *machine, const struct op *op)
+{
+    struct rmp *rmp = &machine->rmp;
     struct model_answer answer = {.status = 99, .flag = true};
 
     answer.result = at_home(op) ? rmp_validate(rmp, op->place.page, op->large, op->validate,
@@ -221,8 +270,9 @@ static struct model_answer emulate_validate(struct rmp *rmp, const struct op *op
     return answer;
 }
 
-static struct model_answer emulate_adjust(struct rmp *rmp, const struct op *op)
+static struct model_answer emulate_adjust(struct machine *machine, const struct op *op)
 {
+    struct rmp *rmp = &machine->rmp;
     struct model_answer answer = {.status = 99};
 
     answer.result =
@@ -233,8 +283,9 @@ static struct model_answer emulate_adjust(struct rmp *rmp, const struct op *op)
     return answer;
 }
 
-static struct model_answer emulate_check(struct rmp *rmp, const struct op *op)
+static struct model_answer emulate_check(struct machine *machine, const struct op *op)
 {
+    struct rmp *rmp = &machine->rmp;
     struct model_answer answer = {0};
 
     answer.result =
@@ -276,6 +327,26 @@ static struct model_answer expect_reclaim(struct model *model, const struct op *
     return model_reclaim(model, op->place.page);
 }
 
+static struct model_answer expect_remap(struct model *model, const struct op *op)
+{
+    return model_remap(model, op->place.guest_page, op->other);
+}
+
+static struct model_answer expect_swap(struct model *model, const struct op *op)
+{
+    return model_swap(model, op->place.guest_page, op->other);
+}
+
+static struct model_answer expect_assign_gpa(struct model *model, const struct op *op)
+{
+    return model_assign_gpa(model, op->place.guest_page, op->large);
+}
+
+static struct model_answer expect_unassign_gpa(struct model *model, const struct op *op)
+{
+    return model_unassign_gpa(model, op->place.guest_page);
+}
+
 static struct model_answer expect_validate(struct model *model, const struct op *op)
 {
     return model_validate(model, &op->place, op->large, op->validate);
@@ -293,7 +364,7 @@ static struct model_answer expect_check(struct model *model, const struct op *op
 
 static const struct {
     const char *name;
-    struct model_answer (*emulate)(struct rmp *, const struct op *);
+    struct model_answer (*emulate)(struct machine *, const struct op *);
     struct model_answer (*expect)(struct model *, const struct op *);
 } op_rows[OP_KIND_COUNT] = {
     [OP_ASSIGN] = {"assign", emulate_assign, expect_assign},
@@ -302,6 +373,10 @@ static const struct {
     [OP_LAUNCH] = {"launch", emulate_launch, expect_launch},
     [OP_UPDATE] = {"update", emulate_update, expect_update},
     [OP_RECLAIM] = {"reclaim", emulate_reclaim, expect_reclaim},
+    [OP_REMAP] = {"remap", emulate_remap, expect_remap},
+    [OP_SWAP] = {"swap", emulate_swap, expect_swap},
+    [OP_ASSIGN_GPA] = {"assign_gpa", emulate_assign_gpa, expect_assign_gpa},
+    [OP_UNASSIGN_GPA] = {"unassign_gpa", emulate_unassign_gpa, expect_unassign_gpa},
     [OP_VALIDATE] = {"validate", emulate_validate, expect_validate},
     [OP_ADJUST] = {"adjust", emulate_adjust, expect_adjust},
     [OP_CHECK] = {"check", emulate_check, expect_check},
@@ -359,16 +434,17 @@ static bool page_canonical(const struct rmp *rmp, uint32_t page)
 static bool compare_pages(struct duel *duel, uint32_t first, uint32_t count)
 {
     for (uint32_t page = first; page < first + count; page++) {
-        struct model_page seen = page_seen(&duel->rmp, page);
+        struct model_page seen = page_seen(&duel->machine->rmp, page);
 
-        if (!page_equal(&seen, &duel->model.page[page]) || !page_canonical(&duel->rmp, page)) {
+        if (!page_equal(&seen, &duel->model.page[page]) ||
+            !page_canonical(&duel->machine->rmp, page)) {
             char emulator[128], model[128];
 
             page_words(&seen, emulator, sizeof(emulator));
             page_words(&duel->model.page[page], model, sizeof(model));
             snprintf(duel->difference, sizeof(duel->difference),
                      "page %u\n  emulator: %s (flags 0x%x)\n  model:    %s", page, emulator,
-                     duel->rmp.entry[page].flags, model);
+                     duel->machine->rmp.entry[page].flags, model);
             return false;
         }
     }
@@ -389,23 +465,67 @@ static bool compare_answers(struct duel *duel, const struct model_answer *emulat
     return false;
 }
 
-static bool duel_step(struct duel *duel, const struct op *op)
+/* Where both sides say that an address leads to; true when they agree. */
+static bool compare_places(struct duel *duel, struct op *op)
+{
+    struct rmp_place seen = mmu_place(&duel->machine->mmu, page_gpa(op->place.guest_page));
+    struct rmp_place place = model_place(&duel->model, op->place.guest_page);
+
+    op->place = place;
+    if (seen.page == place.page && seen.guest_page == place.guest_page &&
+        seen.nested_small == place.nested_small) {
+        return true;
+    }
+    snprintf(duel->difference, sizeof(duel->difference),
+             "gpa page %u\n  emulator: leads to page %u, %s\n  model:    leads to page %u, %s",
+             place.guest_page, seen.page, seen.nested_small ? "4K" : "as the entry", place.page,
+             place.nested_small ? "4K" : "as the entry");
+    return false;
+}
+
+/* A large operation's page must be aligned, whatever its address leads to. */
+static bool op_is_possible(const struct op *op)
+{
+    bool aligned = op->place.page % 512 == 0;
+
+    return !(op->through_map && op->large) || aligned;
+}
+
+static bool compare_around(struct duel *duel, const struct op *op, bool region)
 {
     uint32_t page = op->place.page;
-    bool region = op->large || duel->model.page[page].large || op->kind == OP_LAUNCH;
-    struct model_answer emulator = op_rows[op->kind].emulate(&duel->rmp, op);
-    struct model_answer model = op_rows[op->kind].expect(&duel->model, op);
 
-    duel->met[op->kind][model.result] |= 1ULL << (model.status * 2 + model.flag);
-    return compare_answers(duel, &emulator, &model) &&
-           (region ? compare_pages(duel, page - page % 512, 512) : compare_pages(duel, page, 1));
+    if (op->kind >= OP_REMAP && op->kind <= OP_UNASSIGN_GPA) {
+        return compare_pages(duel, 0, MODEL_PAGES);
+    }
+    return region ? compare_pages(duel, page - page % 512, 512) : compare_pages(duel, page, 1);
+}
+
+static bool duel_step(struct duel *duel, const struct op *given)
+{
+    struct op op = *given;
+    struct model_answer emulator, model;
+    bool region;
+
+    if (op.through_map && !compare_places(duel, &op)) {
+        return false;
+    }
+    if (!op_is_possible(&op)) {
+        return true;
+    }
+    region = op.large || duel->model.page[op.place.page].large || op.kind == OP_LAUNCH;
+    emulator = op_rows[op.kind].emulate(duel->machine, &op);
+    model = op_rows[op.kind].expect(&duel->model, &op);
+    duel->met[op.kind][model.result] |= 1ULL << (model.status * 2 + model.flag);
+    duel->met_moved = duel->met_moved || (op.through_map && op.place.page != op.place.guest_page);
+    return compare_answers(duel, &emulator, &model) && compare_around(duel, &op, region);
 }
 
 /* Regions that no snapshot would bring back must be as they were when it was taken. */
 static bool compare_clean_regions(struct duel *duel, const struct model *kept)
 {
     for (uint32_t page = 0; page < MODEL_PAGES; page++) {
-        if (!duel->rmp.region_dirty[page / 512] &&
+        if (!duel->machine->rmp.region_dirty[page / 512] &&
             !page_equal(&kept->page[page], &duel->model.page[page])) {
             snprintf(duel->difference, sizeof(duel->difference),
                      "page %u changed, its region is not marked for the snapshot", page);
@@ -415,28 +535,38 @@ static bool compare_clean_regions(struct duel *duel, const struct model *kept)
     return true;
 }
 
+/* All memory the hypervisor's, at home, as if nothing had happened. */
+static void machine_clear(struct machine *machine)
+{
+    struct rmp *rmp = &machine->rmp;
+    struct error error;
+
+    memset(rmp->entry, 0, rmp->page_count * sizeof(*rmp->entry));
+    memset(rmp->owner, 0, rmp->page_count * sizeof(*rmp->owner));
+    memset(rmp->region_dirty, 0, rmp->page_count / PAGES_PER_LARGE_PAGE);
+    ck_assert_int_eq(memory_map_all(&machine->memory, NULL, &error), 0);
+}
+
 /* True when both sides agree from start to end; else `failed` is how many operations it took. */
 static bool sequence_agrees(struct duel *duel, const struct op *op, size_t count,
                             enum model_error error, size_t *failed)
 {
-    struct error message;
     struct model kept;
     bool agree = true;
     size_t at = 0;
 
-    ck_assert_int_eq(rmp_init(&duel->rmp, MODEL_PAGES, &message), 0);
+    machine_clear(duel->machine);
     model_init(&duel->model, error);
-    duel->rmp.tracking = true;
+    duel->machine->rmp.tracking = true;
     kept = duel->model;
     while (agree && at < count) {
         if (at == count / 2) {
-            memset(duel->rmp.region_dirty, 0, MODEL_PAGES / 512);
+            memset(duel->machine->rmp.region_dirty, 0, MODEL_PAGES / 512);
             kept = duel->model;
         }
         agree = duel_step(duel, &op[at++]);
     }
     agree = agree && compare_pages(duel, 0, MODEL_PAGES) && compare_clean_regions(duel, &kept);
-    rmp_release(&duel->rmp);
     *failed = at;
     return agree;
 }
@@ -481,8 +611,13 @@ static void op_print(size_t number, const struct op *op)
     if (op->kind != OP_CHECK) {
         printf(" %s", op->large ? "2M" : "4K");
     }
-    if (op->kind >= OP_VALIDATE && op->place.guest_page != op->place.page) {
+    if (op->through_map || (op->kind >= OP_REMAP && op->kind <= OP_UNASSIGN_GPA)) {
+        printf(" where gpa page %u leads to", op->place.guest_page);
+    } else if (op->kind >= OP_VALIDATE && op->place.guest_page != op->place.page) {
         printf(" through gpa page %u", op->place.guest_page);
+    }
+    if (op->kind == OP_REMAP || op->kind == OP_SWAP) {
+        printf(", and gpa page %u", op->other);
     }
     if (op->kind >= OP_VALIDATE && op->place.nested_small) {
         printf(" nested 4K");
@@ -525,6 +660,32 @@ static uint64_t environment_number(const char *name, uint64_t otherwise)
 }
 
 /* ---- the tests ---- */
+
+/* No instruction ever runs. */
+static void decode_nothing(const uint8_t *bytes, size_t size_bytes, unsigned code_bits,
+                           struct vcpu_insn *insn)
+{
+    (void)code_bits;
+    (void)bytes;
+    (void)size_bytes;
+    (void)insn;
+}
+
+static void duel_open(struct duel *duel)
+{
+    static struct machine machine;
+    const struct memory_slot slot = {.page_count = MODEL_PAGES};
+    struct error error;
+
+    ck_assert_msg(machine_init(&machine, &slot, 1, 1, decode_nothing, &error) == 0, "%s",
+                  error.text);
+    duel->machine = &machine;
+}
+
+static void duel_close(struct duel *duel)
+{
+    machine_release(duel->machine);
+}
 
 /* What random operations must have met, or they prove less than they seem to. */
 #define MET(status, flag) (1ULL << ((status)*2 + (flag)))
@@ -577,6 +738,7 @@ START_TEST(emulator_agrees_with_the_model)
     struct op op[OPERATIONS];
     size_t failed;
 
+    duel_open(&duel);
     printf("rmp model: seed %" PRIu64 ", %" PRIu64 " sequences of %d operations\n", seed, sequences,
            OPERATIONS);
     fflush(stdout);
@@ -598,6 +760,8 @@ START_TEST(emulator_agrees_with_the_model)
                       op_rows[met_rows[i].kind].name, rmp_result_text(met_rows[i].result),
                       met_rows[i].answers, met);
     }
+    ck_assert(sequences < SEQUENCES || duel.met_moved);
+    duel_close(&duel);
 }
 END_TEST
 
@@ -610,9 +774,10 @@ START_TEST(planted_error_is_found_and_shrunk)
     size_t count, failed;
     uint64_t seed = 1;
 
+    duel_open(&duel);
     for (sequence_make(op, seed); sequence_agrees(&duel, op, OPERATIONS, error, &failed);
          sequence_make(op, seed)) {
-        ck_assert_msg(++seed <= 1000, "planted error %d is not found", _i);
+        ck_assert_msg(++seed <= 5000, "planted error %d is not found", _i);
     }
     count = sequence_shrink(&duel, op, OPERATIONS, error);
     if (count > SHRUNK_MAX) {
@@ -628,6 +793,7 @@ START_TEST(planted_error_is_found_and_shrunk)
         ck_assert_msg(sequence_agrees(&duel, shorter, count - 1, error, &failed),
                       "planted error %d: operation %zu is not needed", _i, i + 1);
     }
+    duel_close(&duel);
 }
 END_TEST
 

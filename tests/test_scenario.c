@@ -59,6 +59,28 @@ START_TEST(defaults)
 }
 END_TEST
 
+START_TEST(firmware)
+{
+    static const struct {
+        const char *source, *firmware;
+    } rows[] = {
+        {"return { image = 'x' }", NULL},
+        {"return { image = 'x', firmware = false }", NULL},
+        {"return { image = 'x', firmware = true }", "firmware"},
+        {"return { image = 'x', firmware = 'OVMF.fd', guest_memory_mib = 64 }", "OVMF.fd"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct scenario *scenario = load_good(rows[i].source);
+
+        ck_assert_pstr_eq(scenario->firmware, rows[i].firmware);
+        ck_assert_uint_eq(scenario->guest_memory_mib,
+                          i == 3 ? 64 : SCENARIO_GUEST_MEMORY_MIB_DEFAULT);
+        scenario_free(scenario);
+    }
+}
+END_TEST
+
 START_TEST(all_fields)
 {
     struct scenario *scenario = load_good(
@@ -129,6 +151,36 @@ START_TEST(devices)
     ck_assert_uint_eq(mmio->device[1].gpa, 0xFED00010);
     ck_assert(!mmio->device[0].read_only && mmio->device[1].read_only);
     ck_assert_mem_eq(mmio->initial + mmio->device[0].offset, "ab\0", 3);
+    scenario_free(scenario);
+}
+END_TEST
+
+START_TEST(attestation)
+{
+    static const uint8_t guid[16] = {0x63, 0xDA, 0x75, 0x8D, 0xE6, 0x64, 0x45, 0x64,
+                                     0xAD, 0xC5, 0xF4, 0xB9, 0x3B, 0xE8, 0xAC, 0xCD};
+    struct scenario *scenario =
+        load_good("return { image = 'x', host = { policy = '0xA0000', host_data = 'a\\0b',\n"
+                  "  certificates = {\n"
+                  "    { guid = '63DA758D-e664-4564-adc5-f4b93be8accd', bytes = 'c\\0d' },\n"
+                  "    { guid = '00000000-0000-0000-0000-000000000001', bytes = '' } } } }");
+    const struct certificates *certificates = &scenario->host.certificates;
+
+    ck_assert_uint_eq(scenario->host.policy, 0xA0000);
+    ck_assert_mem_eq(scenario->host.host_data, "a\0b\0", 4);
+    ck_assert(certificates->given);
+    ck_assert_uint_eq(certificates->count, 2);
+    ck_assert_mem_eq(certificates->entry[0].guid, guid, 16);
+    ck_assert_uint_eq(certificates->entry[0].size, 3);
+    ck_assert_mem_eq(certificates->bytes, "c\0d", 3);
+    scenario_free(scenario);
+    scenario = load_good("return { image = 'x' }");
+    ck_assert_uint_eq(scenario->host.policy, 0x30000);
+    ck_assert(!scenario->host.certificates.given);
+    scenario_free(scenario);
+    scenario = load_good("return { image = 'x', host = { certificates = {} } }");
+    ck_assert(scenario->host.certificates.given);
+    ck_assert_uint_eq(scenario->host.certificates.count, 0);
     scenario_free(scenario);
 }
 END_TEST
@@ -347,6 +399,12 @@ static const struct {
     {"seed text nonsense", "return { image = 'x', seed = '0x' }", "seed: must be"},
     {"memory 3", "return { image = 'x', memory_mib = 3 }", "memory_mib: must be 0"},
     {"memory 4097", "return { image = 'x', memory_mib = 4097 }", "memory_mib: must be"},
+    {"guest memory 0", "return { image = 'x', guest_memory_mib = 0 }", "guest_memory_mib: must be"},
+    {"guest memory 3", "return { image = 'x', guest_memory_mib = 3 }", "must be even"},
+    {"guest memory 3074", "return { image = 'x', guest_memory_mib = 3074 }",
+     "from 2 to 3072, not 3074"},
+    {"firmware is a number", "return { image = 'x', firmware = 5 }",
+     "firmware: must be a text, not 5"},
     {"budget 0", "return { image = 'x', budget = 0 }", "budget: must be an integer from 1"},
     {"unused_ok", "return { image = 'x', unused_ok = 1 }", "unused_ok: must be true or false"},
     {"host", "return { image = 'x', host = 'kvm' }", "host: must be a table, not \"kvm\""},
@@ -410,6 +468,28 @@ static const struct {
      "return { image = 'x', host = { mmio = { { gpa = 0, size = 4096 }, { gpa = 8192, size = 1 } } "
      "} }",
      "at most 4096 bytes in all"},
+    {"policy", "return { image = 'x', host = { policy = 0x10000 } }",
+     "host.policy: must have bit 17 set"},
+    {"host_data", "return { image = 'x', host = { host_data = ('x'):rep(33) } }",
+     "host.host_data: must have at most 32 bytes"},
+    {"host_data number", "return { image = 'x', host = { host_data = 1 } }",
+     "host.host_data: must be a text"},
+    {"certificate", "return { image = 'x', host = { certificates = { { guid = 'x' } } } }",
+     "host.certificates[1]: must say guid and bytes"},
+    {"certificate guid",
+     "return { image = 'x', host = { certificates = { { guid = 'x', bytes = '' } } } }",
+     "host.certificates[1]: the guid must look like 63da758d"},
+    {"certificate bytes",
+     "return { image = 'x', host = { certificates = { { guid = 'x', bytes = 1 } } } }",
+     "host.certificates[1].bytes: must be a text"},
+    {"certificate size",
+     "local g = '63da758d-e664-4564-adc5-f4b93be8accd'\n"
+     "return { image = 'x', host = { certificates = { { guid = g, bytes = ('x'):rep(16385) } } } }",
+     "at most 16384 bytes in all"},
+    {"certificates too many",
+     "local t = {} for i = 1, 9 do t[i] = {} end\n"
+     "return { image = 'x', host = { certificates = t } }",
+     "host.certificates: must not have more than 8 elements"},
     {"a table that holds itself", "local t = {}\nt.host = t\nreturn t",
      "host: unknown field 'host'"},
     {"cyclic list",
@@ -613,8 +693,10 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, defaults);
+    tcase_add_test(tcase, firmware);
     tcase_add_test(tcase, all_fields);
     tcase_add_test(tcase, devices);
+    tcase_add_test(tcase, attestation);
     tcase_add_test(tcase, bsp_is_the_first_id);
     tcase_add_test(tcase, cpus_from_outside);
     tcase_add_loop_test(tcase, sandbox, 0, COUNT(sandbox_rows));

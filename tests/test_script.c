@@ -259,6 +259,71 @@ START_TEST(reply_actions)
 }
 END_TEST
 
+/* In a function, then the same in a plain table. */
+static const char *const hostile_texts[] = {
+    "cpuid = function(exit, reply)\n"
+    "  reply:rmpupdate{ gpa = 0x1000, asid = 2 }\n"
+    "  reply:rmpupdate{ gpa = 0x200000, at = 0x400000, size = '2m', immutable = true }\n"
+    "  reply:rmpupdate{ gpa = 0x3000, assigned = false }\n"
+    "  reply:psmash{ gpa = 0x5000 }\n"
+    "  reply:remap{ gpa = 0x6000, to = 0x7000 }\n"
+    "  reply:swap{ gpa = 0x8000, with = 0x9000 }\n"
+    "  reply:inject{ vector = 29, error_code = 0x72 }\n"
+    "  reply:inject{ type = 'nmi' }\n"
+    "  reply:doorbell{ vector = 0x31, no_eoi = true, mc = true }\n"
+    "end",
+    "cpuid = { honest = false, rmpupdate = { { gpa = 0x1000, asid = 2 },\n"
+    "    { gpa = 0x200000, at = 0x400000, size = '2m', immutable = true },\n"
+    "    { gpa = 0x3000, assigned = false } },\n"
+    "  psmash = { gpa = 0x5000 }, remap = { gpa = 0x6000, to = 0x7000 },\n"
+    "  swap = { gpa = 0x8000, with = 0x9000 },\n"
+    "  inject = { { vector = 29, error_code = 0x72 }, { type = 'nmi' } },\n"
+    "  doorbell = { vector = 0x31, no_eoi = true, mc = true } }",
+};
+
+START_TEST(hostile_actions)
+{
+    struct bench bench;
+    const struct reply_action *action;
+
+    bench_open(&bench, "", hostile_texts[_i]);
+    bench_exit(&bench, "cpuid");
+    bench_answer_well(&bench);
+    action = bench.reply.action;
+    ck_assert_uint_eq(bench.reply.action_count, 9);
+    ck_assert_int_eq(action[0].kind, REPLY_RMPUPDATE);
+    ck_assert(action[0].rmpupdate.assigned && !action[0].rmpupdate.immutable);
+    ck_assert_uint_eq(action[0].rmpupdate.asid, 2);
+    ck_assert_uint_eq(action[0].rmpupdate.at_gpa, 0x1000);
+    ck_assert_uint_eq(action[0].size_bytes, 0x1000);
+    ck_assert(action[1].rmpupdate.assigned && action[1].rmpupdate.immutable);
+    ck_assert_uint_eq(action[1].rmpupdate.asid, REPLY_ASID_GUEST);
+    ck_assert_uint_eq(action[1].rmpupdate.at_gpa, 0x400000);
+    ck_assert_uint_eq(action[1].size_bytes, 0x200000);
+    ck_assert(!action[2].rmpupdate.assigned);
+    ck_assert_uint_eq(action[2].rmpupdate.asid, 0);
+    ck_assert_int_eq(action[3].kind, REPLY_PSMASH);
+    ck_assert_uint_eq(action[3].gpa, 0x5000);
+    ck_assert_int_eq(action[4].kind, REPLY_REMAP);
+    ck_assert_uint_eq(action[4].other_gpa, 0x7000);
+    ck_assert_int_eq(action[5].kind, REPLY_SWAP);
+    ck_assert_uint_eq(action[5].gpa, 0x8000);
+    ck_assert_uint_eq(action[5].other_gpa, 0x9000);
+    ck_assert_int_eq(action[6].kind, REPLY_INJECT);
+    ck_assert_int_eq(action[6].event.type, REPLY_EVENT_EXCEPTION);
+    ck_assert_uint_eq(action[6].event.vector, 29);
+    ck_assert(action[6].event.has_error_code);
+    ck_assert_uint_eq(action[6].event.error_code, 0x72);
+    ck_assert_int_eq(action[7].event.type, REPLY_EVENT_NMI);
+    ck_assert_uint_eq(action[7].event.vector, 2);
+    ck_assert(!action[7].event.has_error_code);
+    ck_assert_int_eq(action[8].kind, REPLY_DOORBELL);
+    ck_assert_uint_eq(action[8].doorbell.vector, 0x31);
+    ck_assert(action[8].doorbell.no_eoi && action[8].doorbell.mc && !action[8].doorbell.nmi);
+    bench_close(&bench);
+}
+END_TEST
+
 START_TEST(reply_refuse_and_msr)
 {
     struct bench bench;
@@ -325,6 +390,44 @@ START_TEST(others_are_answered_honestly)
     ck_assert(bench.reply.msr_written);
     bench_exit(&bench, "cpuid");
     ck_assert(bench.host->handles(bench.host, &bench.exit));
+    bench_close(&bench);
+}
+END_TEST
+
+/* A response can be read, kept, replaced and dropped, and its page written to besides. */
+START_TEST(response)
+{
+    struct bench bench;
+
+    bench_open(&bench, "",
+               "ext_guest_request = function(exit, reply)\n"
+               "  assert(reply.response == nil and exit.request == ('r'):rep(4096))\n"
+               "  reply.response = 'first'\n"
+               "  reply.response = reply.response .. '!'\n"
+               "  reply:write{ region = 'request', u8 = 1 }\n"
+               "  reply:write{ region = 'certificates', offset = 4, u8 = 2 }\n"
+               "  reply:write{ region = 'response', offset = 1, u8 = 3 }\n"
+               "  if exit.nth == 2 then reply.response = nil; assert(not reply.response) end\n"
+               "end");
+    for (unsigned nth = 1; nth <= 2; nth++) {
+        bench_exit(&bench, "ext_guest_request");
+        bench.exit.field[FIELD_INFO1] = PAGE_GPA;
+        bench.exit.field[FIELD_INFO2] = PAGE_GPA + 0x1000;
+        bench.exit.field[FIELD_RAX] = PAGE_GPA + 0x2000;
+        bench.exit.request_size_bytes = EXIT_REQUEST_SIZE;
+        memset(bench.exit.request, 'r', EXIT_REQUEST_SIZE);
+        bench_answer_well(&bench);
+        ck_assert_uint_eq(bench.reply.action_count, nth == 1 ? 4 : 3);
+        if (nth == 1) {
+            ck_assert_uint_eq(bench.reply.action[0].gpa, PAGE_GPA + 0x1000);
+            ck_assert_uint_eq(bench.reply.action[0].size_bytes, 6);
+            ck_assert_mem_eq(bench.reply.data + bench.reply.action[0].data_offset, "first!", 6);
+        }
+        ck_assert_uint_eq(bench.reply.action[nth == 1 ? 1 : 0].gpa, PAGE_GPA);
+        ck_assert_uint_eq(bench.reply.action[nth == 1 ? 2 : 1].gpa, PAGE_GPA + 0x2004);
+        ck_assert_uint_eq(bench.reply.action[nth == 1 ? 3 : 2].gpa, PAGE_GPA + 0x1001);
+    }
+    bench_finish_well(&bench);
     bench_close(&bench);
 }
 END_TEST
@@ -535,6 +638,25 @@ static const struct {
     {"cpuid", "reply:assign{ gpa = 0x1000, size = '2m' }", "not aligned"},
     {"cpuid", "reply:assign{ entry = 1 }", "no page state change entry 1"},
     {"cpuid", "reply:skip_page{}", "must say where: gpa or entry"},
+    {"cpuid", "reply:rmpupdate{ gpa = 0 }", "must say what the entry becomes"},
+    {"cpuid", "reply:rmpupdate{ asid = 2 }", "must say where: gpa or entry"},
+    {"cpuid", "reply:rmpupdate{ gpa = 0, asid = 1024 }", "asid: must be an integer from 0 to 1023"},
+    {"cpuid", "reply:rmpupdate{ gpa = 0, at = 0x10 }", "at: must be the address of a page"},
+    {"cpuid", "reply:rmpupdate{ gpa = 0x1000, size = '2m', asid = 2 }", "not aligned"},
+    {"cpuid", "reply:rmpupdate{ gpa = 0, assigned = false, at = 0 }", "no address to be at"},
+    {"cpuid", "reply:psmash{}", "must say where: gpa or entry"},
+    {"cpuid", "reply:remap{ gpa = 0 }", "reply:remap: must say to where"},
+    {"cpuid", "reply:swap{ gpa = 0 }", "reply:swap: must say with which page"},
+    {"cpuid", "reply:swap{ gpa = 0, with = 2^52 }", "reply:swap.with: must be an integer"},
+    {"cpuid", "reply:inject{}", "reply:inject: must say which vector"},
+    {"cpuid", "reply:inject{ vector = 3, type = 'nmi' }", "an NMI's vector is 2"},
+    {"cpuid", "reply:inject{ vector = 256 }", "vector: must be an integer from 0 to 255"},
+    {"cpuid", "reply:inject{ vector = 3, type = 'trap' }", "unknown type 'trap'"},
+    {"cpuid", "reply:inject{ vector = 50, type = 'interrupt', error_code = 0 }",
+     "only an exception has an error code"},
+    {"cpuid", "reply:doorbell{}", "must say what happened"},
+    {"cpuid", "reply:doorbell{ vector = 0 }", "vector: must be an integer from 1 to 255"},
+    {"cpuid", "reply:doorbell{ nmi = true, no_eoi = true }", "no_eoi goes with a vector"},
     {"cpuid", "reply:on_read{ gpa = 0xFFE, value = 1 }", "0xffe, 4 bytes: must not cross a page"},
     {"cpuid", "reply:on_read{ gpa = 0, value = 2^32 }", "does not fit in 4 bytes"},
     {"cpuid", "reply:on_read{ gpa = 0, value = 1, nth = 0 }", "nth: must be an integer from 1"},
@@ -547,6 +669,17 @@ static const struct {
     {"msr_version", "reply.rax = 1", "msr_version has no GHCB page; its answer is reply.msr"},
     {"msr_version", "reply:keep_marks()", "msr_version has no GHCB page"},
     {"msr_version", "reply:write{ region = 'ghcb', u8 = 1 }", "msr_version has no GHCB page"},
+    {"cpuid", "return reply.response", "cpuid has no response from the AMD-SP"},
+    {"cpuid", "reply.response = 'x'", "cpuid has no response from the AMD-SP"},
+    {"cpuid", "return exit.request", "exit has no field 'request'"},
+    {"msr_version", "reply.response = 'x'", "msr_version has no response from the AMD-SP"},
+    {"guest_request", "reply.response = 5", "reply.response: must be a text of the bytes, or nil"},
+    {"guest_request", "reply.response = ''", "reply.response: must have 1 to 4096 bytes"},
+    {"guest_request", "reply.response = ('x'):rep(4097)", "must have 1 to 4096 bytes"},
+    {"guest_request", "reply.respons = 'x'", "the nearest known is 'response'"},
+    {"cpuid", "reply:write{ region = 'response', u8 = 1 }", "guest_request and ext_guest_request"},
+    {"cpuid", "reply:write{ region = 'request', u8 = 1 }", "guest_request and ext_guest_request"},
+    {"guest_request", "reply:write{ region = 'certificates', u8 = 1 }", "lends no pages for cert"},
     {"hv_timer", "reply:honest()", "hv_timer: no honest answer is modelled"},
 };
 
@@ -601,10 +734,13 @@ int main(void)
     tcase_add_test(tcase, reply_starts_from_nothing);
     tcase_add_test(tcase, reply_fields);
     tcase_add_test(tcase, reply_actions);
+    tcase_add_loop_test(tcase, hostile_actions, 0,
+                        sizeof(hostile_texts) / sizeof(hostile_texts[0]));
     tcase_add_test(tcase, reply_refuse_and_msr);
     tcase_add_test(tcase, reply_exceptions);
     tcase_add_test(tcase, reply_instead_of_an_end);
     tcase_add_test(tcase, others_are_answered_honestly);
+    tcase_add_test(tcase, response);
     tcase_add_test(tcase, override_by_nth);
     tcase_add_test(tcase, override_of_entries);
     tcase_add_test(tcase, override_from_nothing);

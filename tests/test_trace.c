@@ -200,6 +200,22 @@ START_TEST(text_forms)
 }
 END_TEST
 
+START_TEST(text_header_with_firmware)
+{
+    struct text_header with = header;
+    struct text_trace *trace;
+
+    with.firmware = "OVMF";
+    with.guest_memory_mib = 64;
+    trace = text_trace_new(TEXT_GOLDEN, &with, NULL);
+    ck_assert_ptr_nonnull(trace);
+    ck_assert_str_eq(text_trace_text(trace, NULL),
+                     "snpemu-trace 1 golden image=svsm-percpu cpus=4 memory_mib=256 seed=1 "
+                     "firmware=OVMF guest_memory_mib=64\n");
+    text_trace_free(trace);
+}
+END_TEST
+
 START_TEST(text_header_is_quoted)
 {
     struct text_header hostile = header;
@@ -715,6 +731,7 @@ static Suite *trace_suite(void)
     tcase_add_test(tests, trace_without_listeners);
     tcase_add_loop_test(tests, text_quotes, 0, ROWS(quote_rows));
     tcase_add_loop_test(tests, text_forms, 0, ROWS(form_rows));
+    tcase_add_test(tests, text_header_with_firmware);
     tcase_add_test(tests, text_header_is_quoted);
     tcase_add_test(tests, text_largest_event);
     tcase_add_test(tests, text_cut_and_go_on);

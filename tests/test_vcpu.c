@@ -35,7 +35,7 @@ static enum trap_next run_for(uint64_t more)
     vcpu_set_limit(guest.machine.vcpu, retired() + more);
     memset(&guest.outcome, 0, sizeof(guest.outcome));
     while (next == TRAP_RESUME && guest_stop(&guest) != VCPU_STOP_LIMIT) {
-        next = trap_handle(&guest.trap, &guest.stop);
+        next = guest_handle(&guest);
     }
     return next;
 }
@@ -562,6 +562,27 @@ START_TEST(rewritten_from_outside)
 }
 END_TEST
 
+/* An instruction that faults where one stood that traps: the engine's hook there spoils flags. */
+START_TEST(rewritten_to_fault)
+{
+    GUEST_CODE_BYTES(&guest, 0x04, 0x91, 0x0F, 0x31, 0xF4); /* add al, 0x91; rdtsc */
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_SITE);
+    GUEST_CODE_BYTES(&guest, 0x04, 0x91, 0x8A, 0x07, 0xF4); /* add al, 0x91; mov al, [rdi] */
+    for (unsigned time = 0; time < 2; time++) {
+        uint64_t before = retired();
+
+        guest_set(&guest, VCPU_RIP, GUEST_CODE);
+        guest_set(&guest, VCPU_RAX, 0x9F);
+        guest_set(&guest, VCPU_RDI, GUEST_UNMAPPED);
+        ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_FAULT);
+        ck_assert_uint_eq(guest.stop.rip, GUEST_CODE + 2);
+        ck_assert_uint_eq(retired() - before, 1);
+        ck_assert_uint_eq(guest_get(&guest, VCPU_RFLAGS) & (RFLAGS_CF | RFLAGS_AF | RFLAGS_ZF),
+                          RFLAGS_CF | RFLAGS_AF);
+    }
+}
+END_TEST
+
 /* A virtual address that leads to other code after INVLPG. */
 START_TEST(remapped_code)
 {
@@ -612,7 +633,7 @@ START_TEST(many_trap_sites)
             guest_stop(&guest);
             ck_assert_msg(guest.stop.kind == VCPU_STOP_SITE && guest.stop.rip == first + 2 * i,
                           "trap %llu: kind %d", (unsigned long long)i, guest.stop.kind);
-            ck_assert_int_eq(trap_handle(&guest.trap, &guest.stop), TRAP_RESUME);
+            ck_assert_int_eq(guest_handle(&guest), TRAP_RESUME);
         }
         ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
         ck_assert_uint_eq(retired() - before, MANY + 1);
@@ -882,7 +903,7 @@ START_TEST(budget_is_exact)
         before = retired();
         vcpu_set_limit(guest.machine.vcpu, before + k);
         while (guest_stop(&guest) != VCPU_STOP_LIMIT) {
-            ck_assert_int_ne(trap_handle(&guest.trap, &guest.stop), TRAP_END);
+            ck_assert_int_ne(guest_handle(&guest), TRAP_END);
         }
         ck_assert_uint_eq(retired() - before, expected);
         ck_assert_msg(guest_get(&guest, VCPU_RIP) == GUEST_CODE + program.offset[k],
@@ -926,6 +947,7 @@ int main(void)
     tcase_add_loop_test(traps, rewritten_through_an_alias, 0, COUNT(rewrite_rows));
     tcase_add_test(traps, rewritten_in_the_same_block);
     tcase_add_test(traps, rewritten_from_outside);
+    tcase_add_test(traps, rewritten_to_fault);
     tcase_add_test(traps, remapped_code);
     tcase_add_test(traps, many_trap_sites);
 

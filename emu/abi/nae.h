@@ -71,13 +71,16 @@
 #define DOORBELL_NONE (~0ULL)
 
 /*
- * Guest request: what the host reads of the message's header, and the end of a certificate table.
- * Source: Linux arch/x86/include/asm/sev.h (struct snp_guest_msg_hdr, enum msg_type); KVM
- * snp_handle_ext_guest_req.
+ * The page itself: one byte each. A vector is 0 when none is pending.
+ * Source: coconut-svsm/svsm kernel/src/sev/hv_doorbell.rs (HVDoorbell, HVDoorbellFlags); Linux
+ * guest patches, arch/x86/kernel/sev.c struct sev_hv_doorbell_page.
  */
-#define GUEST_MESSAGE_TYPE 0x34
-#define GUEST_MESSAGE_REPORT_REQ 5
-#define GUEST_CERTIFICATES_END_SIZE 24
+#define DOORBELL_VECTOR 0x00
+#define DOORBELL_FLAGS 0x01
+#define DOORBELL_NO_EOI 0x02 /* bit 0: no explicit EOI is required */
+#define DOORBELL_FLAG_NMI 0x01
+#define DOORBELL_FLAG_MC 0x02
+#define DOORBELL_FLAG_NO_FURTHER_SIGNAL 0x80
 
 /* Termination: SW_EXITINFO1. Source: Linux uapi/asm/svm.h (SVM_VMGEXIT_TERM_REASON). */
 #define NAE_TERM_SET_SHIFT 0

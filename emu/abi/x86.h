@@ -10,9 +10,12 @@
 
 #define CR0_PE (1ULL << 0)
 #define CR0_WP (1ULL << 16)
+#define CR0_NW (1ULL << 29)
+#define CR0_CD (1ULL << 30)
 #define CR0_PG (1ULL << 31)
 #define CR4_TSD (1ULL << 2)
 #define CR4_DE (1ULL << 3)
+#define CR4_PSE (1ULL << 4)
 #define CR4_PAE (1ULL << 5)
 #define CR4_PCE (1ULL << 8)
 #define CR4_LA57 (1ULL << 12)
@@ -33,6 +36,20 @@
 #define CBIT_POSITION 51
 #define CBIT_MASK (1ULL << CBIT_POSITION)
 
+/*
+ * A segment's attributes in the short form that a VMSA has: byte 5 of the descriptor, then AVL, L,
+ * D/B and G in bits 11:8. APM Vol 2, chapter 4, segment descriptors.
+ */
+#define SEGMENT_DPL(attributes) (((attributes) >> 5) & 3)
+#define SEGMENT_LONG (1u << 9)
+#define SEGMENT_DEFAULT (1u << 10)  /* D, B: 32-bit */
+#define SEGMENT_GRANULAR (1u << 11) /* G: the limit counts pages */
+#define SEGMENT_CODE_64 0xA9Bu
+#define SEGMENT_CODE_32 0xC9Bu
+#define SEGMENT_CODE_16 0x09Bu
+#define SEGMENT_DATA_32 0xC93u
+#define SEGMENT_DATA_16 0x093u
+
 #define PAGE_SHIFT 12
 #define PAGE_SIZE 0x1000ULL
 #define PAGE_MASK 0xFFFULL
@@ -50,6 +67,7 @@
 #define RFLAGS_OF (1ULL << 11)
 #define RFLAGS_NT (1ULL << 14)
 #define RFLAGS_RF (1ULL << 16)
+#define RFLAGS_VM (1ULL << 17)
 #define RFLAGS_AC (1ULL << 18)
 
 /* Breakpoints 0 to 3; access to a debug register under GD; single step. */
@@ -73,7 +91,9 @@
 
 #define VECTOR_DE 0
 #define VECTOR_DB 1
+#define VECTOR_NMI 2
 #define VECTOR_BP 3
+#define VECTOR_OF 4
 #define VECTOR_UD 6
 #define VECTOR_NM 7
 #define VECTOR_DF 8
@@ -84,6 +104,7 @@
 #define VECTOR_PF 14
 #define VECTOR_MF 16
 #define VECTOR_AC 17
+#define VECTOR_MC 18
 #define VECTOR_XM 19
 #define VECTOR_HV 28
 #define VECTOR_VC 29

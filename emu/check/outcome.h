@@ -38,7 +38,9 @@ struct outcome {
     enum outcome_kind kind;
     uint8_t term_set, term_code; /* OUTCOME_TERMINATED */
     bool host_caused;      /* the script's doing: a nested fault on a page it took, a refusal */
-    uint64_t rip;          /* guest virtual */
+    uint32_t vcpu;         /* that stood at the end, */
+    uint8_t vmpl;          /* at this VMPL, */
+    uint64_t rip;          /* here: guest virtual */
     uint64_t instructions; /* retired since boot, all vCPUs */
     uint64_t exits;
     char symbol[96];  /* function at rip, without offset; empty when unknown */

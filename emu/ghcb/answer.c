@@ -8,19 +8,10 @@
 #include "abi/msr.h"
 #include "abi/nae.h"
 #include "abi/x86.h"
-#include "ghcb/hypervisor.h"
+#include "ghcb/answer_internal.h"
 #include "ghcb/table.h"
 
-struct answer {
-    struct trap_context *trap;
-    struct hypervisor *hypervisor;
-    const struct exit *exit;
-    const struct reply *reply;
-    const struct answer_ops *ops;
-    struct error *error;
-};
-
-static void answer_denied(struct answer *answer, const char *what, uint64_t gpa, const char *why)
+void answer_denied(struct answer *answer, const char *what, uint64_t gpa, const char *why)
 {
     struct event event;
 
@@ -69,24 +60,44 @@ static int answer_write(struct answer *answer, const struct reply_action *action
     return 0;
 }
 
+/* RMPUPDATE leaves immutable entries alone: does one stand in the way of the change? */
+static bool answer_meets_immutable(struct answer *answer, const struct reply_action *action,
+                                   uint64_t *gpa)
+{
+    const struct machine *machine = answer->trap->machine;
+    bool assign = action->kind == REPLY_ASSIGN;
+
+    for (uint64_t at = 0; at < action->size_bytes; at += PAGE_SIZE) {
+        uint32_t page = memory_page(&machine->memory, action->gpa + at);
+        uint8_t flags = machine->rmp.entry[page].flags;
+
+        if ((flags & RMP_IMMUTABLE) && !(flags & RMP_ASSIGNED) == assign) {
+            *gpa = action->gpa + at;
+            return true;
+        }
+    }
+    return false;
+}
+
 static int answer_page_state(struct answer *answer, const struct reply_action *action)
 {
     struct machine *machine = answer->trap->machine;
-    bool assign = action->kind == REPLY_ASSIGN;
-    bool large = action->size_bytes == LARGE_PAGE_SIZE;
-    uint64_t pages = action->size_bytes / PAGE_SIZE;
+    uint64_t gpa;
 
     if (action->gpa % action->size_bytes || !hypervisor_has(answer->hypervisor, action->gpa) ||
         !hypervisor_has(answer->hypervisor, action->gpa + action->size_bytes - PAGE_SIZE)) {
         answer_denied(answer, "page state", action->gpa, "no such page");
         return 0;
     }
-    uint32_t first = memory_page(&machine->memory, action->gpa);
-    if (assign) {
-        machine_assign(machine, first, large);
+    if (answer_meets_immutable(answer, action, &gpa)) {
+        answer_denied(answer, "page state", gpa, "the page is immutable");
     }
-    for (uint32_t i = 0; !assign && i < pages; i++) {
-        machine_unassign(machine, first + i);
+    if (action->kind == REPLY_ASSIGN) {
+        machine_assign_gpa(machine, action->gpa, action->size_bytes == LARGE_PAGE_SIZE);
+        return 0;
+    }
+    for (uint64_t at = 0; at < action->size_bytes; at += PAGE_SIZE) {
+        machine_unassign_gpa(machine, action->gpa + at);
     }
     return 0;
 }
@@ -106,13 +117,45 @@ static int answer_console(struct answer *answer, const struct reply_action *acti
     return 0;
 }
 
+/* ---- which vCPU runs, and at which VMPL ---- */
+
+static int answer_vcpu(struct answer *answer, const struct reply_action *action)
+{
+    struct vcpus *vcpus = &answer->hypervisor->vcpus;
+    struct vcpu_slot *slot = vcpus_find(vcpus, action->vcpu.apic_id);
+
+    if (!slot || action->vcpu.vmpl >= VMPL_COUNT) {
+        answer_denied(answer, "vcpu", action->gpa, "there is no such vCPU or VMPL");
+    } else if (action->kind == REPLY_VCPU_START) {
+        vcpus_start(vcpus, slot, action->vcpu.vmpl, action->gpa, action->vcpu.now);
+    } else {
+        vcpus_stop(vcpus, slot, action->vcpu.vmpl);
+    }
+    return 0;
+}
+
+static int answer_run_vmpl(struct answer *answer, const struct reply_action *action)
+{
+    struct vcpu_slot *slot = vcpus_current(&answer->hypervisor->vcpus);
+
+    if (action->vcpu.vmpl >= VMPL_COUNT || !slot->level[action->vcpu.vmpl].known) {
+        answer_denied(answer, "run_vmpl", 0, "the VMPL has no VMSA");
+    } else {
+        slot->vmpl = action->vcpu.vmpl;
+    }
+    return 0;
+}
+
 static int answer_actions(struct answer *answer)
 {
-    typedef int answer_action(struct answer *, const struct reply_action *);
     static answer_action *const handlers[] = {
         [REPLY_WRITE] = answer_write,         [REPLY_ASSIGN] = answer_page_state,
         [REPLY_UNASSIGN] = answer_page_state, [REPLY_WATCH_READ] = answer_watch,
-        [REPLY_CONSOLE] = answer_console,
+        [REPLY_CONSOLE] = answer_console,     [REPLY_VCPU_START] = answer_vcpu,
+        [REPLY_VCPU_STOP] = answer_vcpu,      [REPLY_RUN_VMPL] = answer_run_vmpl,
+        [REPLY_RMPUPDATE] = answer_rmpupdate, [REPLY_PSMASH] = answer_psmash,
+        [REPLY_REMAP] = answer_nested_map,    [REPLY_SWAP] = answer_nested_map,
+        [REPLY_INJECT] = answer_inject,       [REPLY_DOORBELL] = answer_doorbell,
     };
     int status = 0;
 
@@ -140,7 +183,7 @@ static void answer_fields(struct answer *answer)
         unsigned bit = GHCB_VALID_BIT(row->offset);
 
         if (reply->written & FIELD_BIT(field)) {
-            memcpy(page + row->offset, &reply->field[field], row->size_bytes);
+            ghcb_field_store(row, page, reply->field[field]);
         }
         if (reply->marked & FIELD_BIT(field)) {
             page[GHCB_VALID_BITMAP + bit / 8] |= (uint8_t)(1u << bit % 8);
@@ -151,14 +194,14 @@ static void answer_fields(struct answer *answer)
 /* The host agreed to a registration when it echoes the address, whatever model answered. */
 static void answer_msr(struct answer *answer)
 {
-    struct hypervisor_state *state = &answer->hypervisor->state;
+    struct vcpu_level *level = vcpus_current_level(&answer->hypervisor->vcpus);
     uint64_t request = answer->exit->msr;
 
     answer->trap->machine->state.ghcb_msr = answer->reply->msr;
     if ((request & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ &&
         answer->reply->msr == (request - GHCB_MSR_REGISTER_REQ + GHCB_MSR_REGISTER_RESP)) {
-        state->registered = true;
-        state->registered_gpa = request & ~GHCB_MSR_INFO_MASK;
+        level->registered = true;
+        level->registered_gpa = request & ~GHCB_MSR_INFO_MASK;
     }
 }
 
@@ -168,26 +211,33 @@ struct page_request {
     uint64_t gpa, size_bytes, op;
 };
 
+/* Does the list lie where the host can read it? One that does not asks for nothing. */
+static bool request_list(const struct exit *exit, uint32_t *cur, uint32_t *end)
+{
+    uint16_t header[2]; /* the first entry not yet done, and the last: both as the guest says */
+
+    if (exit->row->code != NAE_PAGE_STATE_CHANGE || exit->scratch_size_bytes < PSC_HEADER_SIZE) {
+        return false;
+    }
+    memcpy(header, exit->scratch, sizeof(header));
+    *cur = header[0];
+    *end = header[1];
+    return *end < PSC_ENTRY_MAX &&
+           PSC_HEADER_SIZE + (*end + 1) * PSC_ENTRY_SIZE <= exit->scratch_size_bytes;
+}
+
 /* The i-th page state change that the guest asks for in this exit; false when there is none. */
 static bool request_at(const struct exit *exit, uint32_t i, struct page_request *request)
 {
     uint64_t raw = exit->msr;
 
     if (exit->protocol == EXIT_PAGE) {
-        uint16_t header[2]; /* the first entry not yet done, and the last: both as the guest says */
-        uint32_t entry;
+        uint32_t cur, end;
 
-        if (exit->row->code != NAE_PAGE_STATE_CHANGE ||
-            exit->scratch_size_bytes < PSC_HEADER_SIZE) {
+        if (!request_list(exit, &cur, &end) || cur + i > end) {
             return false;
         }
-        memcpy(header, exit->scratch, sizeof(header));
-        entry = header[0] + i;
-        if (entry > header[1] || entry >= PSC_ENTRY_MAX ||
-            PSC_HEADER_SIZE + (entry + 1) * PSC_ENTRY_SIZE > exit->scratch_size_bytes) {
-            return false;
-        }
-        memcpy(&raw, exit->scratch + PSC_HEADER_SIZE + entry * PSC_ENTRY_SIZE, 8);
+        memcpy(&raw, exit->scratch + PSC_HEADER_SIZE + (cur + i) * PSC_ENTRY_SIZE, 8);
     } else if (i > 0 || (raw & GHCB_MSR_INFO_MASK) != GHCB_MSR_PSC_REQ) {
         return false;
     }
@@ -229,7 +279,7 @@ static bool request_exists(const struct exit *exit, uint32_t *next,
     return false;
 }
 
-static void answer_blame(struct answer *answer, uint64_t gpa, uint64_t size_bytes)
+void answer_blame(struct answer *answer, uint64_t gpa, uint64_t size_bytes)
 {
     struct memory *memory = &answer->trap->machine->memory;
 
@@ -313,6 +363,9 @@ int ghcb_answer(struct trap_context *trap, struct hypervisor *hypervisor, const 
     }
     if (reply->msr_written) {
         answer_msr(&answer);
+    }
+    if (status == 0) {
+        answer_resume(&answer);
     }
     return status;
 }

@@ -21,6 +21,7 @@ struct exit_row; /* ghcb/table.h */
 
 /* What KVM reads of a scratch area at most: GHCB_SCRATCH_AREA_LIMIT in its sev.c. */
 #define EXIT_SCRATCH_MAX 0x10000
+#define EXIT_REQUEST_SIZE 0x1000 /* a message to the AMD-SP is a page */
 
 /* The verdict of setup_vmgexit_scratch on an area of a given length. */
 enum exit_scratch {
@@ -49,7 +50,9 @@ struct exit {
     uint64_t field[FIELD_COUNT]; /* as they stand in the page, marked or not */
     uint64_t scratch_gpa;        /* where `scratch` was copied from */
     uint32_t scratch_size_bytes; /* 0 when SW_SCRATCH is unmarked or not readable by the host */
+    uint32_t request_size_bytes; /* 0 when there is no request, or the host cannot read it */
     uint8_t scratch[EXIT_SCRATCH_MAX];
+    uint8_t request[EXIT_REQUEST_SIZE]; /* the page of a message to the AMD-SP: ciphertext */
 };
 
 /* The value if the guest marked it valid, else 0, as KVM reads it (kvm_ghcb_get_*_if_valid). */

@@ -7,6 +7,7 @@
 #define SNPEMU_GHCB_FIELD_H
 
 #include <stdint.h>
+#include <string.h>
 
 enum ghcb_field {
     FIELD_CPL,
@@ -35,6 +36,27 @@ struct ghcb_field_row {
 };
 
 extern const struct ghcb_field_row ghcb_field_rows[FIELD_COUNT];
+
+/* Copies of a known length: a string instruction for each field costs more than all else there. */
+static inline uint64_t ghcb_field_load(const struct ghcb_field_row *row, const uint8_t *page)
+{
+    uint64_t value;
+
+    if (row->size_bytes == 1) {
+        return page[row->offset];
+    }
+    memcpy(&value, page + row->offset, sizeof(value));
+    return value;
+}
+
+static inline void ghcb_field_store(const struct ghcb_field_row *row, uint8_t *page, uint64_t value)
+{
+    if (row->size_bytes == 1) {
+        page[row->offset] = (uint8_t)value;
+    } else {
+        memcpy(page + row->offset, &value, sizeof(value));
+    }
+}
 
 /* The field of that name, or FIELD_COUNT. */
 enum ghcb_field ghcb_field_named(const char *name);

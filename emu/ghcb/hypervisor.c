@@ -7,10 +7,10 @@
 #include "abi/cpuid.h"
 #include "abi/msr.h"
 #include "abi/nae.h"
+#include "abi/psp.h"
 #include "abi/x86.h"
 #include "ghcb/table.h"
-#include "machine/memory.h"
-#include "machine/rmp.h"
+#include "machine/machine.h"
 
 #define CPUID_LEAF_SIZES 0x80000008u /* EAX 7:0: physical address bits */
 
@@ -91,7 +91,10 @@ void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus)
     config->cbit = CBIT_POSITION;
     config->features = HV_FEATURE_SNP | HV_FEATURE_AP_CREATION | HV_FEATURE_RESTRICTED_INJECTION |
                        HV_FEATURE_APIC_ID_LIST | HV_FEATURE_MULTI_VMPL;
+    config->policy = POLICY_SMT | POLICY_RESERVED_ONE;
     config->sev_features = (SEV_STATUS_SNP | SEV_STATUS_RESTRICTED_INJECTION) >> 2;
+    config->guest_vmsa_sev_features = SEV_STATUS_SNP >> 2;
+    config->guest_vmsa_vmpl = 1;
     for (uint32_t i = 0; i < cpus; i++) {
         config->apic_id[i] = i;
     }
@@ -99,14 +102,35 @@ void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus)
     hypervisor_config_cpu(config, &cpu_profiles[0]);
 }
 
-void hypervisor_reset(struct hypervisor *hypervisor)
+uint64_t hypervisor_reset_msr(const struct hypervisor_config *config)
 {
+    return (uint64_t)config->version_max << GHCB_MSR_SEV_INFO_MAX_SHIFT |
+           (uint64_t)config->version_min << GHCB_MSR_SEV_INFO_MIN_SHIFT |
+           (uint64_t)config->cbit << GHCB_MSR_SEV_INFO_CBIT_SHIFT | GHCB_MSR_SEV_INFO_RESP;
+}
+
+bool hypervisor_same_vcpus(const struct hypervisor *hypervisor, struct vcpus *vcpus)
+{
+    const struct hypervisor_config *config = hypervisor->config;
+    size_t count = config->apic_id_count < config->cpus ? config->apic_id_count : config->cpus;
+
+    return vcpus_init(vcpus, config->bsp_apic_id, config->apic_id, count, MACHINE_LAUNCH_VMSA,
+                      hypervisor_reset_msr(config));
+}
+
+bool hypervisor_open(struct hypervisor *hypervisor)
+{
+    const struct hypervisor_config *config = hypervisor->config;
     struct hypervisor_state *state = &hypervisor->state;
 
     memset(state, 0, sizeof(*state));
-    apic_reset(&state->apic);
-    memcpy(state->mmio.bytes, hypervisor->config->mmio.initial, sizeof(state->mmio.bytes));
-    state->doorbell_gpa = DOORBELL_NONE;
+    memcpy(state->mmio.bytes, config->mmio.initial, sizeof(state->mmio.bytes));
+    return hypervisor_same_vcpus(hypervisor, &hypervisor->vcpus);
+}
+
+void hypervisor_close(struct hypervisor *hypervisor)
+{
+    vcpus_release(&hypervisor->vcpus);
 }
 
 /* Member by member: a struct may hold padding. */
@@ -127,29 +151,23 @@ size_t hypervisor_state_bytes(const struct hypervisor_state *state,
         state->fw_cfg.key,
         state->fw_cfg.offset,
         state->fw_cfg.dma_address,
-        state->apic.base,
-        state->apic.tpr,
-        state->apic.spiv,
         state->tsc_aux,
-        state->registered,
-        state->registered_gpa,
         state->ap_jump_table,
-        state->doorbell_gpa,
     };
     size_t used = 0;
 
-    _Static_assert(sizeof(words) + VMPL_COUNT * 3 * 8 + MMIO_BYTES_MAX <= HYPERVISOR_STATE_SIZE,
+    _Static_assert(sizeof(words) + sizeof(state->vmsa_features) + MMIO_BYTES_MAX +
+                           EXIT_REQUEST_SIZE <=
+                       HYPERVISOR_STATE_SIZE,
                    "state");
     memcpy(bytes, words, sizeof(words));
     used += sizeof(words);
-    for (size_t i = 0; i < VMPL_COUNT; i++) {
-        const uint64_t vmsa[] = {state->vmsa_known[i], state->vmsa_gpa[i], state->vmsa_features[i]};
-
-        memcpy(bytes + used, vmsa, sizeof(vmsa));
-        used += sizeof(vmsa);
-    }
+    memcpy(bytes + used, state->vmsa_features, sizeof(state->vmsa_features));
+    used += sizeof(state->vmsa_features);
     memcpy(bytes + used, state->mmio.bytes, sizeof(state->mmio.bytes));
-    return used + sizeof(state->mmio.bytes);
+    used += sizeof(state->mmio.bytes);
+    memcpy(bytes + used, state->response, sizeof(state->response));
+    return used + sizeof(state->response);
 }
 
 bool hypervisor_has(const struct hypervisor *hypervisor, uint64_t gpa)
@@ -195,18 +213,6 @@ uint64_t hypervisor_writable(const struct hypervisor *hypervisor, uint64_t gpa, 
         done += PAGE_SIZE - ((gpa + done) & PAGE_MASK);
     }
     return done < size ? done : size;
-}
-
-bool hypervisor_has_vcpu(const struct hypervisor *hypervisor, uint32_t apic_id)
-{
-    const struct hypervisor_config *config = hypervisor->config;
-
-    for (size_t i = 0; i < config->apic_id_count && i < config->cpus; i++) {
-        if (config->apic_id[i] == apic_id) {
-            return true;
-        }
-    }
-    return apic_id == config->bsp_apic_id;
 }
 
 /* KVM: sev_vcpu_after_set_cpuid takes the C-bit out of what is reserved. */

@@ -12,11 +12,13 @@
 
 #include "abi/rmp.h"
 #include "ghcb/apic.h"
+#include "ghcb/certificates.h"
 #include "ghcb/exit.h"
 #include "ghcb/fw_cfg.h"
 #include "ghcb/mmio.h"
 #include "ghcb/reply.h"
 #include "ghcb/uart.h"
+#include "ghcb/vcpus.h"
 #include "trap/profile.h"
 
 #define HYPERVISOR_CPU_MAX 4096
@@ -37,6 +39,9 @@ struct hypervisor_config {
     uint64_t features;     /* HV_FEATURE_* */
     uint64_t sev_features; /* of the VMSA; SEV_STATUS is made from it */
     uint64_t virtual_tom;  /* of the VMSA */
+    /* The same, and the VMPL, in the VMSA with which the SVSM is to start the guest. */
+    uint64_t guest_vmsa_sev_features;
+    uint8_t guest_vmsa_vmpl;
 
     /* The IDs written into the list, as given; by default 0 .. cpus - 1. The BSP's is
      * `bsp_apic_id`. */
@@ -58,6 +63,10 @@ struct hypervisor_config {
 
     struct fw_cfg_files fw_cfg; /* what the firmware configuration device offers */
     struct mmio_devices mmio;   /* memory-mapped devices */
+
+    uint64_t policy;                  /* POLICY_*, of the launch */
+    uint8_t host_data[32];            /* given to the AMD-SP at launch: a report shows it */
+    struct certificates certificates; /* what an extended guest request gets with a report */
 };
 
 /* The defaults: an EPYC guest with `cpus` CPUs (1 to HYPERVISOR_CPU_MAX), APIC IDs 0 .. cpus - 1.
@@ -69,37 +78,42 @@ void hypervisor_config_cpu(struct hypervisor_config *config, const struct cpu_pr
 
 struct memory;
 struct rmp;
+struct psp;
 
 /* What the hypervisor remembers between exits. Part of a snapshot and of the state digest. */
 struct hypervisor_state {
     struct uart uart;
     struct fw_cfg fw_cfg;
     struct mmio mmio;
-    struct apic apic;
     uint32_t tsc_aux;
-    bool registered; /* a GHCB GPA was registered, and which */
-    uint64_t registered_gpa;
     uint64_t ap_jump_table;
-    uint64_t doorbell_gpa; /* of the #HV doorbell page; DOORBELL_NONE */
-    /* VMSAs of the vCPU's other VMPLs that wait to be run; zero features: none was ever made. */
-    bool vmsa_known[VMPL_COUNT];
-    uint64_t vmsa_gpa[VMPL_COUNT];
+    /* SEV_FEATURES of the first VMSA of each lower VMPL; 0: none was ever made. */
     uint64_t vmsa_features[VMPL_COUNT];
+    /* The page that the AMD-SP writes responses to, as the last one left it. */
+    uint8_t response[EXIT_REQUEST_SIZE];
 };
 
-#define HYPERVISOR_STATE_SIZE 4352 /* bytes of hypervisor_state_bytes, at most */
+#define HYPERVISOR_STATE_SIZE 8448 /* bytes of hypervisor_state_bytes, at most */
 
 struct hypervisor {
     const struct hypervisor_config *config; /* not owned */
     /* Its own knowledge of guest memory: which GPAs exist and which pages it gave away. */
     struct memory *memory;
     const struct rmp *rmp;
-    bool strict; /* an answer that rests on an unverified fact is not given: `unmodelled` */
+    struct psp *psp; /* not owned: the AMD-SP, which answers what is handed to it */
+    bool strict;     /* an answer that rests on an unverified fact is not given: `unmodelled` */
     struct hypervisor_state state;
+    struct vcpus vcpus;
 };
 
-/* After the first four members are set: the state at power-on. */
-void hypervisor_reset(struct hypervisor *hypervisor);
+/* After the first four members are set: the state at power-on. False: out of memory. */
+bool hypervisor_open(struct hypervisor *hypervisor);
+/* Virtual CPUs as at power-on, to keep a copy in. False: out of memory. */
+bool hypervisor_same_vcpus(const struct hypervisor *hypervisor, struct vcpus *vcpus);
+void hypervisor_close(struct hypervisor *hypervisor);
+
+/* What the GHCB MSR holds before the guest writes it: a version answer. KVM sev_es_vcpu_reset. */
+uint64_t hypervisor_reset_msr(const struct hypervisor_config *config);
 /* The state as bytes, equal for equal states; returns how many. */
 size_t hypervisor_state_bytes(const struct hypervisor_state *state,
                               uint8_t bytes[HYPERVISOR_STATE_SIZE]);
@@ -116,8 +130,6 @@ bool hypervisor_shares(const struct hypervisor *hypervisor, uint64_t gpa);
 bool hypervisor_read(const struct hypervisor *hypervisor, uint64_t gpa, void *bytes, uint64_t size);
 /* How many of the `size` bytes from gpa on the host can write before the first that it cannot. */
 uint64_t hypervisor_writable(const struct hypervisor *hypervisor, uint64_t gpa, uint64_t size);
-/* True when a vCPU has that APIC ID. */
-bool hypervisor_has_vcpu(const struct hypervisor *hypervisor, uint32_t apic_id);
 /* Bits of an address beyond the guest's physical address space. */
 bool hypervisor_address_ok(const struct hypervisor *hypervisor, uint64_t gpa);
 

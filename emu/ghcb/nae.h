@@ -59,6 +59,9 @@ bool nae_run_vmpl(const struct hypervisor *hypervisor, const struct exit *exit, 
 /* nae_guest.c: messages to the AMD-SP */
 nae_answer nae_answer_guest_request, nae_answer_ext_guest_request;
 nae_say nae_say_guest_request;
+void nae_say_guest_request_reply(const struct exit *exit, const struct reply *reply, char *text,
+                                 size_t size);
+void nae_describe_guest_request(const struct exit *exit, struct event *event);
 
 /* nae_hv.c: restricted injection, and what a guest tells of itself */
 nae_answer nae_answer_hv_doorbell, nae_answer_hv_ipi, nae_answer_hv_features,

@@ -18,7 +18,7 @@
 void nae_answer_hv_doorbell(struct hypervisor *hypervisor, const struct exit *exit,
                             struct reply *reply)
 {
-    uint64_t *doorbell = &hypervisor->state.doorbell_gpa;
+    uint64_t *doorbell = &vcpus_current_level(&hypervisor->vcpus)->doorbell_gpa;
     uint64_t gpa = exit_field(exit, FIELD_INFO2);
 
     switch (exit_field(exit, FIELD_INFO1)) {
@@ -71,7 +71,7 @@ static bool ipi_is_lost(const struct hypervisor *hypervisor, uint64_t icr)
     uint32_t destination = (uint32_t)(icr >> 32);
 
     return ((icr >> SHORTHAND_SHIFT) & SHORTHAND_MASK) == 0 && !(icr & DESTINATION_LOGICAL) &&
-           destination != BROADCAST && !hypervisor_has_vcpu(hypervisor, destination);
+           destination != BROADCAST && !vcpus_find(&hypervisor->vcpus, destination);
 }
 
 /*
@@ -80,7 +80,7 @@ static bool ipi_is_lost(const struct hypervisor *hypervisor, uint64_t icr)
  */
 void nae_answer_hv_ipi(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply)
 {
-    const struct apic *apic = &hypervisor->state.apic;
+    const struct apic *apic = &vcpus_current(&hypervisor->vcpus)->apic;
     uint64_t icr = exit_field(exit, FIELD_INFO1);
 
     if (!apic_is_enabled(apic) || (apic_is_x2apic(apic) && (icr & APIC_ICR_RESERVED))) {

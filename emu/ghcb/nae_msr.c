@@ -44,7 +44,7 @@ static enum apic_result write_tsc(struct nae_msr_access *access)
 
 static enum apic_result read_base(struct nae_msr_access *access)
 {
-    access->value = access->hypervisor->state.apic.base;
+    access->value = vcpus_current(&access->hypervisor->vcpus)->apic.base;
     return APIC_OK;
 }
 
@@ -53,18 +53,19 @@ static enum apic_result write_base(struct nae_msr_access *access)
     if (!hypervisor_address_ok(access->hypervisor, access->value)) {
         return APIC_GP;
     }
-    return apic_set_base(&access->hypervisor->state.apic, access->value);
+    return apic_set_base(&vcpus_current(&access->hypervisor->vcpus)->apic, access->value);
 }
 
 static enum apic_result read_x2apic(struct nae_msr_access *access)
 {
-    return apic_read(&access->hypervisor->state.apic, access->exit->apic_id, access->index,
-                     &access->value);
+    return apic_read(&vcpus_current(&access->hypervisor->vcpus)->apic, access->exit->apic_id,
+                     access->index, &access->value);
 }
 
 static enum apic_result write_x2apic(struct nae_msr_access *access)
 {
-    return apic_write(&access->hypervisor->state.apic, access->index, access->value);
+    return apic_write(&vcpus_current(&access->hypervisor->vcpus)->apic, access->index,
+                      access->value);
 }
 
 static enum apic_result read_tsc_aux(struct nae_msr_access *access)

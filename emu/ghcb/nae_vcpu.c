@@ -87,7 +87,7 @@ static bool creation_ok(struct hypervisor *hypervisor, const struct exit *exit,
     uint64_t gpa = exit_field(exit, FIELD_INFO2);
     bool self = creation->apic_id == exit->apic_id;
 
-    if (creation->vmpl >= VMPL_COUNT || !hypervisor_has_vcpu(hypervisor, creation->apic_id) ||
+    if (creation->vmpl >= VMPL_COUNT || !vcpus_find(&hypervisor->vcpus, creation->apic_id) ||
         (creation->vmpl == 0 && (self || exit->vmpl != 0)) || creation->request > AP_DESTROY) {
         return false;
     }
@@ -102,9 +102,12 @@ static bool creation_ok(struct hypervisor *hypervisor, const struct exit *exit,
 void nae_answer_ap_creation(struct hypervisor *hypervisor, const struct exit *exit,
                             struct reply *reply)
 {
-    struct hypervisor_state *state = &hypervisor->state;
     struct creation creation = creation_of(exit);
-    bool self = creation.apic_id == exit->apic_id;
+    struct reply_vcpu vcpu = {
+        .apic_id = creation.apic_id,
+        .vmpl = (uint8_t)creation.vmpl,
+        .now = creation.request == AP_CREATE,
+    };
 
     if (creation.request != AP_DESTROY && !exit_marked(exit, FIELD_RAX)) {
         reply_malformed(reply, GHCB_ERR_MISSING_INPUT);
@@ -114,15 +117,10 @@ void nae_answer_ap_creation(struct hypervisor *hypervisor, const struct exit *ex
         reply_malformed(reply, GHCB_ERR_INVALID_INPUT);
         return;
     }
-    if (creation.request == AP_CREATE) {
-        reply_unmodelled(reply, "ap_creation: %s do not run yet",
-                         self ? "VMPLs below 0" : "application processors");
-        return;
-    }
-    if (self) {
-        state->vmsa_known[creation.vmpl] = creation.request == AP_CREATE_ON_INIT;
-        state->vmsa_gpa[creation.vmpl] =
-            creation.request == AP_CREATE_ON_INIT ? exit_field(exit, FIELD_INFO2) : 0;
+    if (creation.request == AP_DESTROY) {
+        reply_vcpu_stop(reply, &vcpu);
+    } else {
+        reply_vcpu_start(reply, &vcpu, exit_field(exit, FIELD_INFO2));
     }
 }
 
@@ -145,11 +143,13 @@ void nae_say_ap_creation(const struct exit *exit, char *text, size_t size)
 bool nae_run_vmpl(const struct hypervisor *hypervisor, const struct exit *exit, uint64_t vmpl,
                   struct reply *reply)
 {
-    if (vmpl >= VMPL_COUNT || (vmpl != exit->vmpl && !hypervisor->state.vmsa_known[vmpl])) {
+    const struct vcpu_slot *slot = vcpus_current(&hypervisor->vcpus);
+
+    if (vmpl >= VMPL_COUNT || (vmpl != exit->vmpl && !slot->level[vmpl].known)) {
         return false;
     }
     if (vmpl != exit->vmpl) {
-        reply_unmodelled(reply, "run_vmpl: VMPL%u does not run yet", (unsigned)vmpl);
+        reply_run_vmpl(reply, (unsigned)vmpl);
     }
     return true;
 }

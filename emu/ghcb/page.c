@@ -27,7 +27,7 @@ static void take_fields(const uint8_t *page, struct exit *exit)
         const struct ghcb_field_row *row = &ghcb_field_rows[field];
         unsigned bit = GHCB_VALID_BIT(row->offset);
 
-        memcpy(&exit->field[field], page + row->offset, row->size_bytes);
+        exit->field[field] = ghcb_field_load(row, page);
         if (page[GHCB_VALID_BITMAP + bit / 8] & (1u << bit % 8)) {
             exit->marked |= FIELD_BIT(field);
         }
@@ -77,6 +77,22 @@ static void take_scratch(struct machine *machine, const struct hypervisor *hyper
     }
 }
 
+static void take_request(struct machine *machine, const struct hypervisor *hypervisor,
+                         struct exit *exit)
+{
+    uint64_t gpa = exit_field(exit, FIELD_INFO1);
+    const uint8_t *page;
+
+    if (!(exit->row->flags & EXIT_MESSAGE) || (gpa & PAGE_MASK)) {
+        return;
+    }
+    page = shared_bytes(machine, hypervisor, gpa);
+    if (page) {
+        memcpy(exit->request, page, EXIT_REQUEST_SIZE);
+        exit->request_size_bytes = EXIT_REQUEST_SIZE;
+    }
+}
+
 static const struct exit_row *page_row(const struct exit *exit)
 {
     const struct exit_row *row;
@@ -91,12 +107,13 @@ static const struct exit_row *page_row(const struct exit *exit)
 static bool take_page(struct machine *machine, const struct hypervisor *hypervisor,
                       struct exit *exit, char *why, size_t why_size)
 {
+    const struct vcpu_level *level = vcpus_current_level(&hypervisor->vcpus);
     const uint8_t *page = NULL;
     const char *reason = "is not registered";
 
     exit->protocol = EXIT_PAGE;
     exit->ghcb_gpa = exit->msr;
-    if (hypervisor->state.registered && hypervisor->state.registered_gpa == exit->ghcb_gpa) {
+    if (level->registered && level->registered_gpa == exit->ghcb_gpa) {
         page = shared_bytes(machine, hypervisor, exit->ghcb_gpa);
         reason = "is not a shared page";
     }
@@ -108,6 +125,7 @@ static bool take_page(struct machine *machine, const struct hypervisor *hypervis
     take_fields(page, exit);
     exit->row = page_row(exit);
     take_scratch(machine, hypervisor, exit);
+    take_request(machine, hypervisor, exit);
     return true;
 }
 
@@ -116,11 +134,12 @@ bool ghcb_take_exit(struct machine *machine, const struct hypervisor *hypervisor
 {
     uint64_t info = machine->state.ghcb_msr & GHCB_MSR_INFO_MASK;
 
-    memset(exit, 0, offsetof(struct exit, scratch)); /* of `scratch`, size_bytes says what is set */
+    memset(exit, 0, offsetof(struct exit, scratch)); /* of these, size_bytes says what is set */
     exit->msr = machine->state.ghcb_msr;
     exit->time = vcpu_retired(machine->vcpu);
-    exit->vmpl = (uint8_t)vcpu_vmpl(machine->vcpu);
-    exit->apic_id = hypervisor->config->bsp_apic_id;
+    exit->vcpu = hypervisor->vcpus.current;
+    exit->vmpl = hypervisor->vcpus.current_vmpl;
+    exit->apic_id = vcpus_current(&hypervisor->vcpus)->apic_id;
     if (info == GHCB_MSR_PAGE) {
         if (!take_page(machine, hypervisor, exit, why, why_size)) {
             return false;

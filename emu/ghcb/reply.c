@@ -230,6 +230,71 @@ bool reply_watch_read(struct reply *reply, const struct reply_watch *watch)
     return add_action(reply, &action);
 }
 
+bool reply_vcpu_start(struct reply *reply, const struct reply_vcpu *vcpu, uint64_t vmsa_gpa)
+{
+    return add_action(
+        reply, &(struct reply_action){.kind = REPLY_VCPU_START, .gpa = vmsa_gpa, .vcpu = *vcpu});
+}
+
+bool reply_vcpu_stop(struct reply *reply, const struct reply_vcpu *vcpu)
+{
+    return add_action(reply, &(struct reply_action){.kind = REPLY_VCPU_STOP, .vcpu = *vcpu});
+}
+
+bool reply_run_vmpl(struct reply *reply, unsigned vmpl)
+{
+    return add_action(reply,
+                      &(struct reply_action){.kind = REPLY_RUN_VMPL, .vcpu.vmpl = (uint8_t)vmpl});
+}
+
+bool reply_rmpupdate(struct reply *reply, uint64_t gpa, uint64_t size_bytes,
+                     const struct reply_rmpupdate *operand)
+{
+    struct reply_action action = {
+        .kind = REPLY_RMPUPDATE,
+        .gpa = gpa,
+        .size_bytes = size_bytes,
+        .rmpupdate = *operand,
+    };
+
+    return add_action(reply, &action);
+}
+
+bool reply_psmash(struct reply *reply, uint64_t gpa)
+{
+    struct reply_action action = {.kind = REPLY_PSMASH, .gpa = gpa};
+
+    return add_action(reply, &action);
+}
+
+bool reply_remap(struct reply *reply, uint64_t gpa, uint64_t other_gpa)
+{
+    struct reply_action action = {.kind = REPLY_REMAP, .gpa = gpa, .other_gpa = other_gpa};
+
+    return add_action(reply, &action);
+}
+
+bool reply_swap(struct reply *reply, uint64_t gpa, uint64_t other_gpa)
+{
+    struct reply_action action = {.kind = REPLY_SWAP, .gpa = gpa, .other_gpa = other_gpa};
+
+    return add_action(reply, &action);
+}
+
+bool reply_inject(struct reply *reply, const struct reply_event *event)
+{
+    struct reply_action action = {.kind = REPLY_INJECT, .event = *event};
+
+    return add_action(reply, &action);
+}
+
+bool reply_doorbell(struct reply *reply, const struct reply_doorbell *doorbell)
+{
+    struct reply_action action = {.kind = REPLY_DOORBELL, .doorbell = *doorbell};
+
+    return add_action(reply, &action);
+}
+
 /* Whether two (start, length) ranges share a byte, without overflow at the top of the space. */
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 {
@@ -253,4 +318,30 @@ size_t reply_drop_page_state(struct reply *reply, uint64_t gpa, uint64_t size_by
     }
     reply->action_count = kept;
     return dropped;
+}
+
+const struct reply_action *reply_find_write(const struct reply *reply, uint64_t gpa)
+{
+    const struct reply_action *found = NULL;
+
+    for (size_t i = 0; i < reply->action_count; i++) {
+        if (reply->action[i].kind == REPLY_WRITE && reply->action[i].gpa == gpa) {
+            found = &reply->action[i];
+        }
+    }
+    return found;
+}
+
+void reply_drop_writes(struct reply *reply, uint64_t gpa)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < reply->action_count; i++) {
+        const struct reply_action *action = &reply->action[i];
+
+        if (action->kind != REPLY_WRITE || action->gpa != gpa) {
+            reply->action[kept++] = *action;
+        }
+    }
+    reply->action_count = kept;
 }

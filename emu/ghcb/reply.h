@@ -4,8 +4,8 @@
  * in; ghcb/answer.c carries it out, refusing what hardware would refuse.
  *
  * Order of execution: actions in the order they were added, then the fields of the GHCB page (or
- * the MSR), then resume. Unless keep_marks is set the valid bitmap of the page is cleared before
- * the fields are written, as KVM does when it reads its input.
+ * the MSR), then resume, which takes an injected event along. Unless keep_marks is set the valid
+ * bitmap of the page is cleared before the fields are written, as KVM does when it reads its input.
  */
 #ifndef SNPEMU_GHCB_REPLY_H
 #define SNPEMU_GHCB_REPLY_H
@@ -30,6 +30,48 @@ enum reply_action_kind {
     REPLY_UNASSIGN,   /* RMPUPDATE: take it back; contents are lost */
     REPLY_WATCH_READ, /* change shared memory at the n-th read of it, see struct reply_watch */
     REPLY_CONSOLE,    /* bytes that the guest wrote to its console */
+    REPLY_VCPU_START, /* a save area for a VMPL of a vCPU, see struct reply_vcpu */
+    REPLY_VCPU_STOP,  /* forget it */
+    REPLY_RUN_VMPL,   /* the vCPU goes on at another VMPL */
+    REPLY_RMPUPDATE,  /* RMPUPDATE as no honest host issues it, see struct reply_rmpupdate */
+    REPLY_PSMASH,     /* split the 2 MiB entry that the page is part of */
+    REPLY_REMAP,      /* nested map: gpa leads to where other_gpa leads */
+    REPLY_SWAP,       /* nested map: gpa and other_gpa change places */
+    REPLY_INJECT,   /* event injection: the guest takes the event instead of its next instruction */
+    REPLY_DOORBELL, /* an event through the #HV doorbell page, as soon as it has room for it */
+};
+
+enum reply_event_type {
+    REPLY_EVENT_EXCEPTION,
+    REPLY_EVENT_INTERRUPT,
+    REPLY_EVENT_NMI, /* vector 2 */
+};
+
+/* An event as the VMCB's EVENTINJ names it. */
+struct reply_event {
+    enum reply_event_type type;
+    uint8_t vector;
+    bool has_error_code;
+    uint32_t error_code;
+};
+
+/* What the #HV doorbell page shall say. */
+struct reply_doorbell {
+    uint8_t vector; /* 0: none */
+    bool nmi, mc;
+    bool no_eoi; /* with the vector: the guest need not signal the end of interrupt */
+};
+
+#define REPLY_ASID_GUEST 1 /* the guest that runs */
+
+/*
+ * The operand of an RMPUPDATE on the page of memory that the action's gpa leads to. Its page size
+ * is the action's size_bytes.
+ */
+struct reply_rmpupdate {
+    bool assigned, immutable;
+    uint16_t asid;   /* REPLY_ASID_GUEST, another guest's; 0: the AMD-SP, or not assigned */
+    uint64_t at_gpa; /* the guest physical address that the entry shall name */
 };
 
 /*
@@ -46,12 +88,23 @@ struct reply_watch {
     void *owner; /* returned to the host when the watch fires; may be NULL */
 };
 
+struct reply_vcpu {
+    uint32_t apic_id; /* RUN_VMPL: unused, it is the vCPU that asks */
+    uint8_t vmpl;
+    bool now; /* VCPU_START: it runs there next; else once that VMPL is asked for */
+};
+
 struct reply_action {
     enum reply_action_kind kind;
-    uint64_t gpa;
-    uint64_t size_bytes; /* ASSIGN, UNASSIGN: 4 KiB or 2 MiB */
+    uint64_t gpa;        /* VCPU_START: of the save area */
+    uint64_t size_bytes; /* ASSIGN, UNASSIGN, RMPUPDATE: 4 KiB or 2 MiB */
     size_t data_offset;  /* WRITE, CONSOLE: into reply->data */
+    uint64_t other_gpa;  /* REMAP, SWAP */
+    struct reply_rmpupdate rmpupdate;
+    struct reply_event event;
+    struct reply_doorbell doorbell;
     struct reply_watch watch;
+    struct reply_vcpu vcpu;
 };
 
 #define REPLY_ACTION_MAX 8192
@@ -99,7 +152,22 @@ bool reply_write(struct reply *reply, uint64_t gpa, const void *bytes, size_t si
 bool reply_assign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 bool reply_unassign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 bool reply_watch_read(struct reply *reply, const struct reply_watch *watch);
+bool reply_vcpu_start(struct reply *reply, const struct reply_vcpu *vcpu, uint64_t vmsa_gpa);
+bool reply_vcpu_stop(struct reply *reply, const struct reply_vcpu *vcpu);
+bool reply_run_vmpl(struct reply *reply, unsigned vmpl);
 bool reply_console(struct reply *reply, const void *bytes, size_t size_bytes);
+bool reply_rmpupdate(struct reply *reply, uint64_t gpa, uint64_t size_bytes,
+                     const struct reply_rmpupdate *operand);
+bool reply_psmash(struct reply *reply, uint64_t gpa);
+bool reply_remap(struct reply *reply, uint64_t gpa, uint64_t other_gpa);
+bool reply_swap(struct reply *reply, uint64_t gpa, uint64_t other_gpa);
+bool reply_inject(struct reply *reply, const struct reply_event *event);
+bool reply_doorbell(struct reply *reply, const struct reply_doorbell *doorbell);
+
+/* The last of the WRITE actions that start at gpa; NULL when there is none. */
+const struct reply_action *reply_find_write(const struct reply *reply, uint64_t gpa);
+/* Drop all WRITE actions that start at gpa. */
+void reply_drop_writes(struct reply *reply, uint64_t gpa);
 
 /* Drop all ASSIGN and UNASSIGN actions that touch [gpa, gpa + size_bytes); returns how many. */
 size_t reply_drop_page_state(struct reply *reply, uint64_t gpa, uint64_t size_bytes);

@@ -18,6 +18,9 @@ enum exit_flag {
     EXIT_TERMINATES = 1, /* the run ends; there is no reply */
     EXIT_UNMODELLED = 2, /* known by name, not modelled: ends the run as `unmodelled` */
     EXIT_UNVERIFIED = 4, /* rests on a fact with no source that was read: see strict */
+    /* SW_EXITINFO1 has the page of a message to the AMD-SP; what comes back depends on the image.
+     */
+    EXIT_MESSAGE = 8,
 };
 
 struct exit_row {

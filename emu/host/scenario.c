@@ -17,6 +17,8 @@
 #define PATH_MAX_BYTES 4095
 #define MEMORY_MIB_MIN 4
 #define MEMORY_MIB_MAX 4096
+#define GUEST_MEMORY_MIB_MIN 2
+#define GUEST_MEMORY_MIB_MAX 3072
 
 static void read_image(lua_State *L, const char *path, const struct value_row *row, void *target)
 {
@@ -27,6 +29,24 @@ static void read_image(lua_State *L, const char *path, const struct value_row *r
     free(scenario->image);
     scenario->image = strdup(image);
     if (!scenario->image) {
+        value_error(L, path, "out of memory");
+    }
+}
+
+static void read_firmware(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct scenario *scenario = target;
+    const char *firmware = NULL;
+
+    (void)row;
+    if (!lua_isboolean(L, -1)) {
+        firmware = value_text(L, -1, path, PATH_MAX_BYTES);
+    } else if (lua_toboolean(L, -1)) {
+        firmware = SCENARIO_FIRMWARE_BUILT;
+    }
+    free(scenario->firmware);
+    scenario->firmware = firmware ? strdup(firmware) : NULL;
+    if (firmware && !scenario->firmware) {
         value_error(L, path, "out of memory");
     }
 }
@@ -46,6 +66,18 @@ static void read_memory(lua_State *L, const char *path, const struct value_row *
     value_read_u32(L, path, row, target);
     if (scenario->memory_mib && scenario->memory_mib < MEMORY_MIB_MIN) {
         value_error(L, path, "must be 0 (what the image asks for) or at least %d", MEMORY_MIB_MIN);
+    }
+}
+
+/* Memory comes in whole 2 MiB. */
+static void read_guest_memory(lua_State *L, const char *path, const struct value_row *row,
+                              void *target)
+{
+    struct scenario *scenario = target;
+
+    value_read_u32(L, path, row, target);
+    if (scenario->guest_memory_mib % 2) {
+        value_error(L, path, "must be even");
     }
 }
 
@@ -70,6 +102,17 @@ static void read_host(lua_State *L, const char *path, const struct value_row *ro
     scenario_read_host(L, path, &scenario->host);
 }
 
+static void read_schedule(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    static const struct value_row rows[] = {
+        {"quantum", value_read_u64, offsetof(struct scenario, quantum), 1, UINT64_MAX},
+        {"random", value_read_bool, offsetof(struct scenario, schedule_random), 0, 0},
+    };
+
+    (void)row;
+    value_table(L, -1, path, rows, sizeof(rows) / sizeof(rows[0]), target);
+}
+
 static void read_on(lua_State *L, const char *path, const struct value_row *row, void *target)
 {
     struct scenario *scenario = target;
@@ -91,11 +134,15 @@ static void read_expect(lua_State *L, const char *path, const struct value_row *
 /* In the order of reading: `cpus` sets up what `host` then bends. */
 static const struct value_row scenario_rows[] = {
     {"image", read_image, 0, 0, 0},
+    {"firmware", read_firmware, 0, 0, 0},
     {"cpus", read_cpus, AT(cpus), 1, HYPERVISOR_CPU_MAX},
     {"memory_mib", read_memory, AT(memory_mib), 0, MEMORY_MIB_MAX},
+    {"guest_memory_mib", read_guest_memory, AT(guest_memory_mib), GUEST_MEMORY_MIB_MIN,
+     GUEST_MEMORY_MIB_MAX},
     {"budget", value_read_u64, AT(budget), 1, UINT64_MAX},
     {"exit_budget", value_read_u64, AT(exit_budget), 1, UINT64_MAX},
     {"seed", value_read_u64, AT(seed), 0, UINT64_MAX},
+    {"schedule", read_schedule, 0, 0, 0},
     {"host", read_host, 0, 0, 0},
     {"on", read_on, 0, 0, 0},
     {"expect", read_expect, 0, 0, 0},
@@ -132,11 +179,16 @@ static void set_defaults(struct scenario *scenario, uint32_t cpus)
 {
     free(scenario->image);
     scenario->image = NULL;
+    free(scenario->firmware);
+    scenario->firmware = NULL;
     scenario->cpus = cpus;
     scenario->memory_mib = 0;
+    scenario->guest_memory_mib = SCENARIO_GUEST_MEMORY_MIB_DEFAULT;
     scenario->budget = SCENARIO_BUDGET_DEFAULT;
     scenario->exit_budget = SCENARIO_EXIT_BUDGET_DEFAULT;
     scenario->seed = SCENARIO_SEED_DEFAULT;
+    scenario->quantum = SCENARIO_QUANTUM_DEFAULT;
+    scenario->schedule_random = false;
     scenario->scripted = false;
     scenario->strict = false;
     scenario->unknown_msr_gp = false;
@@ -279,6 +331,7 @@ void scenario_free(struct scenario *scenario)
     free(scenario->source);
     free(scenario->name);
     free(scenario->image);
+    free(scenario->firmware);
     expect_release(&scenario->expect);
     free(scenario);
 }

@@ -18,18 +18,25 @@
 #define SCENARIO_BUDGET_DEFAULT 4000000000ULL
 #define SCENARIO_EXIT_BUDGET_DEFAULT 1000000ULL
 #define SCENARIO_SEED_DEFAULT 1ULL
+#define SCENARIO_QUANTUM_DEFAULT 1000000ULL
+#define SCENARIO_GUEST_MEMORY_MIB_DEFAULT 16
+#define SCENARIO_FIRMWARE_BUILT "firmware" /* the built image that `firmware = true` means */
 
 struct scenario {
     char *path;   /* the script; NULL when made from an image alone */
     char *source; /* its text: each run's host model starts from these bytes */
     size_t source_size_bytes;
-    char *name;  /* path relative to what the user named, without ".lua"; for messages */
-    char *image; /* as written: a built image's name, or a path (relative to the script) */
+    char *name;     /* path relative to what the user named, without ".lua"; for messages */
+    char *image;    /* as written: a built image's name, or a path (relative to the script) */
+    char *firmware; /* the same for the guest's firmware; NULL: none */
     uint32_t cpus;
-    uint32_t memory_mib;  /* 0: what the image asks for */
-    uint64_t budget;      /* instructions */
-    uint64_t exit_budget; /* exits */
+    uint32_t memory_mib;       /* of the SVSM; 0: what the image asks for */
+    uint32_t guest_memory_mib; /* below 4 GiB, with firmware only */
+    uint64_t budget;           /* instructions */
+    uint64_t exit_budget;      /* exits */
     uint64_t seed;
+    uint64_t quantum;     /* instructions that a vCPU runs before another one may */
+    bool schedule_random; /* who runs, and for how long, is drawn from the seed */
     struct hypervisor_config host;
     struct expect expect; /* expect.given is false without an `expect` table */
     bool scripted;        /* has handlers: host models must come from scenario_host */

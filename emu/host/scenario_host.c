@@ -75,6 +75,18 @@ static void read_versions(lua_State *L, const char *path, const struct value_row
     value_table(L, -1, path, ROWS(versions_rows), target);
 }
 
+static const struct value_row guest_vmsa_rows[] = {
+    {"vmpl", value_read_u8, AT(guest_vmsa_vmpl), 0, UINT8_MAX},
+    {"sev_features", value_read_u64, AT(guest_vmsa_sev_features), 0, UINT64_MAX},
+};
+
+static void read_guest_vmsa(lua_State *L, const char *path, const struct value_row *row,
+                            void *target)
+{
+    (void)row;
+    value_table(L, -1, path, ROWS(guest_vmsa_rows), target);
+}
+
 #define LEAF(field) offsetof(struct cpuid_leaf, field)
 
 /* The first two rows are all that `remove` takes. */
@@ -297,6 +309,93 @@ static void read_virtual_tom(lua_State *L, const char *path, const struct value_
     }
 }
 
+/* Both texts; the bytes need not be text. */
+struct certificate_reading {
+    const char *guid, *bytes;
+    size_t byte_count;
+};
+
+static void read_certificate_text(lua_State *L, const char *path, const struct value_row *row,
+                                  void *target)
+{
+    struct certificate_reading *reading = target;
+
+    if (lua_type(L, -1) != LUA_TSTRING) {
+        value_error(L, path, "must be a text");
+    }
+    if (row->offset == offsetof(struct certificate_reading, guid)) {
+        reading->guid = lua_tostring(L, -1);
+    } else {
+        reading->bytes = lua_tolstring(L, -1, &reading->byte_count);
+    }
+}
+
+static const struct value_row certificate_rows[] = {
+    {"guid", read_certificate_text, offsetof(struct certificate_reading, guid), 0, 0},
+    {"bytes", read_certificate_text, offsetof(struct certificate_reading, bytes), 0, 0},
+};
+
+#define GIVEN_GUID_AND_BYTES 3u
+
+static void read_certificates(lua_State *L, const char *path, const struct value_row *row,
+                              void *target)
+{
+    struct hypervisor_config *config = target;
+    size_t count = value_array(L, -1, path, CERTIFICATE_MAX);
+
+    (void)row;
+    config->certificates.given = true;
+    for (size_t i = 1; i <= count; i++) {
+        struct certificate_reading reading = {0};
+        uint8_t guid[CERTIFICATE_GUID_SIZE];
+        char element[VALUE_PATH_MAX];
+
+        value_path_index(element, path, i);
+        lua_rawgeti(L, -1, (lua_Integer)i);
+        if (value_table(L, -1, element, ROWS(certificate_rows), &reading) != GIVEN_GUID_AND_BYTES) {
+            value_error(L, element, "must say guid and bytes");
+        }
+        if (!certificates_guid(reading.guid, guid)) {
+            value_error(L, element, "the guid must look like " CERTIFICATE_VCEK_GUID);
+        }
+        if (!certificates_add(&config->certificates, guid, reading.bytes, reading.byte_count)) {
+            value_error(L, element, "does not fit: at most %d bytes in all", CERTIFICATE_BYTES_MAX);
+        }
+        lua_pop(L, 1);
+    }
+}
+
+/* Shorter ones are filled up with zeroes. */
+static void read_host_data(lua_State *L, const char *path, const struct value_row *row,
+                           void *target)
+{
+    struct hypervisor_config *config = target;
+    const char *bytes;
+    size_t size;
+
+    (void)row;
+    if (lua_type(L, -1) != LUA_TSTRING) {
+        value_error(L, path, "must be a text of the bytes");
+    }
+    bytes = lua_tolstring(L, -1, &size);
+    if (size > sizeof(config->host_data)) {
+        value_error(L, path, "must have at most %d bytes", (int)sizeof(config->host_data));
+    }
+    memset(config->host_data, 0, sizeof(config->host_data));
+    memcpy(config->host_data, bytes, size);
+}
+
+/* Source: virtee/sev src/firmware/guest/types/snp.rs, GuestPolicy: bit 17 must be one. */
+static void read_policy(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct hypervisor_config *config = target;
+
+    value_read_u64(L, path, row, target);
+    if (!(config->policy & POLICY_RESERVED_ONE)) {
+        value_error(L, path, "must have bit 17 set, which is reserved");
+    }
+}
+
 static const char *profile_name_at(const void *names, size_t i)
 {
     (void)names;
@@ -324,11 +423,15 @@ static const struct value_row host_rows[] = {
     {"features", value_read_u64, AT(features), 0, UINT64_MAX},
     {"sev_features", value_read_u64, AT(sev_features), 0, UINT64_MAX},
     {"virtual_tom", read_virtual_tom, AT(virtual_tom), 0, VIRTUAL_TOM_MASK},
+    {"guest_vmsa", read_guest_vmsa, 0, 0, 0},
     {"cbit", value_read_u8, AT(cbit), CBIT_MIN, CBIT_MAX},
     {"cpuid", read_cpuid, 0, 0, 0},
     {"prevalidated", read_prevalidated, 0, 0, GPA_MAX},
     {"fw_cfg", read_fw_cfg, 0, 0, 0},
     {"mmio", read_mmio, 0, 0, 0},
+    {"policy", read_policy, AT(policy), 0, UINT64_MAX},
+    {"host_data", read_host_data, 0, 0, 0},
+    {"certificates", read_certificates, 0, 0, 0},
 };
 
 void scenario_read_host(lua_State *L, const char *path, struct hypervisor_config *config)

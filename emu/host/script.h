@@ -20,13 +20,21 @@
 #define SCRIPT_SITE_MAX 1024
 #define SCRIPT_GPA_LIMIT (1ULL << 52) /* AMD APM Vol 2, 5.3: physical addresses have 52 bits */
 
-/* What reply:write, :assign, :unassign, :skip_page and :on_read ask for, as data. */
+struct script;
+
+/* What reply:write, :assign, ... ask for, as data: the actions that take a table. */
 enum script_op_kind {
     SCRIPT_SKIP_PAGE,
     SCRIPT_WRITE,
     SCRIPT_ASSIGN,
     SCRIPT_UNASSIGN,
     SCRIPT_ON_READ,
+    SCRIPT_RMPUPDATE,
+    SCRIPT_PSMASH,
+    SCRIPT_REMAP,
+    SCRIPT_SWAP,
+    SCRIPT_INJECT,
+    SCRIPT_DOORBELL,
     SCRIPT_OP_KIND_COUNT,
 };
 
@@ -36,6 +44,9 @@ enum script_place {
     PLACE_LIST,    /* the buffer that the guest lends for the APIC ID list */
     PLACE_GHCB,    /* the GHCB page */
     PLACE_SCRATCH, /* where SW_SCRATCH points */
+    PLACE_REQUEST, /* a guest request's pages: the message, its answer, the certificates */
+    PLACE_RESPONSE,
+    PLACE_CERTIFICATES,
 };
 
 struct script_op {
@@ -52,6 +63,27 @@ struct script_op {
     uint64_t nth;
     bool sticky;
     bool unused_ok;
+    uint64_t other; /* the GPA that an RMP entry names, or the other one of remap and swap */
+    bool at_given;  /* rmpupdate: `other` was said */
+    uint64_t asid;
+    bool assigned, immutable;
+    struct reply_event event;
+    struct reply_doorbell doorbell;
+};
+
+/*
+ * One kind of action: the fields of its table, and what becomes of it. `check` may be NULL; of
+ * `given`, bit i says that the script gave the i-th field. `apply` is false when the reply is full;
+ * skip_page, which adds nothing, has none. `where` is the place in the script.
+ */
+struct script_op_row {
+    const char *name;
+    const struct value_row *row;
+    size_t count;
+    const char *where; /* of the first two fields one must be given: their names; NULL: none */
+    void (*check)(lua_State *L, const char *path, uint64_t given, struct script_op *op);
+    bool (*apply)(lua_State *L, struct script *script, const struct script_op *op, const char *path,
+                  const char *where);
 };
 
 /* One element of `on.<event> = { {...}, ... }`. */
@@ -110,11 +142,25 @@ bool script_override_matches(const struct script_override *override, const struc
 void script_override_path(char path[VALUE_PATH_MAX], const struct script_event *event, size_t i);
 
 /* script_op.c: read the table on top of the stack; carry it out, `path` names it in errors. */
-extern const char *const script_op_names[SCRIPT_OP_KIND_COUNT];
+const char *script_op_name(enum script_op_kind kind);
 void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, struct script_op *op);
 /* `where` names the place of an on_read. Returns how many pages a skip_page dropped, else 1. */
 size_t script_op_apply(lua_State *L, struct script *script, const struct script_op *op,
                        const char *path, const char *where);
+
+/* Readers of fields that several actions have. */
+void script_op_read_entry(lua_State *L, const char *path, const struct value_row *row,
+                          void *target);
+void script_op_read_page_size(lua_State *L, const char *path, const struct value_row *row,
+                              void *target);
+/* The address and size of the page that the action is about. */
+uint64_t script_op_page(lua_State *L, const struct script *script, const struct script_op *op,
+                        const char *path, uint64_t *size_bytes);
+/* script_op_rmp.c */
+extern const struct script_op_row script_op_rmpupdate, script_op_psmash, script_op_remap,
+    script_op_swap;
+/* script_op_event.c */
+extern const struct script_op_row script_op_inject, script_op_doorbell;
 
 /* script_exit.c: push the table that a handler sees. */
 void script_push_exit(lua_State *L, const struct exit *exit);

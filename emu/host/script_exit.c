@@ -158,6 +158,10 @@ void script_push_exit(lua_State *L, const struct exit *exit)
         set_numbers(L, exit, page_rows, sizeof(page_rows) / sizeof(page_rows[0]));
         set_ghcb_fields(L, exit);
     }
+    if (exit->row->flags & EXIT_MESSAGE) {
+        lua_pushlstring(L, (const char *)exit->request, exit->request_size_bytes);
+        lua_setfield(L, -2, "request");
+    }
     if (is_page_state_change(exit)) {
         set_page_state_change(L, exit);
     }

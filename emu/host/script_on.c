@@ -149,6 +149,12 @@ static const struct value_row override_rows[] = {
     {"assign", read_ops, SCRIPT_ASSIGN, 0, 0},
     {"unassign", read_ops, SCRIPT_UNASSIGN, 0, 0},
     {"on_read", read_ops, SCRIPT_ON_READ, 0, 0},
+    {"rmpupdate", read_ops, SCRIPT_RMPUPDATE, 0, 0},
+    {"psmash", read_ops, SCRIPT_PSMASH, 0, 0},
+    {"remap", read_ops, SCRIPT_REMAP, 0, 0},
+    {"swap", read_ops, SCRIPT_SWAP, 0, 0},
+    {"inject", read_ops, SCRIPT_INJECT, 0, 0},
+    {"doorbell", read_ops, SCRIPT_DOORBELL, 0, 0},
 };
 
 #define OVERRIDE_ROWS (sizeof(override_rows) / sizeof(override_rows[0]))
@@ -303,7 +309,7 @@ static void apply_override(lua_State *L, struct script *script, const char *path
     for (const struct script_op *op = override->op; op; op = op->next) {
         char op_path[VALUE_PATH_MAX];
 
-        value_path(op_path, path, script_op_names[op->kind]);
+        value_path(op_path, path, script_op_name(op->kind));
         if (script_op_apply(L, script, op, op_path, op_path) == 0) {
             used = false;
         }

@@ -17,20 +17,14 @@
 #define SIZE_2M 0x200000ULL
 #define OFFSET_MAX (SCRIPT_GPA_LIMIT - 1)
 
-const char *const script_op_names[SCRIPT_OP_KIND_COUNT] = {
-    [SCRIPT_SKIP_PAGE] = "skip_page", [SCRIPT_WRITE] = "write",     [SCRIPT_ASSIGN] = "assign",
-    [SCRIPT_UNASSIGN] = "unassign",   [SCRIPT_ON_READ] = "on_read",
-};
-
 struct region_row {
     const char *name;
     enum script_place place;
 };
 
 static const struct region_row region_rows[] = {
-    {"list", PLACE_LIST},
-    {"ghcb", PLACE_GHCB},
-    {"scratch", PLACE_SCRATCH},
+    {"list", PLACE_LIST},       {"ghcb", PLACE_GHCB},         {"scratch", PLACE_SCRATCH},
+    {"request", PLACE_REQUEST}, {"response", PLACE_RESPONSE}, {"certificates", PLACE_CERTIFICATES},
 };
 
 #define REGION_COUNT (sizeof(region_rows) / sizeof(region_rows[0]))
@@ -56,7 +50,7 @@ static void read_region(lua_State *L, const char *path, const struct value_row *
     value_unknown_name(L, path, "region", name, region_name_at, NULL);
 }
 
-static void read_entry(lua_State *L, const char *path, const struct value_row *row, void *target)
+void script_op_read_entry(lua_State *L, const char *path, const struct value_row *row, void *target)
 {
     struct script_op *op = target;
 
@@ -64,8 +58,8 @@ static void read_entry(lua_State *L, const char *path, const struct value_row *r
     op->place = PLACE_ENTRY;
 }
 
-static void read_page_size(lua_State *L, const char *path, const struct value_row *row,
-                           void *target)
+void script_op_read_page_size(lua_State *L, const char *path, const struct value_row *row,
+                              void *target)
 {
     struct script_op *op = target;
     const char *size = value_text(L, -1, path, 16);
@@ -104,7 +98,7 @@ static void read_number(lua_State *L, const char *path, const struct value_row *
                                               : 8;
 }
 
-/* In each table the first two rows say where. */
+/* In each table with a place the first two rows say where. */
 #define GIVEN_WHERE 3u
 
 static const struct value_row write_rows[] = {
@@ -122,8 +116,8 @@ static const struct value_row write_rows[] = {
 
 static const struct value_row page_rows[] = {
     {"gpa", value_read_u64, AT(gpa), 0, OFFSET_MAX},
-    {"entry", read_entry, AT(entry), 1, PSC_ENTRY_MAX},
-    {"size", read_page_size, 0, 0, 0},
+    {"entry", script_op_read_entry, AT(entry), 1, PSC_ENTRY_MAX},
+    {"size", script_op_read_page_size, 0, 0, 0},
 };
 
 static const struct value_row on_read_rows[] = {
@@ -139,8 +133,17 @@ static const struct value_row on_read_rows[] = {
 
 #define GIVEN_VALUE 0x20u
 
-static void check_on_read(lua_State *L, const char *path, uint64_t given,
-                          const struct script_op *op)
+static void check_write(lua_State *L, const char *path, uint64_t given, struct script_op *op)
+{
+    uint64_t content = given & GIVEN_CONTENT;
+
+    (void)op;
+    if (content == 0 || (content & (content - 1))) {
+        value_error(L, path, "must give one of bytes, u8, u16, u32, u64");
+    }
+}
+
+static void check_on_read(lua_State *L, const char *path, uint64_t given, struct script_op *op)
 {
     if (!(given & GIVEN_VALUE)) {
         value_error(L, path, "must give the value to be read");
@@ -153,45 +156,22 @@ static void check_on_read(lua_State *L, const char *path, uint64_t given,
     }
 }
 
-struct op_table {
-    const struct value_row *row;
-    size_t count;
-    const char *where; /* the names of the first two rows */
-};
-
-static const struct op_table op_tables[SCRIPT_OP_KIND_COUNT] = {
-    [SCRIPT_SKIP_PAGE] = {ROWS(page_rows), "gpa or entry"},
-    [SCRIPT_WRITE] = {ROWS(write_rows), "gpa or region"},
-    [SCRIPT_ASSIGN] = {ROWS(page_rows), "gpa or entry"},
-    [SCRIPT_UNASSIGN] = {ROWS(page_rows), "gpa or entry"},
-    [SCRIPT_ON_READ] = {ROWS(on_read_rows), "gpa or region"},
-};
-
-void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, struct script_op *op)
+/* A page of a guest request: SW_EXITINFO1, SW_EXITINFO2, or RAX of the extended one. */
+static uint64_t message_gpa(lua_State *L, const struct exit *exit, enum script_place place,
+                            const char *path)
 {
-    const struct op_table *table = &op_tables[kind];
-    uint64_t given;
+    bool extended = exit->row->code == NAE_EXT_GUEST_REQUEST;
 
-    memset(op, 0, sizeof(*op));
-    op->kind = kind;
-    op->nth = 1;
-    op->sticky = true;
-    if (kind == SCRIPT_ON_READ) {
-        op->size_bytes = 4;
+    if (exit->protocol != EXIT_PAGE || !(exit->row->flags & EXIT_MESSAGE)) {
+        value_error(L, path,
+                    "this region exists in guest_request and ext_guest_request exits only");
     }
-    given = value_table(L, -1, path, table->row, table->count, op);
-    if ((given & GIVEN_WHERE) == 0 || (given & GIVEN_WHERE) == GIVEN_WHERE) {
-        value_error(L, path, "must say where: %s, one of the two", table->where);
+    if (place == PLACE_CERTIFICATES && !(extended && exit_marked(exit, FIELD_RAX))) {
+        value_error(L, path, "the guest lends no pages for certificates in this exit");
     }
-    if (kind == SCRIPT_WRITE) {
-        uint64_t content = given & GIVEN_CONTENT;
-
-        if (content == 0 || (content & (content - 1))) {
-            value_error(L, path, "must give one of bytes, u8, u16, u32, u64");
-        }
-    } else if (kind == SCRIPT_ON_READ) {
-        check_on_read(L, path, given, op);
-    }
+    return exit_field(exit, place == PLACE_REQUEST    ? FIELD_INFO1
+                            : place == PLACE_RESPONSE ? FIELD_INFO2
+                                                      : FIELD_RAX);
 }
 
 /* Where the place starts in this exit. `size_bytes`: the size of a page state change's entry. */
@@ -219,6 +199,10 @@ static uint64_t place_gpa(lua_State *L, const struct script *script, const struc
             value_error(L, path, "the guest lends no list in this exit (info1 is 0)");
         }
         return exit_field(exit, FIELD_INFO1);
+    case PLACE_REQUEST:
+    case PLACE_RESPONSE:
+    case PLACE_CERTIFICATES:
+        return message_gpa(L, exit, op->place, path);
     case PLACE_GHCB:
         script_need_page(L, script, path);
         return exit->ghcb_gpa;
@@ -247,11 +231,12 @@ static uint64_t target_gpa(lua_State *L, const struct script *script, const stru
 }
 
 static bool apply_write(lua_State *L, struct script *script, const struct script_op *op,
-                        const char *path)
+                        const char *path, const char *where)
 {
     uint64_t gpa = target_gpa(L, script, op, path, op->byte_count);
     uint8_t number[8];
 
+    (void)where;
     if (op->bytes) {
         return reply_write(script->reply, gpa, op->bytes, op->byte_count);
     }
@@ -303,30 +288,94 @@ static bool apply_on_read(lua_State *L, struct script *script, const struct scri
     return reply_watch_read(script->reply, &watch);
 }
 
+/* A size that the script gives beats that of the entry. */
+uint64_t script_op_page(lua_State *L, const struct script *script, const struct script_op *op,
+                        const char *path, uint64_t *size_bytes)
+{
+    uint64_t gpa = place_gpa(L, script, op, path, size_bytes);
+
+    *size_bytes = op->size_bytes ? op->size_bytes : *size_bytes;
+    if (gpa & (*size_bytes - 1)) {
+        value_error(L, path, "0x%" PRIx64 " is not aligned to its page size", gpa);
+    }
+    return gpa;
+}
+
+static bool apply_assign(lua_State *L, struct script *script, const struct script_op *op,
+                         const char *path, const char *where)
+{
+    uint64_t size_bytes;
+    uint64_t gpa = script_op_page(L, script, op, path, &size_bytes);
+
+    (void)where;
+    return op->kind == SCRIPT_ASSIGN ? reply_assign(script->reply, gpa, size_bytes)
+                                     : reply_unassign(script->reply, gpa, size_bytes);
+}
+
+/* ---- the kinds of actions ---- */
+
+static const struct script_op_row skip_page_op = {"skip_page", ROWS(page_rows), "gpa or entry",
+                                                  NULL, NULL};
+static const struct script_op_row write_op = {"write", ROWS(write_rows), "gpa or region",
+                                              check_write, apply_write};
+static const struct script_op_row assign_op = {"assign", ROWS(page_rows), "gpa or entry", NULL,
+                                               apply_assign};
+static const struct script_op_row unassign_op = {"unassign", ROWS(page_rows), "gpa or entry", NULL,
+                                                 apply_assign};
+static const struct script_op_row on_read_op = {"on_read", ROWS(on_read_rows), "gpa or region",
+                                                check_on_read, apply_on_read};
+
+static const struct script_op_row *const op_rows[SCRIPT_OP_KIND_COUNT] = {
+    [SCRIPT_SKIP_PAGE] = &skip_page_op,
+    [SCRIPT_WRITE] = &write_op,
+    [SCRIPT_ASSIGN] = &assign_op,
+    [SCRIPT_UNASSIGN] = &unassign_op,
+    [SCRIPT_ON_READ] = &on_read_op,
+    [SCRIPT_RMPUPDATE] = &script_op_rmpupdate,
+    [SCRIPT_PSMASH] = &script_op_psmash,
+    [SCRIPT_REMAP] = &script_op_remap,
+    [SCRIPT_SWAP] = &script_op_swap,
+    [SCRIPT_INJECT] = &script_op_inject,
+    [SCRIPT_DOORBELL] = &script_op_doorbell,
+};
+
+const char *script_op_name(enum script_op_kind kind)
+{
+    return op_rows[kind]->name;
+}
+
+void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, struct script_op *op)
+{
+    const struct script_op_row *row = op_rows[kind];
+    uint64_t given;
+
+    memset(op, 0, sizeof(*op));
+    op->kind = kind;
+    op->nth = 1;
+    op->sticky = true;
+    op->assigned = true;
+    if (kind == SCRIPT_ON_READ) {
+        op->size_bytes = 4;
+    }
+    given = value_table(L, -1, path, row->row, row->count, op);
+    if (row->where && ((given & GIVEN_WHERE) == 0 || (given & GIVEN_WHERE) == GIVEN_WHERE)) {
+        value_error(L, path, "must say where: %s, one of the two", row->where);
+    }
+    if (row->check) {
+        row->check(L, path, given, op);
+    }
+}
+
 size_t script_op_apply(lua_State *L, struct script *script, const struct script_op *op,
                        const char *path, const char *where)
 {
-    uint64_t size_bytes;
-    uint64_t gpa;
-    bool fits;
+    if (op->kind == SCRIPT_SKIP_PAGE) {
+        uint64_t size_bytes;
+        uint64_t gpa = script_op_page(L, script, op, path, &size_bytes);
 
-    if (op->kind == SCRIPT_WRITE) {
-        fits = apply_write(L, script, op, path);
-    } else if (op->kind == SCRIPT_ON_READ) {
-        fits = apply_on_read(L, script, op, path, where);
-    } else {
-        gpa = place_gpa(L, script, op, path, &size_bytes);
-        size_bytes = op->size_bytes ? op->size_bytes : size_bytes;
-        if (gpa & (size_bytes - 1)) {
-            value_error(L, path, "0x%" PRIx64 " is not aligned to its page size", gpa);
-        }
-        if (op->kind == SCRIPT_SKIP_PAGE) {
-            return reply_drop_page_state(script->reply, gpa, size_bytes);
-        }
-        fits = op->kind == SCRIPT_ASSIGN ? reply_assign(script->reply, gpa, size_bytes)
-                                         : reply_unassign(script->reply, gpa, size_bytes);
+        return reply_drop_page_state(script->reply, gpa, size_bytes);
     }
-    if (!fits) {
+    if (!op_rows[op->kind]->apply(L, script, op, path, where)) {
         value_error(L, path, "the reply is full (%d actions, %u KiB of bytes)", REPLY_ACTION_MAX,
                     REPLY_DATA_MAX >> 10);
     }

@@ -177,35 +177,30 @@ static size_t op_method(lua_State *L, enum script_op_kind kind, const char *path
     return script_op_apply(L, script, &op, path, where);
 }
 
-static int reply_write_method(lua_State *L)
-{
-    op_method(L, SCRIPT_WRITE, "reply:write");
-    return 0;
-}
-
-static int reply_assign_method(lua_State *L)
-{
-    op_method(L, SCRIPT_ASSIGN, "reply:assign");
-    return 0;
-}
-
-static int reply_unassign_method(lua_State *L)
-{
-    op_method(L, SCRIPT_UNASSIGN, "reply:unassign");
-    return 0;
-}
-
 static int reply_skip_page_method(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)op_method(L, SCRIPT_SKIP_PAGE, "reply:skip_page"));
     return 1;
 }
 
-static int reply_on_read_method(lua_State *L)
-{
-    op_method(L, SCRIPT_ON_READ, "reply:on_read");
-    return 0;
-}
+/* The others: reply:NAME{...}, without a result. */
+#define OP_METHOD(name, kind)                                                                      \
+    static int reply_##name##_method(lua_State *L)                                                 \
+    {                                                                                              \
+        op_method(L, kind, "reply:" #name);                                                        \
+        return 0;                                                                                  \
+    }
+
+OP_METHOD(write, SCRIPT_WRITE)
+OP_METHOD(assign, SCRIPT_ASSIGN)
+OP_METHOD(unassign, SCRIPT_UNASSIGN)
+OP_METHOD(on_read, SCRIPT_ON_READ)
+OP_METHOD(rmpupdate, SCRIPT_RMPUPDATE)
+OP_METHOD(psmash, SCRIPT_PSMASH)
+OP_METHOD(remap, SCRIPT_REMAP)
+OP_METHOD(swap, SCRIPT_SWAP)
+OP_METHOD(inject, SCRIPT_INJECT)
+OP_METHOD(doorbell, SCRIPT_DOORBELL)
 
 static const luaL_Reg methods[] = {
     {"honest", reply_honest},
@@ -220,9 +215,65 @@ static const luaL_Reg methods[] = {
     {"unassign", reply_unassign_method},
     {"skip_page", reply_skip_page_method},
     {"on_read", reply_on_read_method},
+    {"rmpupdate", reply_rmpupdate_method},
+    {"psmash", reply_psmash_method},
+    {"remap", reply_remap_method},
+    {"swap", reply_swap_method},
+    {"inject", reply_inject_method},
+    {"doorbell", reply_doorbell_method},
 };
 
 #define METHOD_COUNT (sizeof(methods) / sizeof(methods[0]))
+
+/* ---- the response of a guest request: ciphertext, in the page that SW_EXITINFO2 says ---- */
+
+#define RESPONSE "response"
+
+/* The address of the response's page; an error where there is none. */
+static uint64_t response_gpa(lua_State *L, const struct script *script)
+{
+    if (!(script->exit->row->flags & EXIT_MESSAGE)) {
+        value_error(L, "reply." RESPONSE, "%s has no response from the AMD-SP", script->exit->name);
+    }
+    return exit_field(script->exit, FIELD_INFO2);
+}
+
+/* What the reply writes there so far, or nil. */
+static void push_response(lua_State *L, const struct script *script)
+{
+    const struct reply_action *action = reply_find_write(script->reply, response_gpa(L, script));
+
+    if (action) {
+        lua_pushlstring(L, (const char *)script->reply->data + action->data_offset,
+                        action->size_bytes);
+    } else {
+        lua_pushnil(L);
+    }
+}
+
+/* Argument 3: the bytes instead of those, or nil for none. */
+static void set_response(lua_State *L, struct script *script)
+{
+    uint64_t gpa = response_gpa(L, script);
+    const char *bytes;
+    size_t size;
+
+    if (lua_isnil(L, 3)) {
+        reply_drop_writes(script->reply, gpa);
+        return;
+    }
+    if (lua_type(L, 3) != LUA_TSTRING) {
+        value_error(L, "reply." RESPONSE, "must be a text of the bytes, or nil");
+    }
+    bytes = lua_tolstring(L, 3, &size);
+    if (size == 0 || size > EXIT_REQUEST_SIZE) {
+        value_error(L, "reply." RESPONSE, "must have 1 to %d bytes", EXIT_REQUEST_SIZE);
+    }
+    reply_drop_writes(script->reply, gpa);
+    if (!reply_write(script->reply, gpa, bytes, size)) {
+        value_error(L, "reply." RESPONSE, "the reply is full");
+    }
+}
 
 /* All that can follow "reply." or "reply:", for the nearest name. */
 static const char *member_name_at(const void *names, size_t i)
@@ -232,7 +283,10 @@ static const char *member_name_at(const void *names, size_t i)
         return methods[i].name;
     }
     i -= METHOD_COUNT;
-    return i < FIELD_COUNT ? ghcb_field_rows[i].name : i == FIELD_COUNT ? "msr" : NULL;
+    return i < FIELD_COUNT        ? ghcb_field_rows[i].name
+           : i == FIELD_COUNT     ? "msr"
+           : i == FIELD_COUNT + 1 ? RESPONSE
+                                  : NULL;
 }
 
 /* Upvalue 1: the methods. A field reads as its value, or nil when the reply does not write it. */
@@ -250,6 +304,10 @@ static int reply_index(lua_State *L)
         if (script->reply->msr_written) {
             lua_pushinteger(L, (lua_Integer)script->reply->msr);
         }
+        return 1;
+    }
+    if (strcmp(name, RESPONSE) == 0) {
+        push_response(L, script);
         return 1;
     }
     if (field == FIELD_COUNT) {
@@ -271,6 +329,10 @@ static int reply_newindex(lua_State *L)
     value_path(path, "reply", name);
     if (strcmp(name, "msr") == 0) {
         reply_set_msr(script->reply, value_u64(L, 3, path));
+        return 0;
+    }
+    if (strcmp(name, RESPONSE) == 0) {
+        set_response(L, script);
         return 0;
     }
     if (field == FIELD_COUNT) {

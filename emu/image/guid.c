@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The GUID table in the last bytes of an SVSM image, walked downwards from its end.
+ * The GUID table at the end of an SVSM image or of a firmware image, walked downwards from its end.
  *
  * Source: AMDESE/linux-svsm at a2d150f959ed, src/start/start.S (.data.guids), and AMDESE/qemu
- * branch svsm-preview-v4, hw/i386/pc_sysfw_guid_parse.c, as abi/svsm.h describes them.
+ * branch svsm-preview-v4, hw/i386/pc_sysfw_guid_parse.c, as abi/svsm.h and abi/firmware.h describe
+ * them.
  */
 #include "image/internal.h"
 
@@ -11,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "abi/svsm.h"
+#include "image/input.h"
 
 #define FOOTER_SIZE 18u /* u16 length and GUID, at the end of an entry and of the envelope */
 #define GUID_TEXT_SIZE 37
@@ -40,28 +41,28 @@ static struct footer footer_read(const struct flat *flat, uint64_t end)
     return footer;
 }
 
-static int note_entry(const struct image *image, const struct flat *flat,
-                      const struct footer *footer, uint64_t end, const struct guid_row *rows,
-                      size_t row_count, uint64_t *offsets, struct error *error)
+static int note_entry(const struct guid_table *table, const struct footer *footer, uint64_t end,
+                      const struct guid_row *rows, size_t row_count, uint64_t *offsets,
+                      struct error *error)
 {
     uint32_t data_size_bytes = footer->length - FOOTER_SIZE;
-    uint64_t gva = flat->gva + end - FOOTER_SIZE;
+    uint64_t address = table->flat->gva + end - FOOTER_SIZE;
 
     for (size_t i = 0; i < row_count; i++) {
         if (strcmp(footer->guid, rows[i].guid) != 0) {
             continue;
         }
         if (offsets[i] != NOT_FOUND) {
-            return image_refuse(image, error,
-                                "GUID entry at gva 0x%" PRIx64
+            return input_refuse(table->path, error,
+                                "GUID entry at %s 0x%" PRIx64
                                 ": a second %s entry; leave one in the table",
-                                gva, rows[i].name);
+                                table->space, address, rows[i].name);
         }
         if (data_size_bytes != rows[i].data_size_bytes) {
-            return image_refuse(image, error,
-                                "GUID entry at gva 0x%" PRIx64 ": %s entry has length %" PRIu32
+            return input_refuse(table->path, error,
+                                "GUID entry at %s 0x%" PRIx64 ": %s entry has length %" PRIu32
                                 ", not %" PRIu32 "; correct its length field",
-                                gva, rows[i].name, footer->length,
+                                table->space, address, rows[i].name, footer->length,
                                 rows[i].data_size_bytes + FOOTER_SIZE);
         }
         offsets[i] = end - footer->length;
@@ -69,28 +70,26 @@ static int note_entry(const struct image *image, const struct flat *flat,
     return 0; /* an unknown GUID is for another launcher */
 }
 
-static int walk_table(const struct image *image, const struct flat *flat,
-                      const struct guid_row *rows, size_t row_count, uint64_t *offsets,
-                      struct error *error)
+static int walk_table(const struct guid_table *table, const struct guid_row *rows, size_t row_count,
+                      uint64_t *offsets, struct error *error)
 {
-    uint64_t end = flat->size_bytes;
+    const struct flat *flat = table->flat;
+    uint64_t end = table->end;
     uint64_t bottom;
     struct footer footer = footer_read(flat, end);
-    uint64_t gva = flat->gva + end - FOOTER_SIZE;
+    uint64_t address = flat->gva + end - FOOTER_SIZE;
 
-    if (strcmp(footer.guid, SVSM_GUID_ENVELOPE) != 0) {
-        return image_refuse(image, error,
-                            "GUID envelope at gva 0x%" PRIx64
-                            ": the image's last 16 bytes are not " SVSM_GUID_ENVELOPE
-                            "; give an SVSM image with its GUID tables at the end of .data",
-                            gva);
+    if (strcmp(footer.guid, table->envelope) != 0) {
+        return input_refuse(table->path, error,
+                            "GUID envelope at %s 0x%" PRIx64 ": its GUID is not %s; %s",
+                            table->space, address, table->envelope, table->remedy);
     }
     if (footer.length < FOOTER_SIZE || footer.length > end) {
-        return image_refuse(image, error,
-                            "GUID envelope at gva 0x%" PRIx64 ": length %" PRIu32
+        return input_refuse(table->path, error,
+                            "GUID envelope at %s 0x%" PRIx64 ": length %" PRIu32
                             " is not between %u and the image's %" PRIu64
                             "; correct its length field",
-                            gva, footer.length, FOOTER_SIZE, end);
+                            table->space, address, footer.length, FOOTER_SIZE, end);
     }
     bottom = end - footer.length;
     end -= FOOTER_SIZE;
@@ -100,22 +99,22 @@ static int walk_table(const struct image *image, const struct flat *flat,
         int status;
 
         if (end - bottom < FOOTER_SIZE) {
-            return image_refuse(image, error,
-                                "GUID entry below gva 0x%" PRIx64 ": %" PRIu64
+            return input_refuse(table->path, error,
+                                "GUID entry below %s 0x%" PRIx64 ": %" PRIu64
                                 " bytes are left, fewer than an entry has; correct the lengths in "
                                 "the table",
-                                flat->gva + end, end - bottom);
+                                table->space, flat->gva + end, end - bottom);
         }
         footer = footer_read(flat, end);
-        gva = flat->gva + end - FOOTER_SIZE;
+        address = flat->gva + end - FOOTER_SIZE;
         if (footer.length < FOOTER_SIZE || footer.length > end - bottom) {
-            return image_refuse(image, error,
-                                "GUID entry at gva 0x%" PRIx64 ": length %" PRIu32
+            return input_refuse(table->path, error,
+                                "GUID entry at %s 0x%" PRIx64 ": length %" PRIu32
                                 " is not between %u and the %" PRIu64
                                 " bytes left in the table; correct its length field",
-                                gva, footer.length, FOOTER_SIZE, end - bottom);
+                                table->space, address, footer.length, FOOTER_SIZE, end - bottom);
         }
-        status = note_entry(image, flat, &footer, end, rows, row_count, offsets, error);
+        status = note_entry(table, &footer, end, rows, row_count, offsets, error);
         if (status != 0) {
             return status;
         }
@@ -124,24 +123,24 @@ static int walk_table(const struct image *image, const struct flat *flat,
     return 0;
 }
 
-int guid_table_read(const struct image *image, const struct flat *flat, const struct guid_row *rows,
-                    size_t row_count, uint64_t *offsets, struct error *error)
+int guid_table_read(const struct guid_table *table, const struct guid_row *rows, size_t row_count,
+                    uint64_t *offsets, struct error *error)
 {
     int status;
 
     for (size_t i = 0; i < row_count; i++) {
         offsets[i] = NOT_FOUND;
     }
-    status = walk_table(image, flat, rows, row_count, offsets, error);
+    status = walk_table(table, rows, row_count, offsets, error);
     if (status != 0) {
         return status;
     }
     for (size_t i = 0; i < row_count; i++) {
         if (offsets[i] == NOT_FOUND) {
-            return image_refuse(image, error,
-                                "GUID table below gva 0x%" PRIx64
-                                ": no %s entry (%s); add it to the table",
-                                flat->gva + flat->size_bytes, rows[i].name, rows[i].guid);
+            return input_refuse(
+                table->path, error,
+                "GUID table below %s 0x%" PRIx64 ": no %s entry (%s); add it to the table",
+                table->space, table->flat->gva + table->end, rows[i].name, rows[i].guid);
         }
     }
     return 0;

@@ -3,126 +3,32 @@
  */
 #include "image/internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <libelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "image/input.h"
 
 #define NAME_SUFFIX ".elf"
 
-/* A longer path is shown by its end, so that fault and remedy still fit into struct error. */
-#define PATH_SHOWN_MAX 160
-
-static const char *shown_path(const char *path, const char **cut)
-{
-    size_t length = strlen(path);
-
-    *cut = length > PATH_SHOWN_MAX ? "..." : "";
-    return length > PATH_SHOWN_MAX ? path + (length - PATH_SHOWN_MAX) : path;
-}
+static const struct input_kind image_kind = {
+    .name = "an SVSM image", .size_max = IMAGE_FILE_MAX, .shrink = "strip its debug information"};
 
 int image_refuse(const struct image *image, struct error *error, const char *format, ...)
 {
-    const char *cut;
-    const char *path = shown_path(image->path, &cut);
     char text[sizeof(error->text)];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    return error_set(error, SNPEMU_ERR_INPUT, "%s%s: %s", cut, path, text);
+    return input_refuse(image->path, error, "%s", text);
 }
 
 int image_out_of_memory(const struct image *image, struct error *error)
 {
-    const char *cut;
-    const char *path = shown_path(image->path, &cut);
-
-    return error_set(error, SNPEMU_ERR_MEMORY, "%s%s: out of memory", cut, path);
-}
-
-static int io_error(const struct image *image, const char *verb, const char *remedy,
-                    struct error *error)
-{
-    const char *cut;
-    const char *reason = strerror(errno);
-    const char *path = shown_path(image->path, &cut);
-
-    return error_set(error, SNPEMU_ERR_IO, "%s%s: cannot %s: %s; %s", cut, path, verb, reason,
-                     remedy);
-}
-
-/* Opening a device can act on it and opening a FIFO can block, hence the look before. */
-static int open_regular(const struct image *image, int *fd, size_t *size_bytes, struct error *error)
-{
-    struct stat status;
-
-    if (stat(image->path, &status) != 0) {
-        return io_error(image, "open", "give the path of an SVSM image", error);
-    }
-    if (S_ISREG(status.st_mode)) {
-        *fd = open(image->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        if (*fd < 0 || fstat(*fd, &status) != 0) {
-            return io_error(image, "open", "make the file readable", error);
-        }
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return image_refuse(image, error, "%s, not a file; give the path of an SVSM image",
-                            S_ISDIR(status.st_mode) ? "a directory" : "a device, pipe or socket");
-    }
-    if (status.st_size > (off_t)IMAGE_FILE_MAX) {
-        return image_refuse(image, error,
-                            "the file has %lld bytes, more than %u; strip its debug information",
-                            (long long)status.st_size, IMAGE_FILE_MAX);
-    }
-    *size_bytes = (size_t)status.st_size;
-    return 0;
-}
-
-/* Read the file whole. It is not mapped: another program may shorten it meanwhile. */
-static int read_file(struct image *image, struct error *error)
-{
-    struct image_file *file = image->file;
-    size_t wanted = 0;
-    int fd = -1;
-    int status = open_regular(image, &fd, &wanted, error);
-
-    if (status != 0) {
-        goto out;
-    }
-    file->bytes = malloc(wanted + 1);
-    if (file->bytes == NULL) {
-        status = image_out_of_memory(image, error);
-        goto out;
-    }
-    while (file->size_bytes < wanted) {
-        ssize_t got = read(fd, file->bytes + file->size_bytes, wanted - file->size_bytes);
-
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            status = io_error(image, "read", "check the file system", error);
-            goto out;
-        }
-        if (got == 0) {
-            status = image_refuse(image, error,
-                                  "the file became shorter while it was read; try again when it "
-                                  "is complete");
-            goto out;
-        }
-        file->size_bytes += (size_t)got;
-    }
-out:
-    if (fd >= 0) {
-        close(fd);
-    }
-    return status;
+    return input_out_of_memory(image->path, error);
 }
 
 /* The file name without directory and suffix. */
@@ -222,7 +128,10 @@ int image_open(struct image **image, const char *path, struct error *error)
     if (opened == NULL) {
         return error_set(error, SNPEMU_ERR_MEMORY, "image: out of memory");
     }
-    return finish(image, opened, read_file(opened, error), error);
+    return finish(
+        image, opened,
+        input_read(path, &image_kind, &opened->file->bytes, &opened->file->size_bytes, error),
+        error);
 }
 
 int image_open_bytes(struct image **image, const char *path, const void *bytes, size_t size_bytes,

@@ -99,9 +99,10 @@ void image_close(struct image *image); /* takes NULL */
 const char *image_symbol_at(const struct image *image, uint64_t gva, uint64_t *offset);
 
 /*
- * The address of a symbol by exact name; false when there is none. Of several (static functions
- * of different files) a global one wins over a weak and a local one, then FUNC, OBJECT, NOTYPE,
- * then the lowest address. `size_bytes` may be NULL.
+ * The address of a symbol by exact name, else of a Rust item by the end of its path ("ITEM",
+ * "module::ITEM"); false when there is none. Of several (static functions of different files) a
+ * global one wins over a weak and a local one, then FUNC, OBJECT, NOTYPE, then the lowest address.
+ * `gva` and `size_bytes` may be NULL.
  */
 bool image_symbol_find(const struct image *image, const char *name, uint64_t *gva,
                        uint64_t *size_bytes);

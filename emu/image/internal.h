@@ -46,6 +46,9 @@ int image_elf_flatten(const struct image *image, struct flat *flat, struct error
 /* Copy from the flat image, zeros where no segment has bytes. The caller has checked the range. */
 void flat_copy(const struct flat *flat, uint64_t offset, void *to, size_t size_bytes);
 
+/* rust.c: true when `mangled` is the item that `path` names, whole or from its end: "b::ITEM". */
+bool image_is_rust_item(const char *mangled, const char *path);
+
 /* Take `width` bytes, little endian, and advance. */
 static inline uint64_t take_le(const uint8_t **at, size_t width)
 {
@@ -65,9 +68,19 @@ struct guid_row {
     uint32_t data_size_bytes;
 };
 
+/* Where a GUID table is, and how messages speak of it. */
+struct guid_table {
+    const char *path;
+    const struct flat *flat;
+    uint64_t end;         /* of its last entry, the envelope; from the flat image's first byte */
+    const char *envelope; /* GUID */
+    const char *space;    /* "gva", "gpa": what flat->gva is */
+    const char *remedy;   /* where the envelope is missing */
+};
+
 /* guid.c: the data of entry rows[i] is at offsets[i] of the flat image. */
-int guid_table_read(const struct image *image, const struct flat *flat, const struct guid_row *rows,
-                    size_t row_count, uint64_t *offsets, struct error *error);
+int guid_table_read(const struct guid_table *table, const struct guid_row *rows, size_t row_count,
+                    uint64_t *offsets, struct error *error);
 
 /* launch.c: fill load_gpa, memory_size_bytes, start and section[] from the GUID tables. */
 int image_launch_read(struct image *image, const struct flat *flat, struct error *error);

@@ -322,7 +322,15 @@ static int read_metadata(struct image *image, const struct flat *flat, uint64_t 
 int image_launch_read(struct image *image, const struct flat *flat, struct error *error)
 {
     uint64_t offsets[ENTRY_COUNT];
-    int status = guid_table_read(image, flat, entry_rows, ENTRY_COUNT, offsets, error);
+    const struct guid_table table = {
+        .path = image->path,
+        .flat = flat,
+        .end = flat->size_bytes,
+        .envelope = SVSM_GUID_ENVELOPE,
+        .space = "gva",
+        .remedy = "give an SVSM image with its GUID tables at the end of .data",
+    };
+    int status = guid_table_read(&table, entry_rows, ENTRY_COUNT, offsets, error);
 
     if (status == 0) {
         status = read_info(image, flat, offsets[ENTRY_INFO], error);

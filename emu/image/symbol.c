@@ -153,26 +153,46 @@ const char *image_symbol_at(const struct image *image, uint64_t gva, uint64_t *o
     return symbol->name;
 }
 
-bool image_symbol_find(const struct image *image, const char *name, uint64_t *gva,
-                       uint64_t *size_bytes)
+/* Of two that have the name: a global one, then a function, wins; else the one that came first. */
+static bool symbol_is_better(const struct symbol *symbol, const struct symbol *best)
+{
+    return best == NULL || symbol->bind_rank < best->bind_rank ||
+           (symbol->bind_rank == best->bind_rank && symbol->type_rank < best->type_rank);
+}
+
+static const struct symbol *symbol_find(const struct symbol_table *table, const char *name,
+                                        bool rust)
 {
     const struct symbol *best = NULL;
 
-    for (size_t i = 0; i < image->symbols->count; i++) {
-        const struct symbol *symbol = &image->symbols->symbol[i];
+    for (size_t i = 0; i < table->count; i++) {
+        const struct symbol *symbol = &table->symbol[i];
+        bool named =
+            rust ? image_is_rust_item(symbol->name, name) : strcmp(symbol->name, name) == 0;
 
-        if (strcmp(symbol->name, name) == 0 &&
-            (best == NULL || symbol->bind_rank < best->bind_rank ||
-             (symbol->bind_rank == best->bind_rank && symbol->type_rank < best->type_rank))) {
+        if (named && symbol_is_better(symbol, best)) {
             best = symbol;
         }
     }
-    if (best == NULL) {
+    return best;
+}
+
+bool image_symbol_find(const struct image *image, const char *name, uint64_t *gva,
+                       uint64_t *size_bytes)
+{
+    const struct symbol *symbol = symbol_find(image->symbols, name, false);
+
+    if (symbol == NULL) {
+        symbol = symbol_find(image->symbols, name, true);
+    }
+    if (symbol == NULL) {
         return false;
     }
-    *gva = best->gva;
+    if (gva != NULL) {
+        *gva = symbol->gva;
+    }
     if (size_bytes != NULL) {
-        *size_bytes = best->size_bytes;
+        *size_bytes = symbol->size_bytes;
     }
     return true;
 }

@@ -21,7 +21,9 @@ static void digest_registers(gcry_md_hd_t hash, const struct machine *machine)
     static const uint32_t msrs[] = {MSR_EFER,           MSR_STAR,    MSR_LSTAR,
                                     MSR_CSTAR,          MSR_SFMASK,  MSR_FS_BASE,
                                     MSR_KERNEL_GS_BASE, MSR_TSC_AUX, MSR_PAT};
+    struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
     struct vcpu_table table;
+    struct vcpu_fpu fpu;
     uint8_t xmm[16];
 
     for (enum vcpu_register reg = 0; reg < VCPU_REGISTER_COUNT; reg++) {
@@ -33,6 +35,18 @@ static void digest_registers(gcry_md_hd_t hash, const struct machine *machine)
         digest_word(hash, table.base);
         digest_word(hash, table.limit);
     }
+    vcpu_get_segments(machine->vcpu, segment);
+    for (unsigned reg = 0; reg < VCPU_SEGMENT_COUNT; reg++) {
+        digest_word(hash, segment[reg].attributes);
+        digest_word(hash, segment[reg].limit);
+        digest_word(hash, segment[reg].base);
+    }
+    digest_word(hash, vcpu_cpl(machine->vcpu));
+    digest_word(hash, vcpu_get_xcr0(machine->vcpu));
+    vcpu_get_fpu(machine->vcpu, &fpu);
+    digest_word(hash, fpu.status);
+    digest_word(hash, fpu.tags);
+    gcry_md_write(hash, fpu.x87, sizeof(fpu.x87));
     for (size_t i = 0; i < sizeof(msrs) / sizeof(msrs[0]); i++) {
         digest_word(hash, vcpu_get_msr(machine->vcpu, msrs[i]));
     }
@@ -44,6 +58,9 @@ static void digest_registers(gcry_md_hd_t hash, const struct machine *machine)
     digest_word(hash, machine->state.ghcb_msr);
     digest_word(hash, machine->state.sev_features);
     digest_word(hash, machine->state.random);
+    digest_word(hash, machine->state.vmsa_gpa);
+    digest_word(hash, vcpu_vmpl(machine->vcpu));
+    gcry_md_write(hash, machine->state.launch_vmsa, sizeof(machine->state.launch_vmsa));
     digest_word(hash, machine->state.virtual_tom);
 }
 

@@ -19,6 +19,7 @@ int machine_init(struct machine *machine, const struct memory_slot *slot, size_t
     if (status == 0) {
         machine->mmu = (struct mmu){.memory = &machine->memory, .rmp = &machine->rmp};
         machine->state.random = seed;
+        machine->state.vmsa_gpa = MACHINE_LAUNCH_VMSA;
         status = vcpu_open(&machine->vcpu, &machine->memory, &machine->rmp, decode, error);
     }
     if (status != 0) {
@@ -160,6 +161,98 @@ void machine_set_virtual_tom(struct machine *machine, uint64_t gpa)
 {
     machine->state.virtual_tom = gpa;
     vcpu_set_virtual_tom(machine->vcpu, machine->state.sev_features & SEV_FEATURE_VTOM, gpa);
+    vcpu_flush(machine->vcpu);
+}
+
+/* ---- who runs ---- */
+
+/* Where the bytes of a save area are; NULL: there is none that a processor could use at gpa. */
+static uint8_t *machine_vmsa(struct machine *machine, uint64_t gpa)
+{
+    uint32_t page = memory_page(&machine->memory, gpa);
+
+    if (gpa == MACHINE_LAUNCH_VMSA) {
+        return machine->state.launch_vmsa;
+    }
+    return page == MEMORY_NO_PAGE ? NULL : memory_bytes_for_write(&machine->memory, page);
+}
+
+void machine_vmexit(struct machine *machine, const struct vmsa_exit *exit)
+{
+    uint8_t *page = machine_vmsa(machine, machine->state.vmsa_gpa);
+
+    if (page) {
+        vmsa_store(machine->vcpu, exit, page);
+        vmsa_set(page, VMSA_VIRTUAL_TOM, machine->state.virtual_tom);
+    }
+}
+
+/* What the RMP must say of the page. APM Vol 2 (24593) 15.36.12, table of VMRUN page checks. */
+static const char *machine_vmsa_refused(const struct machine *machine, uint64_t gpa)
+{
+    struct rmp_place place = mmu_place(&machine->mmu, gpa);
+    const struct rmp *rmp = &machine->rmp;
+    uint8_t flags;
+
+    if (gpa & PAGE_MASK || place.page == MEMORY_NO_PAGE) {
+        return "there is no page";
+    }
+    flags = rmp->entry[place.page].flags;
+    if (!(flags & RMP_ASSIGNED) || rmp_asid(rmp, place.page) != RMP_ASID_GUEST) {
+        return "the page is not the guest's";
+    }
+    if (rmp_guest_page(rmp, place.page) != place.guest_page) {
+        return "the page is assigned at another address";
+    }
+    if ((flags & RMP_LARGE) || (flags & RMP_IMMUTABLE) || !(flags & RMP_VALIDATED)) {
+        return "the page is not a validated 4 KiB page";
+    }
+    return flags & RMP_VMSA ? NULL : "the page is not marked as a VMSA";
+}
+
+const char *machine_vmrun(struct machine *machine, uint64_t gpa)
+{
+    const char *why = gpa == MACHINE_LAUNCH_VMSA ? NULL : machine_vmsa_refused(machine, gpa);
+    const uint8_t *page;
+
+    if (why) {
+        return why;
+    }
+    page = machine_vmsa(machine, gpa);
+    why = vmsa_check(page);
+    if (!why) {
+        machine->state.vmsa_gpa = gpa;
+        machine->state.sev_features = vmsa_get(page, VMSA_SEV_FEATURES);
+        machine->state.virtual_tom = vmsa_get(page, VMSA_VIRTUAL_TOM);
+        vcpu_set_virtual_tom(machine->vcpu, machine->state.sev_features & SEV_FEATURE_VTOM,
+                             machine->state.virtual_tom);
+        vmsa_load(machine->vcpu, page);
+    }
+    return why;
+}
+
+void machine_launch_context(const struct machine *machine, struct mmu_context *context)
+{
+    const uint8_t *page = machine->state.launch_vmsa;
+
+    if (machine->state.vmsa_gpa == MACHINE_LAUNCH_VMSA) {
+        vcpu_mmu_context(machine->vcpu, context);
+        return;
+    }
+    *context = (struct mmu_context){
+        .cr0 = vmsa_get(page, VMSA_CR0),
+        .cr3 = vmsa_get(page, VMSA_CR3),
+        .cr4 = vmsa_get(page, VMSA_CR4),
+        .efer = vmsa_get(page, VMSA_EFER),
+        .virtual_tom_active = vmsa_get(page, VMSA_SEV_FEATURES) & SEV_FEATURE_VTOM,
+        .virtual_tom = vmsa_get(page, VMSA_VIRTUAL_TOM),
+    };
+}
+
+bool machine_in_use(const struct machine *machine, uint32_t page)
+{
+    return machine->state.vmsa_gpa != MACHINE_LAUNCH_VMSA &&
+           memory_page(&machine->memory, machine->state.vmsa_gpa) == page;
 }
 
 /* xorshift64*: small, seeded, and never stuck because the state is never zero. */

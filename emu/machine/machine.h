@@ -14,13 +14,22 @@
 #include "machine/mmu.h"
 #include "machine/rmp.h"
 #include "machine/vcpu.h"
+#include "machine/vmsa.h"
+
+/*
+ * The save area that the launcher measures for the first vCPU lies outside the guest's memory, at
+ * this address. Linux arch/x86/kvm/svm/sev.c INITIAL_VMSA_GPA.
+ */
+#define MACHINE_LAUNCH_VMSA 0xFFFFFFFFF000ULL
 
 /* Architectural state that the engine does not hold. Copied whole by a snapshot. */
 struct machine_state {
-    uint64_t ghcb_msr;
-    uint64_t sev_features; /* of the VMSA; SEV_STATUS is made from it */
+    uint64_t ghcb_msr;     /* of the vCPU that runs, as the next one too */
+    uint64_t sev_features; /* of its VMSA; SEV_STATUS is made from it */
     uint64_t random;       /* state of RDRAND and RDSEED */
-    uint64_t virtual_tom;  /* machine_set_virtual_tom tells the vCPU */
+    uint64_t virtual_tom;  /* of its VMSA; machine_set_virtual_tom tells the vCPU */
+    uint64_t vmsa_gpa;     /* its save area */
+    uint8_t launch_vmsa[VMSA_SIZE];
 };
 
 struct machine {
@@ -68,6 +77,19 @@ int machine_swap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct
 
 /* After a change of state.sev_features, or of virtual TOM itself. */
 void machine_set_virtual_tom(struct machine *machine, uint64_t gpa);
+
+/*
+ * The machine has one processor, which runs one vCPU at a time, at one VMPL. #VMEXIT: the
+ * registers of the one that runs go into its save area, with the reason. VMRUN: those of the save
+ * area at `gpa` come out. NULL, or why the processor refuses (VMEXIT_INVALID), as static text; the
+ * registers are unchanged then.
+ */
+void machine_vmexit(struct machine *machine, const struct vmsa_exit *exit);
+const char *machine_vmrun(struct machine *machine, uint64_t gpa);
+/* Registers of VMPL0 of the first vCPU as a translation needs them, whoever runs. */
+void machine_launch_context(const struct machine *machine, struct mmu_context *context);
+/* The page holds the save area of the vCPU that runs: neither guest nor host may take it away. */
+bool machine_in_use(const struct machine *machine, uint32_t page);
 
 /* The next number that RDRAND and RDSEED give. */
 uint64_t machine_random(struct machine *machine);

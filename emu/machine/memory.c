@@ -83,6 +83,7 @@ void memory_release(struct memory *memory)
     free(memory->flags);
     free(memory->generation);
     free(memory->dirty);
+    memory_log_release(&memory->log);
     memset(memory, 0, sizeof(*memory));
 }
 
@@ -159,6 +160,9 @@ int memory_map_all(struct memory *memory, const uint32_t *nested, struct error *
 
 static void memory_mark_dirty(struct memory *memory, uint32_t page)
 {
+    if (memory->log.on) {
+        memory_log_note(memory, page);
+    }
     if (memory->tracking && !(memory->flags[page] & MEMORY_DIRTY)) {
         memory->flags[page] |= MEMORY_DIRTY;
         memory->dirty[memory->dirty_count++] = page;

@@ -18,6 +18,7 @@
 
 #include "abi/x86.h"
 #include "error.h"
+#include "machine/memory_log.h"
 
 #define MEMORY_SLOT_MAX 8
 #define MEMORY_NO_PAGE UINT32_MAX
@@ -54,6 +55,7 @@ struct memory {
     bool tracking;
     uint32_t *dirty;
     uint32_t dirty_count;
+    struct memory_log log;
 };
 
 /* The slots must not overlap. Returns 0 or SNPEMU_ERR_MEMORY. */

@@ -6,20 +6,71 @@
 
 #include "abi/msr.h"
 
-#define MMU_LEVELS 4
+#define MMU_LEVELS_MAX 4
 #define MMU_COPY_MAX 4096 /* mmu_write checks this many bytes before it stores one */
 
 /* The walk's running state: rights are the AND of all levels. */
 struct mmu_walk {
     /* Where the entry used at each level is: page of memory, and offset in it; leaf last. */
-    uint32_t page[MMU_LEVELS];
-    uint32_t offset[MMU_LEVELS];
-    uint64_t entry[MMU_LEVELS];
+    uint32_t page[MMU_LEVELS_MAX];
+    uint32_t offset[MMU_LEVELS_MAX];
+    uint64_t entry[MMU_LEVELS_MAX];
     unsigned depth; /* entries used */
     uint64_t leaf;
     uint64_t page_size_bytes;
     bool writable, user, no_execute;
 };
+
+/* How the guest's tables are built. APM Vol 2 chapter 5. */
+struct mmu_format {
+    unsigned levels;
+    unsigned entry_bytes;
+    unsigned index_bits;
+    uint64_t root_mask; /* of CR3 */
+    bool cbit;          /* without: every access is private. APM Vol 2 15.34.4 */
+};
+
+static const struct mmu_format format_long = {4, 8, 9, PTE_ADDR_MASK & ~CBIT_MASK, true};
+static const struct mmu_format format_pae = {3, 8, 9, 0xFFFFFFE0, true};
+static const struct mmu_format format_legacy = {2, 4, 10, 0xFFFFF000, false};
+
+/* NULL: not modelled. */
+static const struct mmu_format *mmu_format(const struct mmu_context *context)
+{
+    if (context->efer & EFER_LMA) {
+        return context->cr4 & CR4_LA57 ? NULL : &format_long;
+    }
+    return context->cr4 & CR4_PAE ? &format_pae : &format_legacy;
+}
+
+static unsigned format_shift(const struct mmu_format *format, unsigned level)
+{
+    return PAGE_SHIFT + format->index_bits * (level - 1);
+}
+
+/* Where the entry for gva is in the table of that level. */
+static uint64_t format_entry(const struct mmu_format *format, uint64_t table, uint64_t gva,
+                             unsigned level)
+{
+    uint64_t index = gva >> format_shift(format, level) & ((1u << format->index_bits) - 1);
+
+    return table + index * format->entry_bytes;
+}
+
+/* The upper level of a PAE walk has four entries, and neither rights nor an accessed bit. */
+static bool format_is_pointer(const struct mmu_format *format, unsigned level)
+{
+    return format == &format_pae && level == 3;
+}
+
+static bool format_is_leaf(const struct mmu_format *format, const struct mmu_context *context,
+                           uint64_t entry, unsigned level)
+{
+    if (level == 1) {
+        return true;
+    }
+    return (entry & PTE_LARGE) && (format != &format_legacy || (context->cr4 & CR4_PSE));
+}
 
 bool mmu_canonical(uint64_t gva)
 {
@@ -42,7 +93,8 @@ static bool mmu_fail_pf(struct mmu_fault *fault, const struct mmu_context *conte
     fault->error_code =
         code | (fault->access == MMU_WRITE ? PF_WRITE : 0) | (context->cpl == 3 ? PF_USER : 0);
     /* The fetch bit is reported only when it can make a difference. APM Vol 2 8.4.2. */
-    if (fault->access == MMU_FETCH && ((context->efer & EFER_NXE) || (context->cr4 & CR4_SMEP))) {
+    if (fault->access == MMU_FETCH &&
+        (((context->efer & EFER_NXE) && (context->cr4 & CR4_PAE)) || (context->cr4 & CR4_SMEP))) {
         fault->error_code |= PF_FETCH;
     }
     return mmu_fail(fault, MMU_FAULT_PF);
@@ -76,67 +128,82 @@ static bool mmu_check_page(const struct mmu *mmu, const struct mmu_context *cont
 }
 
 /* Bits that must be zero in a present entry. APM Vol 2 5.3.3 and 5.4. */
-static bool mmu_reserved(const struct mmu_context *context, uint64_t entry, unsigned level)
+static bool mmu_reserved(const struct mmu_format *format, const struct mmu_context *context,
+                         uint64_t entry, unsigned level)
 {
+    /* By level, of a large page; below its own alignment only bit 12 (PAT) may be set. */
+    static const uint64_t large[] = {[2] = 0x1FE000, [3] = 0x3FFFE000, [4] = PTE_LARGE};
     uint64_t high = PTE_ADDR_MASK & ~CBIT_MASK & ~((1ULL << MMU_GPA_BITS) - 1);
 
-    if ((entry & high) || ((entry & PTE_NX) && !(context->efer & EFER_NXE)) ||
-        (context->virtual_tom_active && (entry & CBIT_MASK))) {
+    if (format == &format_legacy) { /* bits 20:13 of a large page belong to the address */
+        return level == 2 && (entry & PTE_LARGE) && (context->cr4 & CR4_PSE) && (entry & 1u << 21);
+    }
+    if (format == &format_pae) {
+        high |= 0x7FF0000000000000ULL;
+    }
+    if (context->virtual_tom_active) {
+        high |= CBIT_MASK;
+    }
+    if (format_is_pointer(format, level)) {
+        return entry & (high | PTE_NX | 0x1E6);
+    }
+    if ((entry & high) || ((entry & PTE_NX) && !(context->efer & EFER_NXE))) {
         return true;
     }
-    if (entry & PTE_LARGE) {
-        if (level == 4) {
-            return true;
-        }
-        /* Below the page's own alignment only bit 12 (PAT) may be set. */
-        if (level == 3 && (entry & 0x3FFFE000ULL)) {
-            return true;
-        }
-        if (level == 2 && (entry & 0x1FE000ULL)) {
-            return true;
-        }
-    }
-    return false;
+    return level > 1 && (entry & PTE_LARGE) && (entry & large[level]);
 }
 
-static bool mmu_walk_tables(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
-                            struct mmu_walk *walk, struct mmu_fault *fault)
+static bool mmu_walk_tables(const struct mmu *mmu, const struct mmu_format *format,
+                            const struct mmu_context *context, uint64_t gva, struct mmu_walk *walk,
+                            struct mmu_fault *fault)
 {
-    uint64_t table = mmu_table_gpa(context->cr3);
+    uint64_t table = context->cr3 & format->root_mask;
     struct mmu_translation place;
 
     walk->writable = true;
     walk->user = true;
     walk->no_execute = false;
-    for (unsigned level = MMU_LEVELS; level > 0; level--) {
-        unsigned shift = PAGE_SHIFT + 9 * (level - 1);
-        uint64_t gpa = table + ((gva >> shift) & 0x1FF) * 8;
-        uint64_t entry;
+    for (unsigned level = format->levels; level > 0; level--) {
+        uint64_t gpa = format_entry(format, table, gva, level), entry = 0;
 
         if (!mmu_check_page(mmu, context, gpa, RMP_WALK, true, &place, fault)) {
             return false;
         }
-        memcpy(&entry, memory_bytes(mmu->memory, place.page) + (gpa & PAGE_MASK), 8);
+        memcpy(&entry, memory_bytes(mmu->memory, place.page) + (gpa & PAGE_MASK),
+               format->entry_bytes);
         walk->page[walk->depth] = place.page;
         walk->offset[walk->depth] = gpa & PAGE_MASK;
         walk->entry[walk->depth++] = entry;
         if (!(entry & PTE_PRESENT)) {
             return mmu_fail_pf(fault, context, 0);
         }
-        if (mmu_reserved(context, entry, level)) {
+        if (mmu_reserved(format, context, entry, level)) {
             return mmu_fail_pf(fault, context, PF_PRESENT | PF_RESERVED);
         }
-        walk->writable = walk->writable && (entry & PTE_WRITE);
-        walk->user = walk->user && (entry & PTE_USER);
-        walk->no_execute = walk->no_execute || (entry & PTE_NX);
-        if (level == 1 || (entry & PTE_LARGE)) {
+        if (!format_is_pointer(format, level)) {
+            walk->writable = walk->writable && (entry & PTE_WRITE);
+            walk->user = walk->user && (entry & PTE_USER);
+            walk->no_execute = walk->no_execute || (entry & PTE_NX);
+        }
+        if (format_is_leaf(format, context, entry, level)) {
             walk->leaf = entry;
-            walk->page_size_bytes = 1ULL << shift;
+            walk->page_size_bytes = 1ULL << format_shift(format, level);
             return true;
         }
         table = mmu_table_gpa(entry);
     }
     return false;
+}
+
+/* The start of the page that a leaf leads to. */
+static uint64_t mmu_leaf_gpa(const struct mmu_format *format, uint64_t leaf, uint64_t size_bytes)
+{
+    uint64_t gpa = mmu_table_gpa(leaf) & ~(size_bytes - 1);
+
+    if (format == &format_legacy && size_bytes > PAGE_SIZE) {
+        gpa |= (leaf >> 13 & 0xFF) << 32;
+    }
+    return gpa;
 }
 
 /* Rights of the finished walk. APM Vol 2 5.6. */
@@ -169,14 +236,18 @@ static bool mmu_allowed(const struct mmu_context *context, const struct mmu_walk
  * Setting A and D is a checked write to the table's page (APM Vol 2 15.36.10); the walk has made
  * that check already, because its reads need the same rights.
  */
-static void mmu_set_accessed(const struct mmu *mmu, const struct mmu_walk *walk, bool dirty)
+static void mmu_set_accessed(const struct mmu *mmu, const struct mmu_context *context,
+                             const struct mmu_walk *walk, bool dirty)
 {
+    const struct mmu_format *format = mmu_format(context);
+
     for (unsigned i = 0; i < walk->depth; i++) {
         bool leaf = i == walk->depth - 1;
         uint64_t entry = walk->entry[i] | PTE_ACCESSED | (leaf && dirty ? PTE_DIRTY : 0);
 
-        if (entry != walk->entry[i]) {
-            memcpy(memory_bytes_for_write(mmu->memory, walk->page[i]) + walk->offset[i], &entry, 8);
+        if (entry != walk->entry[i] && !format_is_pointer(format, format->levels - i)) {
+            memcpy(memory_bytes_for_write(mmu->memory, walk->page[i]) + walk->offset[i], &entry,
+                   format->entry_bytes);
         }
     }
 }
@@ -197,6 +268,8 @@ static bool mmu_page_walk(const struct mmu *mmu, const struct mmu_context *conte
                           struct mmu_walk *walk, uint64_t *gpa, bool *private_access,
                           struct mmu_fault *fault)
 {
+    const struct mmu_format *format = mmu_format(context);
+
     walk->depth = 0;
     if (!(context->cr0 & CR0_PG)) {
         /* Without paging every access is private. APM Vol 2 15.34.4. */
@@ -207,23 +280,31 @@ static bool mmu_page_walk(const struct mmu *mmu, const struct mmu_context *conte
         *private_access = true;
         return true;
     }
-    if (!(context->efer & EFER_LMA) || (context->cr4 & CR4_LA57)) {
+    if (!format) {
         return mmu_fail(fault, MMU_FAULT_UNMODELLED);
     }
-    if (!mmu_canonical(gva)) {
+    if (format != &format_long) {
+        gva &= UINT32_MAX;
+    } else if (!mmu_canonical(gva)) {
         return mmu_fail(fault, MMU_FAULT_GP);
     }
-    if (!mmu_walk_tables(mmu, context, gva, walk, fault)) {
+    if (!mmu_walk_tables(mmu, format, context, gva, walk, fault)) {
         return false;
     }
     if (!mmu_allowed(context, walk, fault->access)) {
         return mmu_fail_pf(fault, context, PF_PRESENT);
     }
-    *gpa = (mmu_table_gpa(walk->leaf) & ~(walk->page_size_bytes - 1)) |
+    *gpa = mmu_leaf_gpa(format, walk->leaf, walk->page_size_bytes) |
            (gva & (walk->page_size_bytes - 1));
-    *private_access =
-        fault->access == MMU_FETCH ||
-        (context->virtual_tom_active ? *gpa < context->virtual_tom : (walk->leaf & CBIT_MASK) != 0);
+    if (!context->virtual_tom_active) {
+        *private_access =
+            !format->cbit || fault->access == MMU_FETCH || (walk->leaf & CBIT_MASK) != 0;
+        return true;
+    }
+    if (!format->cbit && *gpa >= context->virtual_tom) {
+        return mmu_fail(fault, MMU_FAULT_UNMODELLED);
+    }
+    *private_access = fault->access == MMU_FETCH || *gpa < context->virtual_tom;
     return true;
 }
 
@@ -241,7 +322,7 @@ bool mmu_translate(const struct mmu *mmu, const struct mmu_context *context, uin
     if (!mmu_page_walk(mmu, context, gva, &walk, &gpa, &private_access, fault)) {
         return false;
     }
-    mmu_set_accessed(mmu, &walk, access == MMU_WRITE);
+    mmu_set_accessed(mmu, context, &walk, access == MMU_WRITE);
     return mmu_check_page(mmu, context, gpa, mmu_rmp_access(access), private_access, translation,
                           fault);
 }
@@ -259,7 +340,7 @@ bool mmu_translate_operand(const struct mmu *mmu, const struct mmu_context *cont
                        fault)) {
         return false;
     }
-    mmu_set_accessed(mmu, &walk, false);
+    mmu_set_accessed(mmu, context, &walk, false);
     translation->page = memory_page(mmu->memory, translation->gpa);
     if (translation->page == MEMORY_NO_PAGE) {
         fault->gpa = translation->gpa & ~PAGE_MASK;
@@ -329,33 +410,35 @@ bool mmu_write(const struct mmu *mmu, const struct mmu_context *context, uint64_
 static bool mmu_peek_gpa(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
                          uint64_t *gpa)
 {
-    uint64_t table = mmu_table_gpa(context->cr3);
+    const struct mmu_format *format = mmu_format(context);
+    uint64_t table;
 
     if (!(context->cr0 & CR0_PG)) {
         *gpa = gva & 0xFFFFFFFFULL;
         return true;
     }
-    if (!mmu_canonical(gva)) {
+    if (!format || (format == &format_long && !mmu_canonical(gva))) {
         return false;
     }
-    for (unsigned level = MMU_LEVELS; level > 0; level--) {
-        unsigned shift = PAGE_SHIFT + 9 * (level - 1);
-        uint64_t entry_gpa = table + ((gva >> shift) & 0x1FF) * 8;
+    gva &= format == &format_long ? ~0ULL : UINT32_MAX;
+    table = context->cr3 & format->root_mask;
+    for (unsigned level = format->levels; level > 0; level--) {
+        uint64_t entry_gpa = format_entry(format, table, gva, level), entry = 0;
         uint32_t page = memory_page(mmu->memory, entry_gpa);
-        uint64_t entry;
 
         if (page == MEMORY_NO_PAGE || !(mmu->memory->flags[page] & MEMORY_TOUCHED)) {
             return false;
         }
-        memcpy(&entry, memory_bytes(mmu->memory, page) + (entry_gpa & PAGE_MASK), 8);
+        memcpy(&entry, memory_bytes(mmu->memory, page) + (entry_gpa & PAGE_MASK),
+               format->entry_bytes);
         if (!(entry & PTE_PRESENT)) {
             return false;
         }
-        if (level == 1 || (level < 4 && (entry & PTE_LARGE))) {
-            uint64_t mask = (1ULL << shift) - 1;
+        if (format_is_leaf(format, context, entry, level)) {
+            uint64_t size = 1ULL << format_shift(format, level);
 
-            *gpa = (mmu_table_gpa(entry) & ~mask) | (gva & mask);
-            return true;
+            *gpa = mmu_leaf_gpa(format, entry, size) | (gva & (size - 1));
+            return level < 4;
         }
         table = mmu_table_gpa(entry);
     }

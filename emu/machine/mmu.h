@@ -2,8 +2,9 @@
 /*
  * Address translation as an SNP guest sees it: the walk of its page tables, the C-bit, the RMP.
  *
- * Source: AMD APM Vol 2 (24593) chapter 5 (long-mode paging), 15.34.4 to 15.34.6 (C-bit), 15.36.8
- * (virtual TOM), 15.36.10 (RMP checks, which come after all paging checks).
+ * Source: AMD APM Vol 2 (24593) chapter 5 (paging: 64-bit with four levels, PAE, and the
+ * oldest), 15.34.4 to 15.34.6 (C-bit), 15.36.8 (virtual TOM), 15.36.10 (RMP checks, which come
+ * after all paging checks).
  */
 #ifndef SNPEMU_MACHINE_MMU_H
 #define SNPEMU_MACHINE_MMU_H

@@ -80,9 +80,8 @@ static bool rmp_perm_allows(uint8_t perm, enum rmp_access access, bool user)
 
 /* The decision table of APM Vol 2 15.36.10, tables 15-38 and 15-39: a row is an `if`, the first
    that applies decides. */
-enum rmp_result rmp_check_place(const struct rmp *rmp, const struct rmp_place *place,
-                                enum rmp_access access, bool private_access, unsigned vmpl,
-                                bool user)
+enum rmp_result rmp_decide(const struct rmp *rmp, const struct rmp_place *place,
+                           enum rmp_access access, bool private_access, unsigned vmpl, bool user)
 {
     const struct rmp_entry *entry = &rmp->entry[place->page];
     uint8_t flags = entry->flags;
@@ -277,6 +276,12 @@ void rmp_launch(struct rmp *rmp, uint32_t page)
         rmp, page,
         &(struct rmp_state){.assigned = true, .asid = RMP_ASID_GUEST, .guest_page = page});
     rmp_entry_for_write(rmp, page)->flags |= RMP_VALIDATED;
+}
+
+void rmp_launch_permit(struct rmp *rmp, uint32_t page, unsigned vmpl, uint8_t perm)
+{
+    assert(page < rmp->page_count && vmpl > 0 && vmpl < VMPL_COUNT);
+    rmp_entry_for_write(rmp, page)->perm[vmpl] = perm;
 }
 
 bool rmp_reclaim(struct rmp *rmp, uint32_t page)

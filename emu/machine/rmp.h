@@ -31,6 +31,8 @@ enum rmp_flag {
 #define RMP_ASID_SP 0    /* with RMP_ASSIGNED: the AMD-SP */
 #define RMP_ASID_GUEST 1 /* the guest that runs; any other is another guest's */
 
+#define RMP_PERM_PLAIN (RMP_PERM_READ | RMP_PERM_WRITE | RMP_PERM_EXEC_USER | RMP_PERM_EXEC_SUPER)
+
 struct rmp_entry {
     uint8_t flags; /* enum rmp_flag */
     uint8_t perm[VMPL_COUNT];
@@ -86,9 +88,27 @@ struct rmp_place {
 };
 
 /* Any access by the guest. `user` is CPL 3 and matters for fetches alone. */
-enum rmp_result rmp_check_place(const struct rmp *rmp, const struct rmp_place *place,
-                                enum rmp_access access, bool private_access, unsigned vmpl,
-                                bool user);
+enum rmp_result rmp_decide(const struct rmp *rmp, const struct rmp_place *place,
+                           enum rmp_access access, bool private_access, unsigned vmpl, bool user);
+
+/*
+ * The same. Most accesses are private, to a page of the guest's in its place that is validated and
+ * nothing else, at a level that may do everything: no row of the table refuses these. Here because
+ * each walk asks five times.
+ */
+static inline enum rmp_result rmp_check_place(const struct rmp *rmp, const struct rmp_place *place,
+                                              enum rmp_access access, bool private_access,
+                                              unsigned vmpl, bool user)
+{
+    const struct rmp_entry *entry = &rmp->entry[place->page];
+
+    if (private_access && (entry->flags & ~RMP_LARGE) == (RMP_ASSIGNED | RMP_VALIDATED) &&
+        place->page == place->guest_page && !place->nested_small &&
+        (entry->perm[vmpl] & RMP_PERM_PLAIN) == RMP_PERM_PLAIN) {
+        return RMP_OK;
+    }
+    return rmp_decide(rmp, place, access, private_access, vmpl, user);
+}
 /* The same at the page's home. */
 enum rmp_result rmp_check(const struct rmp *rmp, uint32_t page, enum rmp_access access,
                           bool private_access, unsigned vmpl, bool user);
@@ -104,6 +124,8 @@ bool rmp_unassign(struct rmp *rmp, uint32_t page);
 void rmp_psmash(struct rmp *rmp, uint32_t page);
 /* Launch: private and validated, VMPL0 everything, as 4 KiB. The AMD-SP does it, asking nobody. */
 void rmp_launch(struct rmp *rmp, uint32_t page);
+/* What a launched page is to allow another VMPL: SNP_LAUNCH_UPDATE's VMPL1_PERMS and its like. */
+void rmp_launch_permit(struct rmp *rmp, uint32_t page, unsigned vmpl, uint8_t perm);
 
 /* The operand of RMPUPDATE. */
 struct rmp_state {

@@ -23,7 +23,6 @@ void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
     uint8_t bytes[15];
     struct vcpu_insn insn = {0};
 
-    (void)uc;
     (void)size;
     if (vcpu->passing && vcpu->pass_gva == gva) {
         vcpu->passing = false;
@@ -33,9 +32,13 @@ void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
         return; /* a breakpoint comes before the instruction */
     }
     /* Code may have changed since the hook was set. */
-    vcpu->decode(bytes, vcpu_code_peek(vcpu, gva, bytes, sizeof(bytes)), &insn);
+    vcpu->decode(bytes, vcpu_code_peek(vcpu, gva, bytes, sizeof(bytes)), vcpu_code(vcpu)->bits,
+                 &insn);
     if (insn.trap) {
         vcpu_stop_with(vcpu, VCPU_STOP_SITE);
+    } else {
+        vcpu->site_stale = true;
+        uc_emu_stop(uc);
     }
 }
 
@@ -74,7 +77,7 @@ static void vcpu_on_interrupt(uc_engine *uc, uint32_t vector, void *opaque)
 void vcpu_pass(struct vcpu *vcpu)
 {
     vcpu->passing = true;
-    vcpu->pass_gva = vcpu_get(vcpu, VCPU_RIP);
+    vcpu->pass_gva = vcpu_code_gva(vcpu);
 }
 
 /* ---- opening and running ---- */
@@ -92,6 +95,9 @@ static uc_err engine_add_hooks(struct vcpu *vcpu)
     }
     if (!err) {
         err = vcpu_cpl_find(vcpu);
+    }
+    if (!err) {
+        err = vcpu_xcr0_find(vcpu);
     }
     if (!err) {
         err = engine_use_vtlb(uc);
@@ -163,8 +169,10 @@ int vcpu_open(struct vcpu **out, struct memory *memory, struct rmp *rmp, vcpu_de
                          uc_strerror(err));
     }
     vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
+    vcpu->code.stale = true;
     vcpu_set(vcpu, VCPU_MXCSR, 0x1F80);
     vcpu_set(vcpu, VCPU_FPCW, 0x37F);
+    vcpu_set_xcr0(vcpu, 1); /* as after a reset; the engine starts with SSE state as well */
     *out = vcpu;
     return 0;
 }
@@ -195,13 +203,13 @@ void vcpu_set_translation(struct vcpu *vcpu, vcpu_translate *translate, void *co
 }
 
 /* Sort out why the engine came back when no hook asked it to. */
-static void vcpu_classify(struct vcpu *vcpu, uc_err err, uint64_t rip)
+static void vcpu_classify(struct vcpu *vcpu, uc_err err, uint64_t gva)
 {
     uint8_t byte = 0;
 
     if (err == UC_ERR_EXCEPTION && vcpu->faulted) {
         vcpu->stop.kind = VCPU_STOP_FAULT;
-    } else if (err == UC_ERR_OK && vcpu_code_peek(vcpu, rip - 1, &byte, 1) == 1 && byte == 0xF4) {
+    } else if (err == UC_ERR_OK && vcpu_code_peek(vcpu, gva - 1, &byte, 1) == 1 && byte == 0xF4) {
         vcpu->stop.kind = VCPU_STOP_HALT;
     } else {
         vcpu->stop.kind = VCPU_STOP_ENGINE;
@@ -216,7 +224,7 @@ static uint64_t insn_length(const struct vcpu *vcpu, uint64_t gva, size_t have)
     struct vcpu_insn insn = {0};
 
     have = have < sizeof(bytes) ? have : sizeof(bytes);
-    vcpu->decode(bytes, vcpu_code_peek(vcpu, gva, bytes, have), &insn);
+    vcpu->decode(bytes, vcpu_code_peek(vcpu, gva, bytes, have), vcpu_code(vcpu)->bits, &insn);
     return insn.length;
 }
 
@@ -254,22 +262,22 @@ static uc_err plan_limit(struct vcpu *vcpu, struct vcpu_plan *plan)
  * be. When that page's fetch fails, the instructions before it have not run: run them first, as a
  * block that ends where the next page begins. False when there are none.
  */
-static bool plan_fetch(struct vcpu *vcpu, struct vcpu_plan *plan, uint64_t rip)
+static bool plan_fetch(struct vcpu *vcpu, struct vcpu_plan *plan, uint64_t gva)
 {
-    uint64_t page = vcpu->stop.fault.gva & ~PAGE_MASK, at = rip, length;
+    uint64_t page = vcpu->stop.fault.gva & ~PAGE_MASK, at = gva, length;
 
-    if (page - rip > BLOCK_BYTES_MAX) {
+    if (page - gva > BLOCK_BYTES_MAX) {
         return false;
     }
     while (at < page && (length = insn_length(vcpu, at, page - at)) != 0) {
         at += length;
     }
-    if (at == rip || engine_set_exit(vcpu->uc, &at)) {
+    if (at == gva || engine_set_exit(vcpu->uc, &at)) {
         return false;
     }
     plan->exit_set = true;
     plan->exit_gva = at;
-    plan->from_gva = rip;
+    plan->from_gva = gva;
     return true;
 }
 
@@ -285,19 +293,26 @@ static void plan_drop_exit(struct vcpu *vcpu, struct vcpu_plan *plan)
 /* Enter the engine once. True when that was not the end of it: the caller enters it again. */
 static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
 {
-    uint64_t rip = vcpu_get(vcpu, VCPU_RIP);
+    uint64_t rip = vcpu_get(vcpu, VCPU_RIP), gva;
 
     memset(&vcpu->stop, 0, sizeof(vcpu->stop));
     vcpu->faulted = false;
     vcpu->replan = false;
     vcpu->code_written = false;
     vcpu->clear_resume = false;
+    vcpu_code_renew(vcpu);
+    vcpu->site_stale = false;
     if (vcpu_debug_attends(vcpu)) {
         vcpu_limit_hold(vcpu);
     }
     *err = uc_emu_start(vcpu->uc, rip, 0, 0, 0);
     vcpu_limit_apply(vcpu, vcpu->asked);
-    rip = vcpu_get(vcpu, VCPU_RIP);
+    /* It may have gone to fetch from the wrong place, and failed. */
+    if (!vcpu_code_renew(vcpu)) {
+        vcpu_code_drop_base(vcpu);
+        return true;
+    }
+    gva = vcpu_code_gva(vcpu);
     if (vcpu->replan) {
         if (vcpu->site_full) {
             vcpu_site_forget_all(vcpu);
@@ -308,20 +323,26 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
     if (vcpu->clear_resume) {
         vcpu_set(vcpu, VCPU_RFLAGS, vcpu_get(vcpu, VCPU_RFLAGS) & ~RFLAGS_RF);
         vcpu->resuming = false;
-        vcpu_debug_resumed(vcpu, rip);
+        vcpu_debug_resumed(vcpu, gva);
+        return true;
+    }
+    /* With a hook on it the engine spoils the flags of an instruction that faults. */
+    if (vcpu->site_stale) {
+        vcpu_settle(vcpu, gva);
+        vcpu_site_forget(vcpu, gva);
         return true;
     }
     if (vcpu->stop.kind == VCPU_STOP_LIMIT && vcpu->left > 0 && !plan->limit_hooked) {
         *err = plan_limit(vcpu, plan);
         return !*err;
     }
-    if (plan->exit_set && !*err && vcpu->stop.kind == VCPU_STOP_NONE && rip == plan->exit_gva) {
-        vcpu_settle(vcpu, rip);
+    if (plan->exit_set && !*err && vcpu->stop.kind == VCPU_STOP_NONE && gva == plan->exit_gva) {
+        vcpu_settle(vcpu, gva);
         plan_drop_exit(vcpu, plan);
         return true;
     }
     return *err == UC_ERR_EXCEPTION && vcpu->faulted && vcpu->stop.fault.access == MMU_FETCH &&
-           !plan->exit_set && plan_fetch(vcpu, plan, rip);
+           !plan->exit_set && plan_fetch(vcpu, plan, gva);
 }
 
 /* At the limit, what stands before an instruction that has not begun can wait. */
@@ -331,40 +352,30 @@ static bool stop_can_wait(enum vcpu_stop_kind kind)
            kind == VCPU_STOP_SPIN || kind == VCPU_STOP_BREAK || kind == VCPU_STOP_DEBUG;
 }
 
-/*
- * Code runs elsewhere than RIP says. The engine adds the base of CS even in 64-bit mode, where it
- * counts as zero: APM Vol 2 (24593) 4.5.3.
- */
-static bool vcpu_is_lost(const struct vcpu *vcpu, uint64_t rip)
-{
-    const struct block *block = vcpu->current;
-    bool inside = vcpu->stop.kind == VCPU_STOP_INVALID || vcpu->stop.kind == VCPU_STOP_SITE ||
-                  vcpu->stop.kind == VCPU_STOP_DEBUG || vcpu->stop.kind == VCPU_STOP_FAULT;
-
-    return inside && block && rip - block->gva >= block->size;
-}
-
 int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
 {
     uint64_t limit = vcpu->asked;
     struct vcpu_plan plan = {0};
-    uint64_t rip;
+    uint64_t gva;
     uc_err err;
 
+    if (vcpu->debug_stale && vcpu_debug_update(vcpu, error) != 0) {
+        return SNPEMU_ERR_INTERNAL;
+    }
     if (vcpu->memory->code_changed) {
         vcpu->memory->code_changed = false;
         vcpu_code_changed(vcpu);
     }
     while (vcpu_enter(vcpu, &plan, &err)) {
     }
-    rip = vcpu_get(vcpu, VCPU_RIP);
+    gva = vcpu_code_gva(vcpu);
     plan_drop_exit(vcpu, &plan);
     if (plan.limit_hooked) {
         uc_hook_del(vcpu->uc, plan.limit_hook);
         engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
     }
     if (vcpu->stop.kind == VCPU_STOP_NONE || (vcpu->faulted && err == UC_ERR_EXCEPTION)) {
-        vcpu_classify(vcpu, err, rip);
+        vcpu_classify(vcpu, err, gva);
     }
     /* A fetch that fails belongs to the next block, which has not been counted yet. */
     if (vcpu->stop.kind == VCPU_STOP_FAULT && vcpu->stop.fault.access == MMU_FETCH) {
@@ -373,21 +384,16 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     /* A single step has run its block, of one instruction, even when REP leaves RIP at its start.
      */
     if (vcpu->stop.kind == VCPU_STOP_INTERRUPT && vcpu->stop.vector == VECTOR_DB) {
-        vcpu->stop.again = vcpu->current && vcpu->current->gva == rip;
+        vcpu->stop.again = vcpu->current && vcpu->current->gva == gva;
         vcpu->current = NULL;
     }
-    if (vcpu_is_lost(vcpu, rip)) {
-        vcpu->left += vcpu->current->insns;
-        vcpu->current = NULL;
-        vcpu->stop.kind = VCPU_STOP_ENGINE;
-        vcpu->stop.vector = UC_ERR_EXCEPTION;
-    }
-    vcpu_settle(vcpu, rip);
+    vcpu_settle(vcpu, gva);
     vcpu_set_limit(vcpu, limit);
     if (vcpu->left <= 0 && stop_can_wait(vcpu->stop.kind)) {
         vcpu->stop.kind = VCPU_STOP_LIMIT;
     }
-    vcpu->stop.rip = rip;
+    vcpu->stop.rip = vcpu_get(vcpu, VCPU_RIP);
+    vcpu->stop.code_gva = gva;
     if (vcpu->stop.kind == VCPU_STOP_INTERRUPT && vcpu_record_take(vcpu)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not restore its context");
     }
@@ -397,13 +403,30 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
 
 void vcpu_retire(struct vcpu *vcpu, unsigned length)
 {
-    vcpu_set(vcpu, VCPU_RIP, vcpu_get(vcpu, VCPU_RIP) + length);
+    uint64_t rip = vcpu_get(vcpu, VCPU_RIP) + length;
+
+    vcpu_set(vcpu, VCPU_RIP, vcpu_code(vcpu)->bits == 64 ? rip : rip & UINT32_MAX);
     vcpu->left--;
 }
 
 void vcpu_expect_resume(struct vcpu *vcpu)
 {
     vcpu->resuming = true;
+}
+
+bool vcpu_expects_resume(const struct vcpu *vcpu)
+{
+    return vcpu->resuming;
+}
+
+void vcpu_switched(struct vcpu *vcpu)
+{
+    vcpu->resuming = vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF;
+    vcpu->passing = false;
+    vcpu->current = NULL;
+    vcpu->debug_stale = true;
+    vcpu_debug_forget(vcpu);
+    vcpu_flush(vcpu);
 }
 
 int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, struct error *error)
@@ -430,6 +453,9 @@ int vcpu_save(struct vcpu *vcpu, struct error *error)
     }
     vcpu->saved_retired = vcpu_retired(vcpu);
     vcpu->saved_resuming = vcpu->resuming;
+    vcpu->saved_resumed_gva = vcpu->resumed_gva;
+    vcpu->saved_resumed_at = vcpu->resumed_at;
+    vcpu->saved_vmpl = vcpu->vmpl;
     return 0;
 }
 
@@ -440,11 +466,14 @@ int vcpu_restore(struct vcpu *vcpu, struct error *error)
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not restore its context");
     }
     vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
+    vcpu->code.stale = true;
     vcpu->left = (int64_t)(vcpu->limit - vcpu->saved_retired);
     vcpu->resuming = vcpu->saved_resuming;
+    vcpu->vmpl = vcpu->saved_vmpl;
     vcpu->passing = false;
     vcpu->current = NULL;
-    vcpu_debug_forget(vcpu);
+    vcpu->resumed_gva = vcpu->saved_resumed_gva;
+    vcpu->resumed_at = vcpu->saved_resumed_at;
     vcpu_flush(vcpu);
     return vcpu_debug_update(vcpu, error);
 }

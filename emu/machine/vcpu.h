@@ -72,12 +72,42 @@ struct vcpu_table {
     uint32_t flags;
 };
 
+/* A segment register with its hidden part, in the form that a VMSA has. */
+struct vcpu_segment {
+    uint16_t selector;
+    uint16_t attributes; /* bits 7:0: byte 5 of the descriptor; bits 11:8: AVL, L, D/B, G */
+    uint32_t limit;      /* in bytes */
+    uint64_t base;
+};
+
+enum vcpu_segment_register {
+    VCPU_SEG_ES,
+    VCPU_SEG_CS,
+    VCPU_SEG_SS,
+    VCPU_SEG_DS,
+    VCPU_SEG_FS,
+    VCPU_SEG_GS,
+    VCPU_SEGMENT_COUNT,
+};
+
 enum vcpu_table_register {
     VCPU_GDTR,
     VCPU_IDTR,
     VCPU_LDTR,
     VCPU_TR,
     VCPU_TABLE_COUNT,
+};
+
+/* x87 state and MXCSR as a VMSA has them. */
+struct vcpu_fpu {
+    uint16_t control, status, opcode;
+    uint16_t tags; /* as FXSAVE writes them: bit n is set when register n is in use */
+    uint16_t cs, ds;
+    uint64_t rip, dp;
+    uint32_t mxcsr;
+    /* ST0 to ST7: eight times bytes 7:0, then eight times bytes 9:8. Linux
+       arch/x86/kvm/svm/sev.c sev_es_sync_vmsa. */
+    uint8_t x87[80];
 };
 
 /* Why vcpu_run came back. RIP is that of the instruction in question unless it says otherwise. */
@@ -98,6 +128,7 @@ enum vcpu_stop_kind {
 struct vcpu_stop {
     enum vcpu_stop_kind kind;
     uint64_t rip;
+    uint64_t code_gva; /* where RIP is: the base of CS added */
     uint32_t vector;
     uint32_t error_code; /* VCPU_STOP_INTERRUPT, of an exception that has one */
     bool again;          /* VCPU_STOP_INTERRUPT of a single step: RIP is where it was before */
@@ -110,9 +141,12 @@ struct vcpu_insn {
     uint8_t length; /* 0: not decodable */
     bool trap;      /* must not be executed by the engine */
     bool spin;      /* a jump to itself */
+    bool mode;      /* may change CS, the CPL or how code runs; ends its block */
 };
 
-typedef void vcpu_decode(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *insn);
+/* code_bits: 16, 32 or 64, as CS says. */
+typedef void vcpu_decode(const uint8_t *bytes, size_t size_bytes, unsigned code_bits,
+                         struct vcpu_insn *insn);
 
 /*
  * A guest read of watched memory, reported before the load. rip and retired are those of the
@@ -146,14 +180,33 @@ void vcpu_set_table(struct vcpu *vcpu, enum vcpu_table_register reg,
                     const struct vcpu_table *table);
 #define VCPU_XMM_COUNT 16
 void vcpu_get_xmm(const struct vcpu *vcpu, unsigned number, uint8_t bytes[16]);
+void vcpu_set_xmm(struct vcpu *vcpu, unsigned number, const uint8_t bytes[16]);
+void vcpu_get_fpu(const struct vcpu *vcpu, struct vcpu_fpu *fpu);
+void vcpu_set_fpu(struct vcpu *vcpu, const struct vcpu_fpu *fpu);
+/* The engine knows bits 0 and 1, x87 and SSE state, and keeps no others. */
+uint64_t vcpu_get_xcr0(const struct vcpu *vcpu);
+void vcpu_set_xcr0(struct vcpu *vcpu, uint64_t value);
 /* MSRs that the engine keeps. The caller knows which: trap/msr.c. */
 uint64_t vcpu_get_msr(const struct vcpu *vcpu, uint32_t index);
 void vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value);
 
 /*
- * The privilege level that the engine goes by. vcpu_set of CS and SS writes selectors and no more;
- * whoever changes the level writes all three. The code stays 64-bit.
+ * The six segment registers. How code runs (16, 32 or 64 bits, at which CPL) follows their
+ * attributes together with CR0, EFER and RFLAGS.VM as they are then: a whole state is loaded in the
+ * order vcpu_set_system, RFLAGS, segments, RIP.
  */
+/* The base of CS counts as zero in 64-bit code, and becomes it. APM Vol 2 (24593) 4.5.3. */
+void vcpu_get_segments(const struct vcpu *vcpu, struct vcpu_segment segment[VCPU_SEGMENT_COUNT]);
+void vcpu_set_segments(struct vcpu *vcpu, const struct vcpu_segment segment[VCPU_SEGMENT_COUNT]);
+
+/*
+ * The privilege level that the engine goes by. vcpu_set of a segment register writes its selector
+ * and no more. vcpu_set_segments takes the level from SS (0 in real mode, 3 in virtual-8086 mode).
+ */
+unsigned vcpu_cpl(const struct vcpu *vcpu);
+unsigned vcpu_code_bits(const struct vcpu *vcpu); /* 16, 32 or 64 */
+/* Where the instruction at RIP is, the base of CS added: a "gva" of code is always that. */
+uint64_t vcpu_code_gva(const struct vcpu *vcpu);
 void vcpu_set_cpl(struct vcpu *vcpu, unsigned cpl);
 
 /* The engine shall execute the trap site at RIP by itself after all, this once. */
@@ -164,15 +217,25 @@ void vcpu_pass(struct vcpu *vcpu);
  * that they enable now. What else they enable is the caller's business. 0, or SNPEMU_ERR_INTERNAL.
  */
 int vcpu_debug_update(struct vcpu *vcpu, struct error *error);
+/* RF was set for the instruction at RIP, which has not begun: no breakpoint stops before it. */
+bool vcpu_debug_passes(const struct vcpu *vcpu);
 
 /* Registers that a translation depends on, as they are now. */
 void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context);
 unsigned vcpu_vmpl(const struct vcpu *vcpu);
+void vcpu_set_vmpl(struct vcpu *vcpu, unsigned vmpl); /* the caller flushes */
 
-/* Virtual TOM, which translations depend on: is it active in SEV_FEATURES, and where. Flushes. */
+/* Virtual TOM, on which translations depend: is it active in SEV_FEATURES, and where. The caller
+   flushes. */
 void vcpu_set_virtual_tom(struct vcpu *vcpu, bool active, uint64_t gpa);
 
-/* Enter long mode at launch, in the order the engine needs. */
+/*
+ * The control registers of any mode, whatever the present one is. EFER.LMA follows from the others.
+ * The segments keep their hidden parts; RIP may lose its upper half. All translations are
+ * forgotten.
+ */
+void vcpu_set_system(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t efer);
+/* The same at launch, into 64-bit code. */
 void vcpu_enter_long_mode(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_t cr4,
                           uint64_t efer);
 
@@ -184,6 +247,10 @@ void vcpu_retire(struct vcpu *vcpu, unsigned length);
  * clears it, which the engine leaves undone. APM Vol 2 (24593) 3.1.6.
  */
 void vcpu_expect_resume(struct vcpu *vcpu);
+bool vcpu_expects_resume(const struct vcpu *vcpu);
+
+/* Other registers were loaded: what was in hand of the old instruction stream is void. */
+void vcpu_switched(struct vcpu *vcpu);
 
 /* Retired instructions since boot. Exact between runs. */
 uint64_t vcpu_retired(const struct vcpu *vcpu);

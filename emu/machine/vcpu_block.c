@@ -42,8 +42,8 @@ static struct block *block_find(struct vcpu *vcpu, uint64_t gva, uint32_t size)
 {
     uint32_t slot = block_slot(gva);
 
-    while (vcpu->block[slot].size &&
-           (vcpu->block[slot].gva != gva || vcpu->block[slot].size != size)) {
+    while (vcpu->block[slot].key &&
+           (vcpu->block[slot].gva != gva || block_size(&vcpu->block[slot]) != size)) {
         slot = (slot + 1) & (BLOCK_SLOTS - 1);
     }
     return &vcpu->block[slot];
@@ -83,6 +83,9 @@ size_t vcpu_code_peek(const struct vcpu *vcpu, uint64_t gva, uint8_t *bytes, siz
     struct mmu_context context;
 
     vcpu_mmu_context(vcpu, &context);
+    if (vcpu_code(vcpu)->bits != 64) {
+        gva &= UINT32_MAX;
+    }
     return mmu_peek(&vcpu->mmu, &context, gva, bytes, size);
 }
 
@@ -118,28 +121,43 @@ void vcpu_site_forget_all(struct vcpu *vcpu)
     engine_flush_blocks(vcpu->uc);
 }
 
+void vcpu_site_forget(struct vcpu *vcpu, uint64_t gva)
+{
+    uint32_t at;
+
+    if (site_known(vcpu, gva, &at)) {
+        uc_hook_del(vcpu->uc, vcpu->site[at].hook);
+        vcpu->site_count--;
+        memmove(vcpu->site + at, vcpu->site + at + 1,
+                (vcpu->site_count - at) * sizeof(*vcpu->site));
+        engine_flush_blocks(vcpu->uc);
+    }
+}
+
 /* Decode a block that runs for the first time. Sets replan when it holds new trap sites. */
 static void block_analyse(struct vcpu *vcpu, struct block *block)
 {
     uint8_t bytes[BLOCK_BYTES_MAX + 16];
+    unsigned bits = vcpu_code(vcpu)->bits;
+    size_t size = block_size(block);
     size_t have = vcpu_code_peek(vcpu, block->gva, bytes,
-                                 (size_t)block->size + 15 < sizeof(bytes) ? (size_t)block->size + 15
-                                                                          : sizeof(bytes));
+                                 size + 15 < sizeof(bytes) ? size + 15 : sizeof(bytes));
     uint32_t at = 0;
 
     block->insns = 0;
-    while (at < block->size && at < have) {
+    while (at < size && at < have) {
         struct vcpu_insn insn = {0};
 
-        vcpu->decode(bytes + at, have - at, &insn);
+        vcpu->decode(bytes + at, have - at, bits, &insn);
         block->insns++;
+        block->key |= insn.mode ? BLOCK_MODE : 0;
         if (insn.trap && (site_add(vcpu, block->gva + at) || vcpu->site_full)) {
             vcpu->replan = true;
         }
         if (vcpu->site_full) {
             break; /* with a site of this block hooked at least */
         }
-        if (insn.spin && at == 0 && block->size == insn.length) {
+        if (insn.spin && at == 0 && size == insn.length) {
             vcpu->stop.kind = VCPU_STOP_SPIN;
         }
         if (insn.length == 0) {
@@ -149,7 +167,7 @@ static void block_analyse(struct vcpu *vcpu, struct block *block)
     }
 }
 
-static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t rip);
+static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva);
 
 /*
  * A store into the running block itself: the engine goes back to the storing instruction, runs it
@@ -162,10 +180,12 @@ static bool block_was_left(const struct vcpu *vcpu, uint64_t gva, uint32_t size)
     struct vcpu_insn insn = {0};
     uint8_t bytes[15];
 
-    if (!block || gva - block->gva >= block->size || gva + size >= block->gva + block->size) {
+    if (!block || gva - block->gva >= block_size(block) ||
+        gva + size >= block->gva + block_size(block)) {
         return false;
     }
-    vcpu->decode(bytes, vcpu_code_peek(vcpu, gva, bytes, sizeof(bytes)), &insn);
+    vcpu->decode(bytes, vcpu_code_peek(vcpu, gva, bytes, sizeof(bytes)), vcpu_code(vcpu)->bits,
+                 &insn);
     return insn.length == size;
 }
 
@@ -186,6 +206,10 @@ static bool block_attend(struct vcpu *vcpu, uint64_t gva, uint32_t size)
         vcpu->left += vcpu->current->insns - block_insns_before(vcpu, gva);
     }
     vcpu->code_written = false;
+    if (!vcpu_code_renew(vcpu)) {
+        block_stop(vcpu, gva, size);
+        return true;
+    }
     if (vcpu_debug_attends(vcpu) && (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF)) {
         vcpu->clear_resume = true;
         block_stop(vcpu, gva, size);
@@ -202,8 +226,8 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
         return;
     }
     slot = block_find(vcpu, gva, size);
-    if (!slot->size) {
-        struct block fresh = {.gva = gva, .size = size};
+    if (!slot->key) {
+        struct block fresh = {.gva = gva, .key = size};
 
         block_analyse(vcpu, &fresh);
         if (vcpu->replan || vcpu->stop.kind == VCPU_STOP_SPIN) {
@@ -224,7 +248,10 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
     }
     vcpu->left -= slot->insns;
     vcpu->current = slot;
-    if (vcpu_debug_attends(vcpu)) {
+    if (slot->key & BLOCK_MODE) {
+        vcpu->code.stale = true;
+    }
+    if (vcpu_debug_attends(vcpu) || vcpu->code.stale) {
         vcpu_limit_hold(vcpu);
     }
 }
@@ -237,7 +264,7 @@ void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
     int64_t left;
 
     (void)uc;
-    if (block->gva == gva && block->size == size) {
+    if (block->gva == gva && block->key == size) { /* never one with BLOCK_MODE */
         left = vcpu->left - block->insns;
         if (left >= 0) {
             vcpu->left = left;
@@ -248,48 +275,49 @@ void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
     block_slow(vcpu, gva, size);
 }
 
-/* Instructions of the current block before rip. */
-static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t rip)
+/* Instructions of the current block before the one at gva. */
+static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva)
 {
     const struct block *block = vcpu->current;
-    struct block_offset *memo = &vcpu->offset[(rip ^ block->gva >> 3) % OFFSET_SLOTS];
+    struct block_offset *memo = &vcpu->offset[(gva ^ block->gva >> 3) % OFFSET_SLOTS];
     uint8_t bytes[BLOCK_BYTES_MAX + 16];
+    unsigned bits = vcpu_code(vcpu)->bits;
     uint64_t at = 0;
     uint32_t insns = 0;
     size_t have;
 
-    if (memo->rip == rip && memo->gva == block->gva) {
+    if (memo->at == gva && memo->gva == block->gva) {
         return memo->insns;
     }
     have = vcpu_code_peek(vcpu, block->gva, bytes, sizeof(bytes));
-    while (at < rip - block->gva && at < have) {
+    while (at < gva - block->gva && at < have) {
         struct vcpu_insn insn = {0};
 
-        vcpu->decode(bytes + at, have - at, &insn);
+        vcpu->decode(bytes + at, have - at, bits, &insn);
         if (insn.length == 0) {
             break;
         }
         at += insn.length;
         insns++;
     }
-    *memo = (struct block_offset){.gva = block->gva, .rip = rip, .insns = insns};
+    *memo = (struct block_offset){.gva = block->gva, .at = gva, .insns = insns};
     return insns;
 }
 
-/* The engine counted the whole block; only the instructions before rip have retired. */
-uint64_t vcpu_retired_at(struct vcpu *vcpu, uint64_t rip)
+/* The engine counted the whole block; only the instructions before gva have retired. */
+uint64_t vcpu_retired_at(struct vcpu *vcpu, uint64_t gva)
 {
     const struct block *block = vcpu->current;
     uint64_t retired = vcpu_retired(vcpu);
 
-    if (block && rip - block->gva < block->size) {
-        return retired - block->insns + block_insns_before(vcpu, rip);
+    if (block && gva - block->gva < block_size(block)) {
+        return retired - block->insns + block_insns_before(vcpu, gva);
     }
     return retired;
 }
 
-void vcpu_settle(struct vcpu *vcpu, uint64_t rip)
+void vcpu_settle(struct vcpu *vcpu, uint64_t gva)
 {
-    vcpu->left = (int64_t)(vcpu->limit - vcpu_retired_at(vcpu, rip));
+    vcpu->left = (int64_t)(vcpu->limit - vcpu_retired_at(vcpu, gva));
     vcpu->current = NULL;
 }

@@ -12,15 +12,20 @@ bool vcpu_debug_attends(const struct vcpu *vcpu)
     return vcpu->resuming || vcpu->debug_count;
 }
 
-void vcpu_debug_resumed(struct vcpu *vcpu, uint64_t rip)
+void vcpu_debug_resumed(struct vcpu *vcpu, uint64_t gva)
 {
-    vcpu->resumed_gva = rip;
+    vcpu->resumed_gva = gva;
     vcpu->resumed_at = vcpu_retired(vcpu);
 }
 
 void vcpu_debug_forget(struct vcpu *vcpu)
 {
     vcpu->resumed_at = UINT64_MAX;
+}
+
+bool vcpu_debug_passes(const struct vcpu *vcpu)
+{
+    return vcpu->resumed_at == vcpu_retired(vcpu) && vcpu->resumed_gva == vcpu_code_gva(vcpu);
 }
 
 static void vcpu_on_debug(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
@@ -75,6 +80,7 @@ int vcpu_debug_update(struct vcpu *vcpu, struct error *error)
     uint64_t gva[DEBUG_MAX];
     uint32_t count = debug_wanted(vcpu, gva);
 
+    vcpu->debug_stale = false;
     if (debug_same(vcpu, gva, count)) {
         return 0;
     }

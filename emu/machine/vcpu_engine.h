@@ -7,6 +7,7 @@
  *   vcpu_block.c     time: the blocks that run, the instructions in them, and those that trap
  *   vcpu_fill.c      the virtual TLB, watched reads
  *   vcpu_register.c  registers
+ *   vcpu_segment.c   segments and modes
  *   vcpu_hidden.c    words of the engine that it has no call for
  *   vcpu_debug.c     the guest's own instruction breakpoints
  */
@@ -26,12 +27,26 @@
 #define DEBUG_MAX 4
 #define CODE_VIEW_SLOTS 256
 #define OFFSET_SLOTS 256
+#define BLOCK_MODE (1u << 31)
 
-/* A translated block, as the engine's block hook reports it. size 0: an empty slot. */
+/* A translated block, as the engine's block hook reports it. key 0: an empty slot. */
 struct block {
     uint64_t gva;
-    uint32_t size;
+    uint32_t key; /* its size; with BLOCK_MODE when code may run otherwise after it */
     uint32_t insns;
+};
+
+static inline uint32_t block_size(const struct block *block)
+{
+    return block->key & ~BLOCK_MODE;
+}
+
+/* How code runs. */
+struct vcpu_code {
+    uint64_t base; /* of CS */
+    unsigned bits; /* 16, 32, 64 */
+    unsigned cpl;
+    bool stale;
 };
 
 /* Which page a page of code was last seen at. */
@@ -40,9 +55,9 @@ struct code_view {
     uint32_t page;
 };
 
-/* How many instructions of the block at `gva` come before `rip`. */
+/* How many instructions of the block at `gva` come before the one at `at`. */
 struct block_offset {
-    uint64_t gva, rip;
+    uint64_t gva, at;
     uint32_t insns;
 };
 
@@ -93,7 +108,11 @@ struct vcpu {
 
     struct vcpu_stop stop;
     bool faulted; /* stop.fault was set since the engine was entered */
-    bool replan;  /* the block about to run has trap sites without hooks */
+    /* Kept to be read without a context from the engine; stale while it may have changed. */
+    struct vcpu_code code;
+    unsigned block_bits; /* how the table's blocks run */
+
+    bool replan; /* the block about to run has trap sites without hooks */
     uint64_t replan_gva;
     uint32_t replan_size;
     bool code_written; /* by the block that runs: the engine may leave it half way */
@@ -103,9 +122,11 @@ struct vcpu {
     struct site *site; /* sorted */
     uint32_t site_count;
     bool site_full;
+    bool site_stale; /* a hook was met where nothing traps any more */
 
     struct site debug[DEBUG_MAX]; /* the guest's instruction breakpoints */
     uint32_t debug_count;
+    bool debug_stale;                 /* other registers came in: to be updated before code runs */
     uint64_t resumed_gva, resumed_at; /* where RF was last found set, and when: no breakpoint */
 
     struct watch_range watch[VCPU_WATCH_MAX];
@@ -113,6 +134,7 @@ struct vcpu {
 
     struct page_fill *fill; /* per page */
     uint32_t generation;
+    unsigned vmpl;
     uint64_t efer; /* as last written; reading it from the engine is slow */
     bool virtual_tom_active;
     uint64_t virtual_tom;
@@ -120,11 +142,15 @@ struct vcpu {
     uc_context *saved;
     uint64_t saved_retired;
     bool saved_resuming;
+    uint64_t saved_resumed_gva, saved_resumed_at;
+    unsigned saved_vmpl;
 
-    uc_context *mending;  /* see "the engine's record of exceptions" */
-    size_t record_offset; /* 0: this engine clears its record by itself */
-    size_t code_offset;   /* of the error code */
-    size_t cpl_offset;    /* of the word whose bits 1:0 are the CPL */
+    uc_context *mending;   /* see "the engine's record of exceptions" */
+    size_t record_offset;  /* 0: this engine clears its record by itself */
+    size_t code_offset;    /* of the error code */
+    size_t cpl_offset;     /* of the word whose bits 1:0 are the CPL, and others the mode */
+    size_t segment_offset; /* of the segment registers */
+    size_t xcr0_offset;
 
     bool passing; /* the engine may execute the trap site at pass_gva itself, once */
     uint64_t pass_gva;
@@ -146,20 +172,22 @@ void vcpu_limit_apply(struct vcpu *vcpu, uint64_t limit);
 void vcpu_limit_hold(struct vcpu *vcpu);
 void vcpu_block_forget_all(struct vcpu *vcpu);
 void vcpu_site_forget_all(struct vcpu *vcpu);
+/* The one at gva. */
+void vcpu_site_forget(struct vcpu *vcpu, uint64_t gva);
 /* The guest's bytes at gva, as it would fetch them; how many there are. */
 size_t vcpu_code_peek(const struct vcpu *vcpu, uint64_t gva, uint8_t *bytes, size_t size);
 void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
-/* Time at rip, which may lie in the middle of the current block. */
-uint64_t vcpu_retired_at(struct vcpu *vcpu, uint64_t rip);
-void vcpu_settle(struct vcpu *vcpu, uint64_t rip);
+/* Time at an instruction, which may lie in the middle of the current block. */
+uint64_t vcpu_retired_at(struct vcpu *vcpu, uint64_t gva);
+void vcpu_settle(struct vcpu *vcpu, uint64_t gva);
 
 /* vcpu.c */
 void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
 
 /* vcpu_debug.c: the next instruction, whichever it is, must be looked at for RF. */
 bool vcpu_debug_attends(const struct vcpu *vcpu);
-/* RF was set at rip, where nothing has run yet. */
-void vcpu_debug_resumed(struct vcpu *vcpu, uint64_t rip);
+/* RF was set at gva, where nothing has run yet. */
+void vcpu_debug_resumed(struct vcpu *vcpu, uint64_t gva);
 void vcpu_debug_forget(struct vcpu *vcpu);
 
 /* vcpu_fill.c */
@@ -173,6 +201,24 @@ extern const int vcpu_table_id[VCPU_TABLE_COUNT];
 /* vcpu_hidden.c */
 uc_err vcpu_record_find(struct vcpu *vcpu);
 uc_err vcpu_record_take(struct vcpu *vcpu);
-uc_err vcpu_cpl_find(struct vcpu *vcpu);
+uc_err vcpu_cpl_find(struct vcpu *vcpu); /* and the segments */
+uc_err vcpu_xcr0_find(struct vcpu *vcpu);
+/* Bring a saved context here to look at it; after a change, bring it back. */
+uint8_t *vcpu_hidden_take(const struct vcpu *vcpu);
+void vcpu_hidden_give(struct vcpu *vcpu);
+uint32_t vcpu_hidden_word(const void *context, size_t offset);
+void vcpu_hidden_set_word(void *context, size_t offset, uint32_t word);
+
+/* vcpu_segment.c */
+const struct vcpu_code *vcpu_code(const struct vcpu *vcpu);
+/* The block before has ended: what is known of the mode now stays so until the next such block.
+   False when CS has a base that does not count. */
+bool vcpu_code_renew(struct vcpu *vcpu);
+void vcpu_code_drop_base(struct vcpu *vcpu);
+/* The mode bits of a new engine are where they are expected. */
+bool vcpu_mode_is_known(uint32_t word);
+/* Where in a context the segments are whose FS, GS and SS are these; 0: not found once. */
+size_t vcpu_segment_search(const uint8_t *context, size_t size, uint64_t fs_base, uint64_t gs_base,
+                           const struct vcpu_segment *ss);
 
 #endif

@@ -28,6 +28,10 @@ static bool vcpu_place(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
         return vcpu->translate(vcpu->translate_context, gva, access, place);
     }
     vcpu_mmu_context(vcpu, &context);
+    /* Of data the engine drops the upper half by itself. */
+    if (access == MMU_FETCH && vcpu_code(vcpu)->bits != 64) {
+        gva &= UINT32_MAX;
+    }
     return mmu_translate(&vcpu->mmu, &context, gva, access, place, &vcpu->stop.fault);
 }
 
@@ -98,13 +102,13 @@ static void vcpu_on_watched_read(uc_engine *uc, uc_mem_type type, uint64_t addre
 {
     struct watch_range *watch = opaque;
     struct vcpu *vcpu = watch->vcpu;
-    uint64_t rip = vcpu_get(vcpu, VCPU_RIP);
+    uint64_t code_gva = vcpu_code_gva(vcpu);
 
     (void)uc;
     (void)type;
     (void)value;
-    watch->callback(watch->context, watch->gpa + (address - watch->start), (uint32_t)size, rip,
-                    vcpu_retired_at(vcpu, rip));
+    watch->callback(watch->context, watch->gpa + (address - watch->start), (uint32_t)size, code_gva,
+                    vcpu_retired_at(vcpu, code_gva));
 }
 
 void vcpu_flush(struct vcpu *vcpu)

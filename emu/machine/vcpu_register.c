@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
 #include "abi/msr.h"
 #include "abi/x86.h"
 #include "machine/vcpu_engine.h"
@@ -44,6 +46,9 @@ uint64_t vcpu_get(const struct vcpu *vcpu, enum vcpu_register reg)
 void vcpu_set(struct vcpu *vcpu, enum vcpu_register reg, uint64_t value)
 {
     uc_reg_write(vcpu->uc, vcpu_register_id[reg], &value);
+    if (reg == VCPU_CR0) {
+        vcpu->code.stale = true;
+    }
 }
 
 void vcpu_get_table(const struct vcpu *vcpu, enum vcpu_table_register reg, struct vcpu_table *table)
@@ -74,6 +79,102 @@ void vcpu_get_xmm(const struct vcpu *vcpu, unsigned number, uint8_t bytes[16])
     uc_reg_read(vcpu->uc, UC_X86_REG_XMM0 + (int)number, bytes);
 }
 
+void vcpu_set_xmm(struct vcpu *vcpu, unsigned number, const uint8_t bytes[16])
+{
+    uc_reg_write(vcpu->uc, UC_X86_REG_XMM0 + (int)number, bytes);
+}
+
+/* ---- x87 ---- */
+
+#define X87_COUNT 8
+#define X87_HIGH 64 /* where bytes 9:8 of the registers begin */
+
+static uint16_t fpu_get16(const struct vcpu *vcpu, int id)
+{
+    uint16_t value = 0;
+
+    uc_reg_read(vcpu->uc, id, &value);
+    return value;
+}
+
+static uint64_t fpu_get64(const struct vcpu *vcpu, int id)
+{
+    uint64_t value = 0;
+
+    uc_reg_read(vcpu->uc, id, &value);
+    return value;
+}
+
+/* The engine has two bits for each register, 3 when it is empty. */
+static uint16_t tags_abridge(uint16_t full)
+{
+    uint16_t tags = 0;
+
+    for (unsigned i = 0; i < X87_COUNT; i++) {
+        if ((full >> 2 * i & 3) != 3) {
+            tags |= (uint16_t)(1u << i);
+        }
+    }
+    return tags;
+}
+
+static uint16_t tags_expand(uint16_t tags)
+{
+    uint16_t full = 0;
+
+    for (unsigned i = 0; i < X87_COUNT; i++) {
+        if (!(tags >> i & 1)) {
+            full |= (uint16_t)(3u << 2 * i);
+        }
+    }
+    return full;
+}
+
+void vcpu_get_fpu(const struct vcpu *vcpu, struct vcpu_fpu *fpu)
+{
+    *fpu = (struct vcpu_fpu){
+        .control = fpu_get16(vcpu, UC_X86_REG_FPCW),
+        .status = fpu_get16(vcpu, UC_X86_REG_FPSW),
+        .opcode = fpu_get16(vcpu, UC_X86_REG_FOP),
+        .tags = tags_abridge(fpu_get16(vcpu, UC_X86_REG_FPTAG)),
+        .cs = fpu_get16(vcpu, UC_X86_REG_FCS),
+        .ds = fpu_get16(vcpu, UC_X86_REG_FDS),
+        .rip = fpu_get64(vcpu, UC_X86_REG_FIP),
+        .dp = fpu_get64(vcpu, UC_X86_REG_FDP),
+        .mxcsr = (uint32_t)vcpu_get(vcpu, VCPU_MXCSR),
+    };
+    for (unsigned i = 0; i < X87_COUNT; i++) {
+        uint8_t st[10];
+
+        uc_reg_read(vcpu->uc, UC_X86_REG_ST0 + (int)i, st);
+        memcpy(fpu->x87 + 8 * i, st, 8);
+        memcpy(fpu->x87 + X87_HIGH + 2 * i, st + 8, 2);
+    }
+}
+
+void vcpu_set_fpu(struct vcpu *vcpu, const struct vcpu_fpu *fpu)
+{
+    uint16_t tags = tags_expand(fpu->tags);
+
+    uc_reg_write(vcpu->uc, UC_X86_REG_FPCW, &fpu->control);
+    uc_reg_write(vcpu->uc, UC_X86_REG_FPSW, &fpu->status);
+    uc_reg_write(vcpu->uc, UC_X86_REG_FOP, &fpu->opcode);
+    uc_reg_write(vcpu->uc, UC_X86_REG_FPTAG, &tags);
+    uc_reg_write(vcpu->uc, UC_X86_REG_FCS, &fpu->cs);
+    uc_reg_write(vcpu->uc, UC_X86_REG_FDS, &fpu->ds);
+    uc_reg_write(vcpu->uc, UC_X86_REG_FIP, &fpu->rip);
+    uc_reg_write(vcpu->uc, UC_X86_REG_FDP, &fpu->dp);
+    vcpu_set(vcpu, VCPU_MXCSR, fpu->mxcsr);
+    /* Counted from the top of the stack, which the status word has just set. */
+    for (unsigned i = 0; i < X87_COUNT; i++) {
+        uint8_t st[10];
+
+        memcpy(st, fpu->x87 + 8 * i, 8);
+        memcpy(st + 8, fpu->x87 + X87_HIGH + 2 * i, 2);
+        uc_reg_write(vcpu->uc, UC_X86_REG_ST0 + (int)i, st);
+    }
+}
+
 uint64_t vcpu_get_msr(const struct vcpu *vcpu, uint32_t index)
 {
     uc_x86_msr msr = {.rid = index};
@@ -95,17 +196,16 @@ void vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
 /* Asked for at each TLB fill: read no more than decides. */
 void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context)
 {
-    static const int id[] = {UC_X86_REG_CR0, UC_X86_REG_CR3, UC_X86_REG_CR4, UC_X86_REG_CS};
-    uint64_t cs = 0;
-    void *value[] = {&context->cr0, &context->cr3, &context->cr4, &cs};
+    static const int id[] = {UC_X86_REG_CR0, UC_X86_REG_CR3, UC_X86_REG_CR4};
+    void *value[] = {&context->cr0, &context->cr3, &context->cr4};
 
-    uc_reg_read_batch(vcpu->uc, id, value, 4);
+    uc_reg_read_batch(vcpu->uc, id, value, 3);
     context->efer = vcpu->efer & ~EFER_LMA;
     if ((context->cr0 & CR0_PG) && (vcpu->efer & EFER_LME)) {
         context->efer |= EFER_LMA;
     }
     context->rflags = context->cr4 & CR4_SMAP ? vcpu_get(vcpu, VCPU_RFLAGS) : 0;
-    context->cpl = cs & 3;
+    context->cpl = vcpu_code(vcpu)->cpl;
     context->vmpl = vcpu_vmpl(vcpu);
     context->virtual_tom_active = vcpu->virtual_tom_active;
     context->virtual_tom = vcpu->virtual_tom;
@@ -115,20 +215,14 @@ void vcpu_set_virtual_tom(struct vcpu *vcpu, bool active, uint64_t gpa)
 {
     vcpu->virtual_tom_active = active;
     vcpu->virtual_tom = gpa;
-    vcpu_flush(vcpu);
 }
 
 unsigned vcpu_vmpl(const struct vcpu *vcpu)
 {
-    (void)vcpu;
-    return 0; /* lower VMPLs do not run yet: creating one is `unmodelled` */
+    return vcpu->vmpl;
 }
 
-void vcpu_enter_long_mode(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_t cr4,
-                          uint64_t efer)
+void vcpu_set_vmpl(struct vcpu *vcpu, unsigned vmpl)
 {
-    vcpu_set(vcpu, VCPU_CR4, cr4);
-    vcpu_set(vcpu, VCPU_CR3, cr3);
-    vcpu_set_msr(vcpu, MSR_EFER, efer);
-    vcpu_set(vcpu, VCPU_CR0, cr0);
+    vcpu->vmpl = vmpl;
 }

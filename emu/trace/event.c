@@ -14,6 +14,7 @@ void event_begin(struct event *event, const char *name, const char *topic)
     event->name = name;
     event->topic = topic;
     event->vcpu = 0;
+    event->vmpl = 0;
     event->instructions = 0;
     event->rip = 0;
     event->symbol = NULL;

@@ -35,6 +35,7 @@ struct event {
     const char *name;  /* static: "exit", "reply", "pvalidate", "fault", "outcome", ... */
     const char *topic; /* static; second word of the line, such as the exit's name; NULL: none */
     uint32_t vcpu;
+    uint8_t vmpl;
     uint64_t instructions; /* virtual time; full form */
     uint64_t rip;          /* full form */
     const char *symbol;    /* function at rip, without offset; NULL: none */

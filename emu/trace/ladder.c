@@ -33,6 +33,7 @@ static const struct rung_style {
 struct rung {
     enum rung_side side;
     uint32_t vcpu;
+    uint8_t vmpl;
     char words[LADDER_TEXT_MAX];
 };
 
@@ -84,9 +85,13 @@ static void ladder_write_rung(struct ladder *ladder, const struct rung *rung)
 {
     const struct rung_style *style = &rung_style[rung->side];
     const char *words = rung->words, *lead = style->lead;
-    char named[LADDER_TEXT_MAX + 16];
+    char named[LADDER_TEXT_MAX + 24];
 
-    if (rung->vcpu != 0) {
+    if (rung->vmpl != 0) {
+        snprintf(named, sizeof(named), "cpu%" PRIu32 ".vmpl%u: %s", rung->vcpu, rung->vmpl,
+                 rung->words);
+        words = named;
+    } else if (rung->vcpu != 0) {
         snprintf(named, sizeof(named), "cpu%" PRIu32 ": %s", rung->vcpu, rung->words);
         words = named;
     }
@@ -119,6 +124,7 @@ static void rung_set(struct rung *rung, enum rung_side side, const struct event 
 
     rung->side = side;
     rung->vcpu = event->vcpu;
+    rung->vmpl = event->vmpl;
     for (size_t i = 0; i < length; i++) {
         char c = event->words[i];
 

@@ -108,7 +108,7 @@ static const char *const outcome_words[OUTCOME_KIND_COUNT] = {
     [OUTCOME_NONE] = "The run has not ended.",
     [OUTCOME_HALTED] = "The guest executed HLT with nothing left that could wake it: its work is "
                        "done.",
-    [OUTCOME_REACHED] = "The guest was about to execute the symbol given with --until.",
+    [OUTCOME_REACHED] = "The guest came to where the run was to stop.",
     [OUTCOME_TERMINATED] = "The guest noticed something it does not accept and asked the "
                            "hypervisor to terminate it, with a reason: set and code.",
     [OUTCOME_TRIPLE_FAULT] = "A fault could not be delivered through the guest's IDT, and neither "

@@ -193,10 +193,17 @@ static void text_emit(struct trace_sink *sink, const struct event *event)
     struct text_line line = line_begin(trace);
 
     if (trace->form == TEXT_FULL) {
-        line_add(&line, "%" PRIu64 " cpu%" PRIu32 " 0x%" PRIx64 " ", event->instructions,
-                 event->vcpu, event->rip);
-    } else if (event->vcpu != 0) {
-        line_add(&line, "cpu%" PRIu32 " ", event->vcpu);
+        line_add(&line, "%" PRIu64 " ", event->instructions);
+    }
+    if (trace->form == TEXT_FULL || event->vcpu != 0 || event->vmpl != 0) {
+        line_add(&line, "cpu%" PRIu32, event->vcpu);
+        if (event->vmpl != 0) {
+            line_add(&line, ".vmpl%u", event->vmpl);
+        }
+        line_add(&line, " ");
+    }
+    if (trace->form == TEXT_FULL) {
+        line_add(&line, "0x%" PRIx64 " ", event->rip);
     }
     line_add(&line, "%s", event->name);
     if (event->topic) {
@@ -236,6 +243,11 @@ struct text_trace *text_trace_new(enum text_form form, const struct text_header 
     line_add_quoted(&line, header->image);
     line_add(&line, " cpus=%" PRIu32 " memory_mib=%" PRIu64 " seed=%" PRIu64, header->cpus,
              header->memory_mib, header->seed);
+    if (header->firmware) {
+        line_add(&line, " firmware=");
+        line_add_quoted(&line, header->firmware);
+        line_add(&line, " guest_memory_mib=%" PRIu64, header->guest_memory_mib);
+    }
     line_end(trace, &line);
     return trace;
 }

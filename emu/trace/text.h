@@ -7,8 +7,8 @@
  *
  * The full form begins with the virtual time, the vCPU and the instruction pointer and ends with a
  * line that holds the digest of the final state. The golden form has neither these nor fields that
- * are full_only; "cpuN" begins its line when the vCPU is not the first. A text value stands in
- * quotes, with \xNN for what cannot be printed, unless it is one word.
+ * are full_only; "cpuN" or "cpuN.vmplM" begins its line when it is not VMPL0 of the first vCPU. A
+ * text value stands in quotes, with \xNN for what cannot be printed, unless it is one word.
  */
 #ifndef SNPEMU_TRACE_TEXT_H
 #define SNPEMU_TRACE_TEXT_H
@@ -34,6 +34,8 @@ struct text_header {
     uint32_t cpus;
     uint64_t memory_mib;
     uint64_t seed;
+    const char *firmware; /* its name; NULL: none, and nothing is said of it */
+    uint64_t guest_memory_mib;
 };
 
 struct text_trace;

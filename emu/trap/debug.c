@@ -94,14 +94,16 @@ static uint64_t debug_breakpoints(const struct trap_context *trap, uint64_t gva)
 
 bool debug_at_breakpoint(const struct trap_context *trap, uint64_t gva)
 {
-    return !(vcpu_get(trap->machine->vcpu, VCPU_RFLAGS) & RFLAGS_RF) &&
+    const struct vcpu *vcpu = trap->machine->vcpu;
+
+    return !(vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF) && !vcpu_debug_passes(vcpu) &&
            debug_breakpoints(trap, gva) != 0;
 }
 
 enum trap_next debug_raise_breakpoint(struct trap_context *trap)
 {
     return debug_raise(trap, DEBUG_BREAKPOINT,
-                       debug_breakpoints(trap, vcpu_get(trap->machine->vcpu, VCPU_RIP)));
+                       debug_breakpoints(trap, vcpu_code_gva(trap->machine->vcpu)));
 }
 
 /* ---- MOV DRn ---- */
@@ -123,6 +125,20 @@ static int debug_unmodelled(const struct trap_context *trap, uint64_t dr7)
         }
     }
     return -1;
+}
+
+bool debug_unmodelled_at_start(struct trap_context *trap)
+{
+    uint64_t dr7 = vcpu_get(trap->machine->vcpu, VCPU_DR7);
+    int unmodelled = debug_unmodelled(trap, dr7);
+
+    if (unmodelled < 0) {
+        return false;
+    }
+    trap_end(trap, OUTCOME_UNMODELLED,
+             "breakpoint in DR%d on data, or with a length: DR7 0x%llx of a VMSA", unmodelled,
+             (unsigned long long)dr7);
+    return true;
 }
 
 static enum trap_next debug_write(struct trap_context *trap, const struct insn *insn,
@@ -161,7 +177,10 @@ static enum trap_next debug_read(struct trap_context *trap, const struct insn *i
                               : number == 6           ? VCPU_DR6
                                                       : VCPU_DR7;
 
-    vcpu_set(vcpu, decode_register(insn->reg), vcpu_get(vcpu, from));
+    uint64_t value = vcpu_get(vcpu, from);
+
+    vcpu_set(vcpu, decode_register(insn->reg),
+             vcpu_code_bits(vcpu) == 64 ? value : (uint32_t)value);
     return insn_done(trap, insn);
 }
 
@@ -175,6 +194,7 @@ enum trap_next debug_mov(struct trap_context *trap, const struct insn *insn)
 {
     struct vcpu *vcpu = trap->machine->vcpu;
     unsigned number = insn->debug_register;
+    uint64_t value = vcpu_get(vcpu, decode_register(insn->reg));
 
     if (number >= 8 || ((number == 4 || number == 5) && (vcpu_get(vcpu, VCPU_CR4) & CR4_DE))) {
         return fault_raise_ud(trap);
@@ -189,7 +209,6 @@ enum trap_next debug_mov(struct trap_context *trap, const struct insn *insn)
     if (number == 7 && !debug_swap(trap)) {
         return fault_raise_vc(trap, insn->writes ? VC_DR7_WRITE : VC_DR7_READ);
     }
-    return insn->writes
-               ? debug_write(trap, insn, number, vcpu_get(vcpu, decode_register(insn->reg)))
-               : debug_read(trap, insn, number);
+    value = vcpu_code_bits(vcpu) == 64 ? value : (uint32_t)value;
+    return insn->writes ? debug_write(trap, insn, number, value) : debug_read(trap, insn, number);
 }

@@ -50,6 +50,9 @@ enum trap_next debug_raise_step(struct trap_context *trap, bool repeats);
 enum trap_next debug_raise_breakpoint(struct trap_context *trap);
 bool debug_at_breakpoint(const struct trap_context *trap, uint64_t gva);
 
+/* Registers came in from a VMSA. True when they enable what is not modelled: the outcome is set. */
+bool debug_unmodelled_at_start(struct trap_context *trap);
+
 /* MOV to and from a debug register. */
 insn_handler debug_mov;
 

@@ -141,9 +141,10 @@ static bool prefix_is_rex(uint8_t byte)
 
 /*
  * The 0F 01 group after any prefixes: the last F2 or F3 counts, and a REX says nothing here, be it
- * right before the opcode or earlier, where hardware ignores it.
+ * right before the opcode or earlier, where hardware ignores it. Only 64-bit code has REX.
  */
-static bool decode_group7(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
+static bool decode_group7(const uint8_t *bytes, size_t size_bytes, unsigned code_bits,
+                          struct insn *insn)
 {
     uint8_t repeat = 0;
     size_t at = 0;
@@ -151,7 +152,8 @@ static bool decode_group7(const uint8_t *bytes, size_t size_bytes, struct insn *
     if (size_bytes > INSN_LENGTH_MAX) {
         size_bytes = INSN_LENGTH_MAX;
     }
-    while (at < size_bytes && (prefix_is_legacy(bytes[at]) || prefix_is_rex(bytes[at]))) {
+    while (at < size_bytes &&
+           (prefix_is_legacy(bytes[at]) || (code_bits == 64 && prefix_is_rex(bytes[at])))) {
         if (bytes[at] == 0xF0) {
             return false; /* LOCK makes all of them undefined */
         }
@@ -248,15 +250,33 @@ static enum feature extension_feature(ZydisISAExt extension)
     return FEATURE_UNKNOWN;
 }
 
-static void decoder_open(ZydisDecoder *decoder)
+static void decoder_open(ZydisDecoder *decoder, unsigned code_bits)
 {
-    ZydisDecoderInit(decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    ZydisDecoderInit(decoder,
+                     code_bits == 64   ? ZYDIS_MACHINE_MODE_LONG_64
+                     : code_bits == 32 ? ZYDIS_MACHINE_MODE_LEGACY_32
+                                       : ZYDIS_MACHINE_MODE_LEGACY_16,
+                     code_bits == 64   ? ZYDIS_STACK_WIDTH_64
+                     : code_bits == 32 ? ZYDIS_STACK_WIDTH_32
+                                       : ZYDIS_STACK_WIDTH_16);
 }
 
+/* Without a prefix; the offset is that of the whole instruction. */
 static bool decode_is_spin(const uint8_t *bytes, const ZydisDecodedInstruction *decoded)
 {
-    return (decoded->length == 2 && bytes[0] == 0xEB && bytes[1] == 0xFE) ||
+    return (decoded->length == 2 && memcmp(bytes, "\xEB\xFE", 2) == 0) ||
+           (decoded->length == 3 && memcmp(bytes, "\xE9\xFD\xFF", 3) == 0) ||
            (decoded->length == 5 && memcmp(bytes, "\xE9\xFB\xFF\xFF\xFF", 5) == 0);
+}
+
+/* Far jumps, calls and returns, IRET, and what writes CR0. */
+static bool decode_changes_mode(const ZydisDecodedInstruction *decoded)
+{
+    return decoded->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ||
+           decoded->mnemonic == ZYDIS_MNEMONIC_IRET || decoded->mnemonic == ZYDIS_MNEMONIC_IRETD ||
+           decoded->mnemonic == ZYDIS_MNEMONIC_IRETQ || decoded->mnemonic == ZYDIS_MNEMONIC_LMSW ||
+           (decoded->opcode_map == ZYDIS_OPCODE_MAP_0F && decoded->opcode == 0x22 &&
+            decoded->raw.modrm.reg == 0);
 }
 
 /* The operands that the instructions of enum insn_id have. */
@@ -289,17 +309,17 @@ static void decode_operands(const ZydisDecodedInstruction *decoded, struct insn 
     }
 }
 
-void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
+void decode_insn(const uint8_t *bytes, size_t size_bytes, unsigned code_bits, struct insn *insn)
 {
     ZydisDecoder decoder;
     ZydisDecodedInstruction decoded;
     ZyanStatus status;
 
     memset(insn, 0, sizeof(*insn));
-    if (decode_group7(bytes, size_bytes, insn)) {
+    if (decode_group7(bytes, size_bytes, code_bits, insn)) {
         return;
     }
-    decoder_open(&decoder);
+    decoder_open(&decoder, code_bits);
     status = ZydisDecoderDecodeInstruction(&decoder, NULL, bytes, size_bytes, &decoded);
     if (ZYAN_FAILED(status)) {
         insn->id = INSN_UNDEFINED;
@@ -314,22 +334,26 @@ void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn)
     insn->spin = decode_is_spin(bytes, &decoded);
     insn->repeats = decoded.attributes &
                     (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE);
+    insn->mode = decode_changes_mode(&decoded);
     decode_operands(&decoded, insn);
 }
 
-void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *out)
+void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, unsigned code_bits,
+                     struct vcpu_insn *out)
 {
     struct insn insn;
 
-    decode_insn(bytes, size_bytes, &insn);
+    decode_insn(bytes, size_bytes, code_bits, &insn);
     out->length = insn.length;
     out->spin = insn.spin;
+    out->mode = insn.mode;
     /*
      * The engine reports what it does not know by itself; a hook there would only cost. But it
      * executes some encodings that do not exist, RDMSR with LOCK among them, and VEX-encoded
      * instructions as if they were the SSE ones.
      */
-    out->trap = insn.id >= INSN_RDMSR || insn.feature != FEATURE_UNKNOWN || insn.length == 0;
+    out->trap = insn.id >= INSN_RDMSR || insn.id == INSN_PAUSE || insn.feature != FEATURE_UNKNOWN ||
+                insn.length == 0;
 }
 
 /* ---- where an access went: CR2 ---- */
@@ -344,10 +368,19 @@ enum vcpu_register decode_register(unsigned number)
     return by_number[number & 15];
 }
 
+/* How many bits of a general register are named. 0: it is none. */
+static unsigned register_bits(ZydisRegister reg)
+{
+    return reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15    ? 64
+           : reg >= ZYDIS_REGISTER_EAX && reg <= ZYDIS_REGISTER_R15D ? 32
+           : reg >= ZYDIS_REGISTER_AX && reg <= ZYDIS_REGISTER_R15W  ? 16
+                                                                     : 0;
+}
+
 static bool register_value(const struct vcpu *vcpu, ZydisRegister reg, uint64_t next_rip,
                            uint64_t *value)
 {
-    bool half = reg >= ZYDIS_REGISTER_EAX && reg <= ZYDIS_REGISTER_R15D;
+    unsigned bits = register_bits(reg);
 
     if (reg == ZYDIS_REGISTER_NONE) {
         *value = 0;
@@ -357,19 +390,37 @@ static bool register_value(const struct vcpu *vcpu, ZydisRegister reg, uint64_t 
         *value = next_rip;
         return true;
     }
-    if (!half && !(reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15)) {
+    if (bits == 0) {
         return false;
     }
-    *value =
-        vcpu_get(vcpu, decode_register(reg - (half ? ZYDIS_REGISTER_EAX : ZYDIS_REGISTER_RAX)));
-    *value = half ? (uint32_t)*value : *value;
+    *value = vcpu_get(vcpu, decode_register((unsigned)ZydisRegisterGetId(reg)));
+    *value &= bits == 64 ? ~0ULL : (1ULL << bits) - 1;
     return true;
+}
+
+/* An address in its segment. 64-bit code has bases in FS and GS alone. */
+static uint64_t segment_address(const struct vcpu *vcpu, ZydisRegister reg, uint64_t offset)
+{
+    struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
+    unsigned number = (unsigned)(reg - ZYDIS_REGISTER_ES);
+
+    if (vcpu_code_bits(vcpu) == 64) {
+        return offset + (reg == ZYDIS_REGISTER_FS   ? vcpu_get(vcpu, VCPU_FS_BASE)
+                         : reg == ZYDIS_REGISTER_GS ? vcpu_get(vcpu, VCPU_GS_BASE)
+                                                    : 0);
+    }
+    vcpu_get_segments(vcpu, segment);
+    return (uint32_t)(offset + (number < VCPU_SEGMENT_COUNT ? segment[number].base : 0));
 }
 
 static bool operand_address(const struct vcpu *vcpu, const ZydisDecodedInstruction *decoded,
                             const ZydisDecodedOperand *operand, uint64_t rip, uint64_t *address)
 {
     const ZydisDecodedOperandMem *mem = &operand->mem;
+    bool on_stack = register_bits(mem->base) != 0 && ZydisRegisterGetId(mem->base) == 4;
+    unsigned bits = on_stack && operand->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN
+                        ? register_bits(mem->base)
+                        : decoded->address_width;
     uint64_t base, index;
 
     if (!register_value(vcpu, mem->base, rip + decoded->length, &base) ||
@@ -378,16 +429,8 @@ static bool operand_address(const struct vcpu *vcpu, const ZydisDecodedInstructi
     }
     *address = base + index * (mem->scale ? mem->scale : 1) +
                (mem->disp.has_displacement ? (uint64_t)mem->disp.value : 0);
-    if (decoded->address_width == 32) {
-        *address = (uint32_t)*address;
-    }
-    if (mem->segment == ZYDIS_REGISTER_FS) {
-        *address += vcpu_get(vcpu, VCPU_FS_BASE);
-    } else if (mem->segment == ZYDIS_REGISTER_GS) {
-        *address += vcpu_get(vcpu, VCPU_GS_BASE);
-    }
     /* A push stores below the stack pointer it starts from. */
-    if (operand->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN && mem->base == ZYDIS_REGISTER_RSP &&
+    if (operand->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN && on_stack &&
         (operand->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)) {
         *address -= operand->size / 8;
     }
@@ -395,11 +438,28 @@ static bool operand_address(const struct vcpu *vcpu, const ZydisDecodedInstructi
         *address += (uint8_t)vcpu_get(vcpu, VCPU_RAX);
     }
     /* A pop to memory computes its address with the stack pointer that it leaves behind. */
-    if (operand->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT &&
-        mem->base == ZYDIS_REGISTER_RSP && decoded->mnemonic == ZYDIS_MNEMONIC_POP) {
+    if (operand->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT && on_stack &&
+        decoded->mnemonic == ZYDIS_MNEMONIC_POP) {
         *address += decoded->operand_width / 8;
     }
+    if (bits < 64) {
+        *address &= (1ULL << bits) - 1;
+    }
+    *address = segment_address(vcpu, mem->segment, *address);
     return true;
+}
+
+/* SS says how wide the stack pointer is, unless the code is 64-bit. */
+static void decoder_set_stack(ZydisDecoder *decoder, const struct vcpu *vcpu)
+{
+    struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
+
+    if (vcpu_code_bits(vcpu) != 64) {
+        vcpu_get_segments(vcpu, segment);
+        decoder->stack_width = segment[VCPU_SEG_SS].attributes & SEGMENT_DEFAULT
+                                   ? ZYDIS_STACK_WIDTH_32
+                                   : ZYDIS_STACK_WIDTH_16;
+    }
 }
 
 static ZydisOperandActions action_mask(enum mmu_access access)
@@ -417,7 +477,8 @@ void decode_fault_access(const struct vcpu *vcpu, const uint8_t *bytes, size_t s
     bool any = false;
 
     *out = (struct insn_access){.gva = page_gva, .write = access == MMU_WRITE};
-    decoder_open(&decoder);
+    decoder_open(&decoder, vcpu_code_bits(vcpu));
+    decoder_set_stack(&decoder, vcpu);
     if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size_bytes, &decoded, operand))) {
         return;
     }
@@ -441,4 +502,26 @@ void decode_fault_access(const struct vcpu *vcpu, const uint8_t *bytes, size_t s
             out->stack = operand[i].mem.segment == ZYDIS_REGISTER_SS;
         }
     }
+}
+
+size_t decode_reads(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes, uint64_t rip,
+                    uint64_t gva[], size_t max)
+{
+    ZydisDecoder decoder;
+    ZydisDecodedInstruction decoded;
+    ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+    size_t count = 0;
+
+    decoder_open(&decoder, vcpu_code_bits(vcpu));
+    if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size_bytes, &decoded, operand))) {
+        return 0;
+    }
+    for (size_t i = 0; i < decoded.operand_count && count < max; i++) {
+        if (operand[i].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+            (operand[i].actions & ZYDIS_OPERAND_ACTION_MASK_READ) &&
+            operand_address(vcpu, &decoded, &operand[i], rip, &gva[count])) {
+            count++;
+        }
+    }
+    return count;
 }

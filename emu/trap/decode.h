@@ -64,6 +64,7 @@ struct insn {
     uint8_t length;             /* bytes; 0 when it cannot be told */
     bool spin;                  /* a jump to itself */
     bool repeats;               /* a string instruction with REP */
+    bool mode;                  /* may change CS, the CPL or how code runs */
     bool too_long;              /* INSN_UNDEFINED: more than 15 bytes with its prefixes */
     uint8_t reg;                /* RDRAND, RDSEED, MOV DRn: number of the general register */
     uint8_t operand_size_bytes; /* RDRAND, RDSEED: 2, 4 or 8; port i/o: 1, 2 or 4 */
@@ -76,14 +77,15 @@ struct insn {
     bool address_32;        /* CLZERO, MONITOR: the address is in EAX */
 };
 
-/* 64-bit mode. size_bytes is how many bytes are there to look at; 15 are enough. */
-void decode_insn(const uint8_t *bytes, size_t size_bytes, struct insn *insn);
+/* size_bytes is how many bytes are there to look at; 15 are enough. code_bits: 16, 32 or 64. */
+void decode_insn(const uint8_t *bytes, size_t size_bytes, unsigned code_bits, struct insn *insn);
 
 /* The general register that an instruction encodes as `number`, of which four bits count. */
 enum vcpu_register decode_register(unsigned number);
 
 /* For the vCPU: a vcpu_decode. */
-void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, struct vcpu_insn *insn);
+void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, unsigned code_bits,
+                     struct vcpu_insn *insn);
 
 /* One access to memory that an instruction makes. */
 struct insn_access {
@@ -101,6 +103,13 @@ struct insn_access {
 void decode_fault_access(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes,
                          uint64_t rip, uint64_t page_gva, enum mmu_access access,
                          struct insn_access *out);
+
+/*
+ * The data in memory that an instruction reads, at most `max` places; how many there are. Needs the
+ * registers as before the instruction.
+ */
+size_t decode_reads(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_bytes, uint64_t rip,
+                    uint64_t gva[], size_t max);
 
 /* "pvalidate", "rdmsr", ... */
 const char *insn_name(enum insn_id id);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Delivery of exceptions through the guest's own IDT, in 64-bit mode.
+ * Delivery of exceptions through the guest's own IDT, in whatever mode it is.
  *
- * Source: AMD APM Vol 2 (24593) 8.2 (vectors and error codes), 8.9 (long-mode interrupt control
- * transfers), 8.2.9 (which pairs of exceptions make a double fault).
+ * Source: AMD APM Vol 2 (24593) 8.2 (vectors and error codes), 8.2.9 (which pairs of exceptions
+ * make a double fault).
  */
 #ifndef SNPEMU_TRAP_FAULT_H
 #define SNPEMU_TRAP_FAULT_H
@@ -24,6 +24,9 @@ struct fault {
     uint8_t software_length;
     bool privileged; /* of those, INT1: whatever the gate's DPL */
     bool no_resume;  /* a trap, or an instruction breakpoint: RF stays clear in the frame */
+    /* The host injected it between two instructions: RIP's instruction has not begun. */
+    bool injected;
+    bool interrupt; /* an interrupt or NMI: benign whatever its vector is */
 };
 
 /*

@@ -11,13 +11,13 @@
 
 #define INSN_BYTES_MAX 15
 
-/* The instruction at rip as it stands in memory; how many of its bytes can be read. */
-static size_t trap_peek(struct trap_context *trap, uint64_t rip, uint8_t bytes[INSN_BYTES_MAX])
+/* The instruction at gva as it stands in memory; how many of its bytes can be read. */
+static size_t trap_peek(struct trap_context *trap, uint64_t gva, uint8_t bytes[INSN_BYTES_MAX])
 {
     struct mmu_context context;
 
     vcpu_mmu_context(trap->machine->vcpu, &context);
-    return mmu_peek(&trap->machine->mmu, &context, rip, bytes, INSN_BYTES_MAX);
+    return mmu_peek(&trap->machine->mmu, &context, gva, bytes, INSN_BYTES_MAX);
 }
 
 /* The engine gives faults by page; CR2 and symbols want the byte. */
@@ -25,15 +25,15 @@ static enum trap_next trap_fault(struct trap_context *trap, const struct vcpu_st
 {
     struct mmu_fault fault = stop->fault;
 
-    if (fault.access == MMU_FETCH && debug_at_breakpoint(trap, stop->rip)) {
+    if (fault.access == MMU_FETCH && debug_at_breakpoint(trap, stop->code_gva)) {
         return debug_raise_breakpoint(trap); /* it comes before the fetch */
     }
     if (fault.access == MMU_FETCH) {
-        fault.gva = (stop->rip & ~PAGE_MASK) == fault.gva ? stop->rip : fault.gva;
+        fault.gva = (stop->code_gva & ~PAGE_MASK) == fault.gva ? stop->code_gva : fault.gva;
     } else {
         struct insn_access where;
         uint8_t bytes[INSN_BYTES_MAX];
-        size_t have = trap_peek(trap, stop->rip, bytes);
+        size_t have = trap_peek(trap, stop->code_gva, bytes);
 
         decode_fault_access(trap->machine->vcpu, bytes, have, stop->rip, fault.gva, fault.access,
                             &where);
@@ -52,10 +52,10 @@ static enum trap_next trap_fault(struct trap_context *trap, const struct vcpu_st
 static enum trap_next trap_insn(struct trap_context *trap, const struct vcpu_stop *stop)
 {
     uint8_t bytes[INSN_BYTES_MAX];
-    size_t have = trap_peek(trap, stop->rip, bytes);
+    size_t have = trap_peek(trap, stop->code_gva, bytes);
     struct insn insn;
 
-    decode_insn(bytes, have, &insn);
+    decode_insn(bytes, have, vcpu_code_bits(trap->machine->vcpu), &insn);
     return insn_execute(trap, &insn);
 }
 
@@ -66,7 +66,8 @@ static enum trap_next trap_step(struct trap_context *trap, const struct vcpu_sto
     struct insn insn = {0};
 
     if (stop->again) {
-        decode_insn(bytes, trap_peek(trap, stop->rip, bytes), &insn);
+        decode_insn(bytes, trap_peek(trap, stop->code_gva, bytes),
+                    vcpu_code_bits(trap->machine->vcpu), &insn);
     }
     return debug_raise_step(trap, insn.repeats);
 }
@@ -104,19 +105,19 @@ static enum trap_next trap_halt(struct trap_context *trap, const struct vcpu_sto
     if (debug_steps(trap)) {
         return trap_end(trap, OUTCOME_UNMODELLED, "hlt in a single step");
     }
-    return trap_end(trap, OUTCOME_HALTED, NULL);
+    return TRAP_HALT;
 }
 
 static enum trap_next trap_spin(struct trap_context *trap, const struct vcpu_stop *stop)
 {
-    if (debug_at_breakpoint(trap, stop->rip)) {
+    if (debug_at_breakpoint(trap, stop->code_gva)) {
         return debug_raise_breakpoint(trap);
     }
     if (debug_steps(trap)) {
         vcpu_retire(trap->machine->vcpu, 0);
         return debug_raise_step(trap, false);
     }
-    return trap_end(trap, OUTCOME_STUCK, "jump to itself");
+    return TRAP_SPIN;
 }
 
 static enum trap_next trap_limit(struct trap_context *trap, const struct vcpu_stop *stop)

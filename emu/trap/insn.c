@@ -15,7 +15,7 @@ enum trap_next insn_done(struct trap_context *trap, const struct insn *insn)
 
 unsigned insn_cpl(const struct trap_context *trap)
 {
-    return vcpu_get(trap->machine->vcpu, VCPU_CS) & 3;
+    return vcpu_cpl(trap->machine->vcpu);
 }
 
 uint32_t insn_get32(const struct trap_context *trap, enum vcpu_register reg)
@@ -35,6 +35,13 @@ static enum trap_next insn_vmgexit(struct trap_context *trap, const struct insn 
 static enum trap_next insn_unmodelled(struct trap_context *trap, const struct insn *insn)
 {
     return trap_end(trap, OUTCOME_UNMODELLED, "%s", insn_name(insn->id));
+}
+
+static enum trap_next insn_pause(struct trap_context *trap, const struct insn *insn)
+{
+    enum trap_next next = insn_done(trap, insn);
+
+    return next == TRAP_RESUME ? TRAP_PAUSE : next;
 }
 
 /* The hypervisor intercepts it: #VC with the exit code of the row. */
@@ -123,11 +130,10 @@ const struct insn_row insn_rows[INSN_COUNT] = {
     [INSN_TLBSYNC] = {insn_flush, INSN_UNVERIFIED | INSN_GUESS, INSN_CPL_GP,
                       .does = "flushes all translations", .source = APM3 "TLBSYNC"},
     [INSN_RMP_HOST] = {.source = APM3 "RMPUPDATE, PSMASH, RMPREAD"},
-    [INSN_HLT] = {insn_native, .does = "automatic exit; ends the run",
+    [INSN_HLT] = {insn_native,
+                  .does = "automatic exit: another vCPU runs; the last to halt ends the run",
                   .source = "AMD APM Vol 2 (24593) table 15-33"},
-    [INSN_PAUSE] = {insn_native,
-                    .does = "nothing; the automatic exit of its intercept has no "
-                            "effect of its own",
+    [INSN_PAUSE] = {insn_pause, .does = "automatic exit: another vCPU may run; alone it goes on",
                     .source = "AMD APM Vol 2 (24593) table 15-33"},
     [INSN_RDMSR] = {insn_rdmsr, 0, INSN_CPL_GP, .does = "by the table of MSRs",
                     .source = APM3 "RDMSR"},
@@ -152,7 +158,7 @@ const struct insn_row insn_rows[INSN_COUNT] = {
     [INSN_SYSCALL] = {insn_syscall, .does = "to LSTAR at CPL 0; #UD without EFER.SCE",
                       .source = "QEMU target/i386/seg_helper.c helper_syscall; Bochs "
                                 "bochs/cpu/proc_ctrl.cc SYSCALL"},
-    [INSN_SYSRET] = {insn_sysret, .does = "to 64-bit code at CPL 3; #UD without EFER.SCE",
+    [INSN_SYSRET] = {insn_sysret, .does = "to 64-bit or 32-bit code at CPL 3; #UD without EFER.SCE",
                      .source = "QEMU target/i386/seg_helper.c helper_sysret; Bochs "
                                "bochs/cpu/proc_ctrl.cc SYSRET"},
     [INSN_SYSENTER] = {insn_undefined, .does = "#UD", .source = APM3 "SYSENTER, SYSEXIT"},
@@ -208,6 +214,22 @@ static bool insn_privilege(struct trap_context *trap, const struct insn *insn, e
     return true;
 }
 
+/* What these do in other code, or whether they exist there, is not modelled. */
+static bool insn_is_64_bit_only(enum insn_id id)
+{
+    static const enum insn_id ids[] = {
+        INSN_PVALIDATE, INSN_RMPADJUST, INSN_RMPQUERY, INSN_INVLPGB,  INSN_TLBSYNC, INSN_SYSCALL,
+        INSN_SYSRET,    INSN_SYSENTER,  INSN_MONITOR,  INSN_MONITORX, INSN_CLZERO,  INSN_INVLPGA,
+    };
+
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        if (ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum trap_next insn_execute(struct trap_context *trap, const struct insn *insn)
 {
     const struct insn_row *row = &insn_rows[insn->id];
@@ -215,6 +237,10 @@ enum trap_next insn_execute(struct trap_context *trap, const struct insn *insn)
 
     if (!row->handler) {
         return insn_unmodelled(trap, insn);
+    }
+    if (insn_is_64_bit_only(insn->id) && vcpu_code_bits(trap->machine->vcpu) != 64) {
+        return trap_end(trap, OUTCOME_UNMODELLED, "%s in %u-bit code", insn_name(insn->id),
+                        vcpu_code_bits(trap->machine->vcpu));
     }
     if ((row->flags & INSN_GUESS) && trap_is_guess(trap, insn_name(insn->id))) {
         return TRAP_END;

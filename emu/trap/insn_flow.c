@@ -42,6 +42,20 @@ static bool syscall_enabled(const struct trap_context *trap)
     return vcpu_get_msr(trap->machine->vcpu, MSR_EFER) & EFER_SCE;
 }
 
+/* Flat segments of that level whatever their descriptors hold. `code`: attributes at level 0. */
+static void flow_set_code(struct vcpu *vcpu, uint16_t code, uint64_t cs, uint64_t ss, unsigned cpl)
+{
+    struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
+    const uint16_t dpl = (uint16_t)(cpl << 5);
+
+    vcpu_get_segments(vcpu, segment);
+    segment[VCPU_SEG_CS] = (struct vcpu_segment){
+        .selector = (uint16_t)cs, .attributes = code | dpl, .limit = UINT32_MAX};
+    segment[VCPU_SEG_SS] = (struct vcpu_segment){
+        .selector = (uint16_t)ss, .attributes = SEGMENT_DATA_32 | dpl, .limit = UINT32_MAX};
+    vcpu_set_segments(vcpu, segment);
+}
+
 /* To the address in LSTAR, at CPL 0. AMD APM Vol 3 (24594), SYSCALL. */
 enum trap_next insn_syscall(struct trap_context *trap, const struct insn *insn)
 {
@@ -59,18 +73,16 @@ enum trap_next insn_syscall(struct trap_context *trap, const struct insn *insn)
     vcpu_set(vcpu, VCPU_RCX, vcpu_get(vcpu, VCPU_RIP));
     vcpu_set(vcpu, VCPU_R11, rflags);
     vcpu_set(vcpu, VCPU_RFLAGS, (rflags & ~vcpu_get_msr(vcpu, MSR_SFMASK)) | RFLAGS_FIXED);
-    vcpu_set(vcpu, VCPU_CS, selector);
-    vcpu_set(vcpu, VCPU_SS, selector + 8);
-    vcpu_set_cpl(vcpu, 0);
+    flow_set_code(vcpu, SEGMENT_CODE_64, selector, selector + 8, 0);
     vcpu_set(vcpu, VCPU_RIP, vcpu_get_msr(vcpu, MSR_LSTAR));
     return flow_done(trap, stepped);
 }
 
-/* Back to 64-bit code at CPL 3. AMD APM Vol 3 (24594), SYSRET. */
+/* Back to CPL 3: to 64-bit code with REX.W, else to 32-bit code. AMD APM Vol 3 (24594), SYSRET. */
 enum trap_next insn_sysret(struct trap_context *trap, const struct insn *insn)
 {
     struct vcpu *vcpu = trap->machine->vcpu;
-    uint64_t selector;
+    uint64_t selector, rcx = vcpu_get(vcpu, VCPU_RCX);
     bool stepped;
 
     if (!syscall_enabled(trap)) {
@@ -79,17 +91,14 @@ enum trap_next insn_sysret(struct trap_context *trap, const struct insn *insn)
     if (insn_cpl(trap) != 0) {
         return fault_raise_gp(trap, 0);
     }
-    if (!insn->wide) {
-        return trap_end(trap, OUTCOME_UNMODELLED, "sysret to compatibility mode");
-    }
     selector = vcpu_get_msr(vcpu, MSR_STAR) >> STAR_SYSRET_SHIFT;
     stepped = debug_steps(trap);
     vcpu_retire(vcpu, insn->length);
     vcpu_set(vcpu, VCPU_RFLAGS, (vcpu_get(vcpu, VCPU_R11) & SYSRET_RFLAGS) | RFLAGS_FIXED);
-    vcpu_set(vcpu, VCPU_CS, ((selector + 16) & 0xFFFF) | 3);
-    vcpu_set(vcpu, VCPU_SS, ((selector + 8) & 0xFFFF) | 3);
-    vcpu_set_cpl(vcpu, 3);
-    vcpu_set(vcpu, VCPU_RIP, vcpu_get(vcpu, VCPU_RCX));
+    flow_set_code(vcpu, insn->wide ? SEGMENT_CODE_64 : SEGMENT_CODE_32,
+                  ((selector + (insn->wide ? 16 : 0)) & 0xFFFF) | 3, ((selector + 8) & 0xFFFF) | 3,
+                  3);
+    vcpu_set(vcpu, VCPU_RIP, insn->wide ? rcx : (uint32_t)rcx);
     return flow_done(trap, stepped);
 }
 

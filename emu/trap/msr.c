@@ -59,7 +59,7 @@ static enum msr_result msr_check_efer(const struct machine *machine, uint64_t ol
     if ((changed & EFER_LME) && (vcpu_get(machine->vcpu, VCPU_CR0) & CR0_PG)) {
         return MSR_GP;
     }
-    if (changed & (EFER_NOT_MODELLED | EFER_LME)) {
+    if (changed & EFER_NOT_MODELLED) {
         return MSR_UNMODELLED;
     }
     return changed & EFER_LMA ? MSR_GUESS : MSR_OK;

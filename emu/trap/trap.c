@@ -36,8 +36,10 @@ bool trap_event_begin(struct trap_context *trap, struct event *event, const char
     }
     trap_event_flush(trap);
     event_begin(event, name, topic);
+    event->vcpu = trap->vcpu;
+    event->vmpl = (uint8_t)vcpu_vmpl(trap->machine->vcpu);
     event->instructions = vcpu_retired(trap->machine->vcpu);
-    event->rip = vcpu_get(trap->machine->vcpu, VCPU_RIP);
+    event->rip = vcpu_code_gva(trap->machine->vcpu);
     event->symbol = trap->symbol ? trap->symbol(trap->symbol_context, event->rip) : NULL;
     return true;
 }

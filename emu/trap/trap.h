@@ -18,6 +18,9 @@
 enum trap_next {
     TRAP_RESUME, /* run on */
     TRAP_EXIT,   /* VMGEXIT: the hypervisor's turn; RIP is after the instruction already */
+    TRAP_HALT,   /* HLT, RIP is after it */
+    TRAP_PAUSE,  /* PAUSE, the same: another vCPU may run */
+    TRAP_SPIN,   /* a jump to itself: this vCPU will not get further */
     TRAP_END,    /* the outcome is set */
 };
 
@@ -35,6 +38,7 @@ struct trap_pvalidate_run {
 
 struct trap_context {
     struct machine *machine;
+    uint32_t vcpu; /* which one the machine runs, for events */
     struct outcome *outcome;
     const struct trace *trace; /* NULL: nobody listens */
     /* The function at gva, without offset; NULL when unknown. May be NULL itself. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One hostile guest through the real run loop. One input in eight runs again in a new machine, and
- * from a snapshot in the middle on: digests, outcomes and traces have to be the same.
+ * One hostile guest through the real run loop, in a machine that is brought back to its launch for
+ * each input: making one takes longer than most inputs run. One input in eight runs again in a new
+ * machine, and there from a snapshot in the middle on: digests, outcomes and traces have to be the
+ * same. So what an input does not leave as it was is found, too.
  */
 #include "guest.h"
 
@@ -13,6 +15,8 @@
 #include "trace/text.h"
 
 #define REPEAT_EVERY 8
+#define KEPT_MAX 4    /* machines */
+#define KEPT_RUNS 256 /* of a libFuzzer process, after which its machines are made anew */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,7 +35,11 @@ struct subject {
     struct text_trace *text;
     struct trace trace;
     struct error error;
+    size_t launch_size; /* of the trace, at the snapshot of the launch */
 };
+
+/* Machines at their launch, by seed; each with a plain host. */
+static struct subject kept[KEPT_MAX];
 
 __attribute__((format(printf, 1, 2))) static _Noreturn void fail(const char *format, ...)
 {
@@ -54,25 +62,32 @@ static void check(int status, const struct subject *subject, const char *what)
 
 /* ---- the pieces of a run ---- */
 
-static void subject_open(struct subject *subject, const uint8_t *data, size_t size)
+static void image_of(struct image **image, const struct guest_header *header, const uint8_t *data,
+                     size_t size, struct subject *subject)
 {
-    struct guest_header header;
     uint8_t *file = malloc(GUEST_IMAGE_BYTES);
     int status;
 
-    memset(subject, 0, sizeof(*subject));
     if (!file) {
         fail("out of memory");
     }
-    guest_header_read(&header, data, size);
-    guest_image(file, &header, data, size);
-    status = image_open_bytes(&subject->image, "fuzz", file, GUEST_IMAGE_BYTES, &subject->error);
+    guest_image(file, header, data, size);
+    status = image_open_bytes(image, "fuzz", file, GUEST_IMAGE_BYTES, &subject->error);
     free(file);
     check(status, subject, "image");
+}
+
+static void subject_open(struct subject *subject, const uint8_t *data, size_t size)
+{
+    struct guest_header header;
+
+    memset(subject, 0, sizeof(*subject));
+    guest_header_read(&header, data, size);
+    image_of(&subject->image, &header, data, size, subject);
     check(scenario_for_image(&subject->scenario, "fuzz", 2, &subject->error), subject, "scenario");
     subject->scenario->budget = GUEST_BUDGET;
     subject->scenario->exit_budget = GUEST_EXIT_BUDGET;
-    subject->scenario->seed = header.seed + 1;
+    subject->scenario->seed = header.seed % KEPT_MAX + 1;
     subject->scenario->strict = header.strict & 1;
     subject->scenario->host.features ^= header.features;
     subject->scenario->host.sev_features |= (uint64_t)(header.sev_features & 0x7E);
@@ -131,7 +146,6 @@ static void subject_finish(struct subject *subject, struct result *result, FILE 
         fputs(result->trace, out);
         fflush(out);
     }
-    check(run_digest(subject->run, result->digest, &subject->error), subject, "digest");
     if (outcome->kind == OUTCOME_NONE || outcome->kind >= OUTCOME_KIND_COUNT) {
         fail("the run ended without an outcome (%d)", outcome->kind);
     }
@@ -139,6 +153,52 @@ static void subject_finish(struct subject *subject, struct result *result, FILE 
         fail("%llu instructions and %llu exits are more than the budget",
              (unsigned long long)outcome->instructions, (unsigned long long)outcome->exits);
     }
+}
+
+static void subject_digest(struct subject *subject, struct result *result)
+{
+    check(run_digest(subject->run, result->digest, &subject->error), subject, "digest");
+}
+
+/* ---- machines that are kept ---- */
+
+void fuzz_guest_forget(void)
+{
+    for (size_t i = 0; i < KEPT_MAX; i++) {
+        if (kept[i].run) {
+            subject_stop(&kept[i]);
+            subject_close(&kept[i]);
+            memset(&kept[i], 0, sizeof(kept[i]));
+        }
+    }
+}
+
+/* The machine for an input, at its launch; NULL when the input wants a host of its own. */
+static struct subject *subject_kept(const uint8_t *data, size_t size)
+{
+    struct guest_header header;
+    struct subject *subject;
+    struct image *image;
+
+    guest_header_read(&header, data, size);
+    subject = &kept[header.seed % KEPT_MAX];
+    if ((header.strict & 1) || header.features || (header.sev_features & 0x7E)) {
+        return NULL;
+    }
+    if (!subject->run) {
+        subject_open(subject, data, size);
+        subject_start(subject);
+        check(run_snapshot(subject->run, &subject->error), subject, "snapshot of the launch");
+        text_trace_text(subject->text, &subject->launch_size);
+        return subject;
+    }
+    image_of(&image, &header, data, size, subject);
+    check(run_restore(subject->run, &subject->error), subject, "restore of the launch");
+    check(run_relaunch(subject->run, image, &subject->error), subject, "launch again");
+    text_trace_cut(subject->text, subject->launch_size);
+    image_close(subject->image);
+    subject->image = image;
+    return subject;
 }
 
 /* ---- the same again ---- */
@@ -164,15 +224,12 @@ static void compare(const struct result *first, const struct result *second, con
     }
 }
 
-/* The same in a second machine. */
-static void repeat_fresh(struct subject *subject, const struct result *first)
+/* In a machine of its own, which is gone afterwards. */
+static void run_fresh(struct subject *subject, struct result *result, FILE *out)
 {
-    struct result again = {0};
-
     subject_start(subject);
-    subject_finish(subject, &again, NULL);
-    compare(first, &again, "second run");
-    free(again.trace);
+    subject_finish(subject, result, out);
+    subject_digest(subject, result);
     subject_stop(subject);
 }
 
@@ -183,7 +240,7 @@ static void repeat_fresh(struct subject *subject, const struct result *first)
  */
 static void repeat_restored(struct subject *subject, uint64_t stop)
 {
-    struct result kept = {0}, restored = {0};
+    struct result first = {0}, restored = {0};
     bool at_exit = false;
     size_t size = 0;
 
@@ -192,12 +249,14 @@ static void repeat_restored(struct subject *subject, uint64_t stop)
     if (at_exit) {
         check(run_snapshot(subject->run, &subject->error), subject, "snapshot");
         text_trace_text(subject->text, &size);
-        subject_finish(subject, &kept, NULL);
+        subject_finish(subject, &first, NULL);
+        subject_digest(subject, &first);
         text_trace_cut(subject->text, size);
         check(run_restore(subject->run, &subject->error), subject, "restore");
         subject_finish(subject, &restored, NULL);
-        compare(&kept, &restored, "run after a restore");
-        free(kept.trace);
+        subject_digest(subject, &restored);
+        compare(&first, &restored, "run after a restore");
+        free(first.trace);
         free(restored.trace);
     }
     subject_stop(subject);
@@ -214,39 +273,76 @@ static uint32_t hash(const uint8_t *data, size_t size)
     return value ^ value >> 15;
 }
 
+/* In a kept machine, then a new one, then from the middle on. */
+static void repeat(struct subject *fresh, const uint8_t *data, size_t size, uint32_t choice,
+                   const struct result *first)
+{
+    struct subject *subject = subject_kept(data, size);
+    struct result again = {0};
+
+    if (subject) {
+        subject_finish(subject, &again, NULL);
+        subject_digest(subject, &again);
+    } else {
+        run_fresh(fresh, &again, NULL);
+    }
+    compare(first, &again, subject ? "run in a machine that was used before" : "second run");
+    free(again.trace);
+    repeat_restored(fresh, 1 + (choice >> 8) % 4);
+}
+
 int fuzz_guest_show(const uint8_t *data, size_t size, FILE *out)
 {
     uint32_t choice = hash(data, size);
-    struct subject subject;
+    struct subject fresh;
     struct result result = {0};
     char phrase[128];
 
-    subject_open(&subject, data, size);
-    subject_start(&subject);
-    subject_finish(&subject, &result, out);
-    subject_stop(&subject);
+    subject_open(&fresh, data, size);
+    run_fresh(&fresh, &result, out);
     if (out) {
         outcome_phrase(&result.outcome, phrase, sizeof(phrase));
         fprintf(out, "%s: %s, %llu instructions, %llu exits\n", phrase, result.outcome.detail,
                 (unsigned long long)result.outcome.instructions,
                 (unsigned long long)result.outcome.exits);
     }
-    if (out || choice % REPEAT_EVERY == 0) {
-        repeat_fresh(&subject, &result);
-        repeat_restored(&subject, 1 + (choice >> 8) % 4);
-    }
+    repeat(&fresh, data, size, choice, &result);
     free(result.trace);
-    subject_close(&subject);
+    subject_close(&fresh);
     return (int)result.outcome.kind;
 }
 
 int fuzz_guest(const uint8_t *data, size_t size)
 {
-    fuzz_guest_show(data, size, NULL);
+    struct subject *subject;
+    struct result result = {0};
+
+    if (hash(data, size) % REPEAT_EVERY == 0) {
+        fuzz_guest_show(data, size, NULL);
+        return 0;
+    }
+    subject = subject_kept(data, size);
+    if (subject) {
+        subject_finish(subject, &result, NULL);
+    } else {
+        struct subject fresh;
+
+        subject_open(&fresh, data, size);
+        subject_start(&fresh);
+        subject_finish(&fresh, &result, NULL);
+        subject_stop(&fresh);
+        subject_close(&fresh);
+    }
+    free(result.trace);
     return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static unsigned runs;
+
+    if (++runs % KEPT_RUNS == 0) {
+        fuzz_guest_forget();
+    }
     return fuzz_guest(data, size);
 }

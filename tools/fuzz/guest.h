@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define GUEST_BUDGET 20000 /* instructions */
+#define GUEST_BUDGET 8000 /* instructions */
 #define GUEST_EXIT_BUDGET 64
 
 /* The machine: 4 MiB, of which the image is the start. Each address leads to itself. */
@@ -57,6 +57,8 @@ enum guest_option {
 
 enum { GUEST_GPRS = 16 };
 
+#define GUEST_EFER_NXE 1 /* bit of guest_header.efer */
+
 struct guest_header {
     uint8_t options; /* enum guest_option */
     uint8_t cr0, efer, sev_features;
@@ -81,9 +83,14 @@ void guest_header_write(const struct guest_header *header, uint8_t data[GUEST_HE
 void guest_image(uint8_t *file, const struct guest_header *header, const uint8_t *data,
                  size_t size);
 
-/* Always 0, or it aborts after saying why. */
+/*
+ * Always 0, or it aborts after saying why. Machines are kept from one input to the next;
+ * fuzz_guest_forget closes them, so that what comes then does not depend on what came before.
+ */
+void fuzz_guest_forget(void);
 int fuzz_guest(const uint8_t *data, size_t size);
-/* The same, with trace and outcome written to `out`, if any. Returns the enum outcome_kind. */
+/* In a new machine first, with trace and outcome written to `out`, if any; then all repetitions.
+   Returns the enum outcome_kind. */
 int fuzz_guest_show(const uint8_t *data, size_t size, FILE *out);
 
 /* Whether the inputs that once failed end as they have to. Says which do not. */

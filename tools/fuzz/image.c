@@ -23,9 +23,8 @@ struct writer {
 
 static void put(struct writer *writer, uint64_t value, size_t width)
 {
-    for (size_t i = 0; i < width; i++) {
-        *writer->at++ = (uint8_t)(value >> (8 * i));
-    }
+    memcpy(writer->at, &value, width); /* the host is little endian, too */
+    writer->at += width;
 }
 
 static void put_bytes(struct writer *writer, const void *bytes, size_t size)
@@ -104,15 +103,18 @@ static void put_page_tables(uint8_t *image, const struct guest_header *header)
 {
     const uint64_t flags = PTE_PRESENT | PTE_WRITE | (header->options & GUEST_USER ? PTE_USER : 0);
     const uint64_t table = GUEST_BASE | CBIT_MASK | PTE_PRESENT | PTE_WRITE | PTE_USER;
+    /* Data is mostly zeroes: see guest_image. Without NXE the bit would be a reserved one. */
+    const uint64_t no_code = header->efer & GUEST_EFER_NXE ? PTE_NX : 0;
 
     put_at(image, GUEST_PML4, table + GUEST_PDPT, 8);
     put_at(image, GUEST_PDPT + 8 * (GUEST_BASE >> 30), table + GUEST_PD, 8);
     put_at(image, GUEST_PD, table + GUEST_PT, 8);
     put_at(image, GUEST_PD + 8, table + GUEST_PT_2, 8);
     for (unsigned i = 0; i < 512; i++) {
-        uint64_t gpa = GUEST_BASE + i * PAGE_SIZE;
+        uint64_t gpa = GUEST_BASE + i * PAGE_SIZE, offset = i * PAGE_SIZE;
+        bool data = offset >= GUEST_IDT && offset < GUEST_DATA && offset != GUEST_HANDLERS;
 
-        put_at(image, GUEST_PT + 8 * i, gpa | CBIT_MASK | flags, 8);
+        put_at(image, GUEST_PT + 8 * i, gpa | CBIT_MASK | flags | (data ? no_code : 0), 8);
         put_at(image, GUEST_PT_2 + 8 * i, (gpa + LARGE_PAGE_SIZE) | flags, 8);
     }
 }
@@ -311,6 +313,16 @@ static void put_records(uint8_t *image, const uint8_t *data, size_t size)
     }
 }
 
+/* jmp to the next instruction, again and again */
+static void put_jumps(uint8_t *image, size_t from, size_t to)
+{
+    const uint64_t jumps = 0x00EB00EB00EB00EB;
+
+    for (size_t at = from; at < to; at += sizeof(jumps)) {
+        memcpy(image + at, &jumps, sizeof(jumps));
+    }
+}
+
 void guest_image(uint8_t *file, const struct guest_header *header, const uint8_t *data, size_t size)
 {
     const Elf64_Ehdr ehdr = {
@@ -337,12 +349,13 @@ void guest_image(uint8_t *file, const struct guest_header *header, const uint8_t
     uint8_t *image = file + 4096;
 
     memset(file, 0, GUEST_IMAGE_BYTES);
-    /* Who runs off the code halts, and who runs through data jumps on: zeroes would be blocks of
-       hundreds of stores, translated anew after each fault. */
+    /* Who runs off the code halts, and who runs through what is no code jumps on: zeroes would be
+       blocks of hundreds of stores, translated anew after each fault. */
     memset(image + GUEST_CODE, 0xF4, GUEST_IDT - GUEST_CODE);
-    for (size_t at = GUEST_DATA; at < IMAGE_SIZE - PAGE_SIZE; at += 2) {
-        put_at(image, at, 0x00EB, 2);
-    }
+    put_jumps(image, GUEST_START, GUEST_CODE);
+    put_jumps(image, GUEST_HANDLERS, GUEST_TEMPLATE);
+    put_jumps(image, GUEST_TEMPLATE + PAGE_SIZE, GUEST_STACK_TOP);
+    put_jumps(image, GUEST_DATA, IMAGE_SIZE - PAGE_SIZE);
     memcpy(file, &ehdr, sizeof(ehdr));
     memcpy(file + sizeof(ehdr), &phdr, sizeof(phdr));
     put_page_tables(image, header);

@@ -19,6 +19,7 @@
 
 #define HANG_SECONDS 120 /* for one input; what faults at each step takes seconds, sanitized */
 #define FAILURES_MAX 20
+#define KEPT_INPUTS 256 /* machines are made anew at each multiple of it */
 #define RUNS_DEFAULT 1000
 
 struct options {
@@ -108,6 +109,9 @@ static _Noreturn void child(const struct options *options, struct progress *prog
     while (progress->number - options->first < options->runs && now() < end) {
         size_t size = guest_generate(options->seed, progress->number, data, sizeof(data));
 
+        if (progress->number % KEPT_INPUTS == 0) {
+            fuzz_guest_forget();
+        }
         fuzz_guest(data, size);
         progress->number++;
     }
@@ -135,6 +139,19 @@ static int wait_for(pid_t pid, const struct progress *progress)
     return status;
 }
 
+/* The inputs that ran in the same machines as the failed one may have had a part in it. */
+static void report(const struct options *options, uint64_t first, uint64_t failed)
+{
+    uint64_t machines = failed - failed % KEPT_INPUTS;
+
+    first = first > machines ? first : machines;
+    fprintf(stderr,
+            "FAILED: seed %" PRIu64 " input %" PRIu64 "; with those before it in its machines: "
+            "--seed %" PRIu64 " --first %" PRIu64 " --runs %" PRIu64 "\n",
+            options->seed, failed, options->seed, first, failed - first + 1);
+    write_input(options->keep, options->seed, failed);
+}
+
 static int run_inputs(const struct options *options)
 {
     struct progress *progress =
@@ -149,6 +166,7 @@ static int run_inputs(const struct options *options)
     }
     progress->number = options->first;
     while (status != 0 && failures < FAILURES_MAX) {
+        uint64_t first = progress->number;
         pid_t pid = fork();
 
         if (pid < 0) {
@@ -160,9 +178,7 @@ static int run_inputs(const struct options *options)
         }
         status = wait_for(pid, progress);
         if (status != 0) {
-            fprintf(stderr, "FAILED: seed %" PRIu64 " input %" PRIu64 "\n", options->seed,
-                    progress->number);
-            write_input(options->keep, options->seed, progress->number);
+            report(options, first, progress->number);
             progress->number++;
             failures++;
         }
@@ -240,6 +256,7 @@ int main(int argc, char **argv)
     if (at == argc && !options.keep_all && !guest_regressions()) {
         return EXIT_FAILURE;
     }
+    fuzz_guest_forget();
     if (at == argc) {
         return options.keep_all ? write_inputs(&options) : run_inputs(&options);
     }

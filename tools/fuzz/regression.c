@@ -21,10 +21,11 @@ static const struct regression {
 } regressions[] = {
     {"a CS base, which counts as zero in 64-bit mode: the engine ran code elsewhere than RIP said, "
      "and time went past the budget",
-     OUTCOME_UNMODELLED,
+     OUTCOME_HALTED,
      {{GUEST_GDT + 10, 2, {0x00, 0x10}},                                       /* base 0x1000 */
-      {GUEST_CODE, 9, {0x6A, 0x08, 0x68, 0x00, 0x11, 0x00, 0x40, 0x48, 0xCB}}, /* lretq to 0x1100 */
-      {GUEST_CODE + 0x1100, 9, {0x48, 0x8B, 0x04, 0x25, 0, 0, 0, 0, 0xF4}}}},  /* mov rax, [0] */
+      {GUEST_CODE, 9, {0x6A, 0x08, 0x68, 0x00, 0x11, 0x00, 0x40, 0x48, 0xCB}}, /* lretq to hlt */
+      {GUEST_CODE + 0x100, 1, {0xF4}},
+      {GUEST_CODE + 0x1100, 2, {0xEB, 0xFE}}}}, /* where the base would lead: jmp self */
 };
 
 bool guest_regressions(void)

@@ -18,6 +18,8 @@
 #define IMAGE_DEFAULT "svsm-percpu"
 #define RUNS_DEFAULT 15
 #define RUNS_QUICK 3
+#define TRAP_ROUNDS 10000
+#define TRAP_ROUNDS_QUICK 1000
 #define COST_CPUS 256 /* print enough lines to measure one exit */
 
 enum {
@@ -31,12 +33,15 @@ enum {
     KEY_JSON,
     KEY_IMAGE,
     KEY_CPUS,
+    KEY_STEPS,
+    KEY_TRAP,
 };
 
 struct arguments {
-    bool quick;
+    bool quick, steps;
     unsigned runs;
     const char *json, *image;
+    const struct trap_row *trap;
     uint32_t cpus[BENCH_CASE_MAX];
     size_t cpus_count;
 };
@@ -49,6 +54,9 @@ static const struct argp_option bench_options[] = {
      "error",
      0},
     {"image", KEY_IMAGE, "IMAGE", 0, "An ELF file or a built image, instead of " IMAGE_DEFAULT, 0},
+    {"steps", KEY_STEPS, NULL, 0, "Single steps and traps only, no whole runs", 0},
+    {"trap", KEY_TRAP, "NAME", 0, "One kind of trap only, by its name in the JSON; for a profiler",
+     0},
     {"cpus", KEY_CPUS, "N,...", 0, "Numbers of CPUs instead of 1,4,32,256,1024", 0},
     {0},
 };
@@ -98,6 +106,15 @@ static error_t bench_parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case KEY_QUICK:
         arguments->quick = true;
+        return 0;
+    case KEY_STEPS:
+        arguments->steps = true;
+        return 0;
+    case KEY_TRAP:
+        arguments->trap = trap_row_by_name(arg);
+        if (!arguments->trap) {
+            argp_error(state, "--trap: no row is named '%.100s'", arg);
+        }
         return 0;
     case KEY_RUNS:
         arguments->runs = parse_number(state, arg, &end, SAMPLE_MAX);
@@ -198,16 +215,38 @@ static int measure_all(struct bench *bench, const struct arguments *arguments, c
     FILE *table = arguments->json && strcmp(arguments->json, "-") == 0 ? stderr : stdout;
     const struct case_task cost_task = {
         .image = image, .cpus = COST_CPUS, .runs = bench->task[0].runs};
-    int status = run_cases(bench, table, error);
+    const struct trap_task trap_task = {
+        .runs = bench->task[0].runs,
+        .rounds = arguments->quick ? TRAP_ROUNDS_QUICK : TRAP_ROUNDS,
+        .only = arguments->trap,
+    };
+    const struct miss_task miss_task = {.runs = trap_task.runs, .rounds = trap_task.rounds};
+    bool whole = !arguments->steps && !arguments->trap;
+    int status = whole ? run_cases(bench, table, error) : 0;
 
-    if (status == 0) {
+    if (status == 0 && !arguments->trap) {
         status = cost_measure(&cost_task, &bench->cost, error);
     }
     if (status == 0) {
+        status = trap_measure(&trap_task, &bench->trap, error);
+    }
+    if (status == 0 && !arguments->trap) {
+        status = miss_measure(&miss_task, &bench->miss, error);
+    }
+    if (status == 0 && whole) {
         status = run_command(bench, image, error);
     }
     if (status == 0) {
-        output_table_end(table, bench);
+        if (whole) {
+            output_table_end(table, bench);
+        }
+        if (!arguments->trap) {
+            output_costs(table, bench);
+        }
+        output_traps(table, bench);
+        if (!arguments->trap) {
+            output_misses(table, bench);
+        }
     }
     if (status == 0 && arguments->json) {
         status = write_json(bench, arguments->json, error);

@@ -19,6 +19,7 @@ int workload_open(struct workload *workload, const char *image, uint32_t cpus, s
     }
     overrides->cpus_given = true;
     overrides->cpus = cpus;
+    overrides->firmware = "none"; /* the offset of all addresses is one */
     status = subject_open(&workload->subject, image, overrides, error);
     free(overrides);
     if (status != 0) {

@@ -2,7 +2,9 @@
 #include "output.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+#include "abi/nae.h"
 #include "machine/vcpu.h"
 
 #ifndef SNPEMU_VERSION
@@ -56,18 +58,61 @@ void output_table_end(FILE *file, const struct bench *bench)
                   "bare   runs a second of the CPU engine alone; ratio: our time to its time\n"
                   "hook   our time to that of the CPU engine with an empty block hook\n"
                   "walk   our time to our time without page walk, C-bit and RMP\n"
-                  "MIPS   without opening and closing the machine\n"
-                  "\n");
-    for (size_t i = 0; i < COST_COUNT; i++) {
-        fprintf(file, "%10.0f ns  %s\n", bench->cost.ns[i], cost_words[i]);
-    }
-    fprintf(file, "               (%.0f guest instructions for one exit)\n",
-            bench->cost.exit_instructions);
+                  "MIPS   without opening and closing the machine\n");
     if (bench->command_measured) {
         fprintf(file, "\nsnpemu run IMAGE --cpus 4: %.3f s (%.3f s CPU time), %.1f MiB\n",
                 bench->command.wall_ns / 1e9, bench->command.cpu_ns / 1e9,
                 (double)bench->command.peak_kib / 1024);
     }
+}
+
+void output_costs(FILE *file, const struct bench *bench)
+{
+    fprintf(file, "\n");
+    for (size_t i = 0; i < COST_COUNT; i++) {
+        fprintf(file, "%10.0f ns  %s\n", bench->cost.ns[i], cost_words[i]);
+    }
+    fprintf(file, "               (%.0f guest instructions for one exit)\n",
+            bench->cost.exit_instructions);
+}
+
+void output_traps(FILE *file, const struct bench *bench)
+{
+    const struct trap_result *trap = &bench->trap;
+
+    fprintf(
+        file,
+        "\nTraps, without the guest's own instructions; x: to the bare engine's stop and start\n"
+        "%10.0f ns       the bare engine\n",
+        trap->floor_ns);
+    for (size_t i = 0; i < trap_row_count; i++) {
+        if (trap->ratio[i] == 0) {
+            continue; /* not asked for */
+        }
+        fprintf(file, "%10.0f ns %4.1f  %s\n", trap->ns[i], trap->ratio[i], trap_rows[i].words);
+        if (strcmp(trap_rows[i].name, TRAP_PAGE_STATE) == 0) {
+            fprintf(file, "%10.0f ns       of that, one entry\n", trap->ns[i] / PSC_ENTRY_MAX);
+        }
+    }
+}
+
+void output_misses(FILE *file, const struct bench *bench)
+{
+    const struct miss_result *miss = &bench->miss;
+
+    fprintf(file, "\nTLB misses; x: to the same with the page walk alone\n");
+    for (unsigned i = 0; i < MISS_COUNT; i++) {
+        if (i == MISS_CHECKED) {
+            fprintf(file, "%10.0f ns %4.2f  a miss %s\n", miss->ns[i], miss->ratio, miss_words[i]);
+        } else {
+            fprintf(file, "%10.0f ns       a miss %s\n", miss->ns[i], miss_words[i]);
+        }
+    }
+    fprintf(file,
+            "%10.0f ns %4.2f  of it the translation %s\n"
+            "%10.0f ns       of it the translation %s\n",
+            miss->walk_ns[MISS_CHECKED], miss->walk_ratio, miss_words[MISS_CHECKED],
+            miss->walk_ns[MISS_WALK], miss_words[MISS_WALK]);
 }
 
 static void json_part(FILE *file, const char *name, const struct case_part *part)
@@ -110,6 +155,18 @@ void output_json(FILE *file, const struct bench *bench)
     for (size_t i = 0; i < COST_COUNT; i++) {
         fprintf(file, "%s \"%s\": %.0f", i ? "," : "", cost_names[i], bench->cost.ns[i]);
     }
+    fprintf(file, " },\n  \"traps_ns\": { \"engine\": %.0f", bench->trap.floor_ns);
+    for (size_t i = 0; i < trap_row_count; i++) {
+        if (bench->trap.ratio[i] != 0) {
+            fprintf(file, ", \"%s\": %.0f", trap_rows[i].name, bench->trap.ns[i]);
+        }
+    }
+    fprintf(file, " },\n  \"misses_ns\": {");
+    for (unsigned i = 0; i < MISS_COUNT; i++) {
+        fprintf(file, "%s \"%s\": %.1f", i ? "," : "", miss_names[i], bench->miss.ns[i]);
+    }
+    fprintf(file, ", \"ratio\": %.3f, \"walk_ratio\": %.3f", bench->miss.ratio,
+            bench->miss.walk_ratio);
     fprintf(file, " },\n  \"exit_instructions\": %.1f", bench->cost.exit_instructions);
     if (bench->command_measured) {
         fprintf(file,

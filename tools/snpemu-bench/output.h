@@ -7,6 +7,8 @@
 
 #include "case.h"
 #include "measure.h"
+#include "miss.h"
+#include "trap.h"
 
 #define BENCH_CASE_MAX 32
 #define BENCH_JSON_VERSION 1
@@ -19,11 +21,16 @@ struct bench {
     bool command_measured; /* `snpemu run` of the main job */
     struct command_cost command;
     struct cost_result cost;
+    struct trap_result trap;
+    struct miss_result miss;
 };
 
 void output_table_start(FILE *file, const struct bench *bench);
 void output_table_row(FILE *file, const struct case_task *task, const struct case_result *result);
 void output_table_end(FILE *file, const struct bench *bench);
+void output_costs(FILE *file, const struct bench *bench);
+void output_traps(FILE *file, const struct bench *bench);
+void output_misses(FILE *file, const struct bench *bench);
 void output_json(FILE *file, const struct bench *bench);
 
 #endif

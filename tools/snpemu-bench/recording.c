@@ -20,6 +20,7 @@ struct recorder {
     struct recording *out;
     struct machine machine;
     struct hypervisor hypervisor;
+    struct psp *psp;
     struct trap_context trap;
     struct outcome outcome;
     struct host *host;
@@ -390,9 +391,19 @@ static int recorder_open(struct recorder *recorder, const struct scenario *scena
                          const struct image *image, struct error *error)
 {
     struct memory *memory = &recorder->machine.memory;
-    int status = launch_machine(&recorder->machine, image, &scenario->host, scenario->memory_mib,
-                                scenario->seed, error);
+    int status = launch_psp(&recorder->psp, &scenario->host, scenario->seed, error);
 
+    if (status == 0) {
+        const struct launch launch = {
+            .image = image,
+            .config = &scenario->host,
+            .psp = recorder->psp,
+            .memory_mib = scenario->memory_mib,
+            .seed = scenario->seed,
+        };
+
+        status = launch_machine(&recorder->machine, &launch, error);
+    }
     if (status == 0) {
         status =
             memory_init(&recorder->shadow, memory->slot, memory->slot_count, memory->seed, error);
@@ -414,7 +425,11 @@ static int recorder_open(struct recorder *recorder, const struct scenario *scena
         .config = &scenario->host,
         .memory = memory,
         .rmp = &recorder->machine.rmp,
+        .psp = recorder->psp,
     };
+    if (!hypervisor_open(&recorder->hypervisor)) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
+    }
     recorder->trap = (struct trap_context){
         .machine = &recorder->machine,
         .outcome = &recorder->outcome,
@@ -426,6 +441,8 @@ static int recorder_open(struct recorder *recorder, const struct scenario *scena
 static void recorder_close(struct recorder *recorder)
 {
     machine_release(&recorder->machine);
+    hypervisor_close(&recorder->hypervisor);
+    psp_free(recorder->psp);
     memory_release(&recorder->shadow);
     reply_release(&recorder->reply);
     if (recorder->host) {

@@ -22,6 +22,7 @@
 enum coverage_group {
     GROUP_MSR_PROTOCOL,
     GROUP_NAE,
+    GROUP_PSP,
     GROUP_MSR,
     GROUP_INSN,
     GROUP_DEBUG,

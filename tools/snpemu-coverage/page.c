@@ -18,6 +18,7 @@ static const struct {
 } group_text[GROUP_COUNT] = {
     [GROUP_MSR_PROTOCOL] = {"GHCB MSR protocol", "GHCBInfo", NULL},
     [GROUP_NAE] = {"NAE events", "SW_EXITCODE", NULL},
+    [GROUP_PSP] = {"Messages to the AMD-SP", "MSG_TYPE", "answer"},
     [GROUP_MSR] = {"MSRs", "number", "an SNP guest sees"},
     [GROUP_INSN] = {"Instructions", NULL, "an SNP guest sees"},
     [GROUP_DEBUG] = {"Debug exceptions", NULL, "when, and how"},

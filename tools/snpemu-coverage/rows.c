@@ -6,6 +6,7 @@
 #include "coverage.h"
 #include "ghcb/port.h"
 #include "ghcb/table.h"
+#include "psp/psp.h"
 #include "trap/debug.h"
 #include "trap/insn.h"
 #include "trap/msr.h"
@@ -146,6 +147,20 @@ static void add_ports(struct coverage *coverage)
     }
 }
 
+static void add_messages(struct coverage *coverage)
+{
+    struct psp_message_kind kind;
+
+    for (size_t i = 0; psp_message_kind(i, &kind); i++) {
+        struct coverage_row *row = coverage_add(coverage, GROUP_PSP, "psp", kind.name);
+
+        row->source = kind.source;
+        row->status = kind.answer ? STATUS_MODELLED : STATUS_UNMODELLED;
+        snprintf(row->code, sizeof(row->code), "%u", kind.type);
+        snprintf(row->does, sizeof(row->does), "%s", kind.answer ? kind.answer : "");
+    }
+}
+
 void coverage_add_rows(struct coverage *coverage)
 {
     add_exits(coverage, exit_msr_rows, exit_msr_row_count);
@@ -153,6 +168,7 @@ void coverage_add_rows(struct coverage *coverage)
     add_exits(coverage, exit_nae_rows, exit_nae_row_count);
     add_exit(coverage, &exit_row_unknown_nae, false);
     add_exit(coverage, &exit_row_malformed, false);
+    add_messages(coverage);
     add_msrs(coverage);
     add_insns(coverage);
     add_debug(coverage);

@@ -24,13 +24,17 @@ enum {
     KEY_BUDGET,
     KEY_EXIT_BUDGET,
     KEY_UNTIL,
+    KEY_STOP_AT_EXIT,
+    KEY_DUMP,
     KEY_STRICT,
+    KEY_FIRMWARE,
 };
 
 struct run_command {
     struct options options;
     struct overrides overrides;
-    const char *path, *trace_path, *until;
+    const char *path, *trace_path, *until, *stop_at_exit;
+    bool dump_percpu;
     enum text_form form;
     bool form_given;
 
@@ -50,6 +54,10 @@ static const struct argp_option run_options[] = {
     {"cpus", KEY_CPUS, "N", 0, "Number of CPUs that the hypervisor has", 0},
     {"apic-ids", KEY_APIC_IDS, "ID,...", 0,
      "The APIC IDs that it lists, as given; the first is the boot CPU's", 0},
+    {"firmware", KEY_FIRMWARE, "FILE", 0,
+     "The firmware that the SVSM starts at VMPL1: a flat image that ends at 4 GiB, the name of a "
+     "built one, or 'none'. Without a scenario the default is the built one",
+     0},
     {"trace", KEY_TRACE, "FILE", 0, "Write the trace to FILE; '-': standard output", 0},
     {"trace-form", KEY_TRACE_FORM, "FORM", 0,
      "full (default): counts, addresses and the digest of the final state; golden: what does not "
@@ -61,6 +69,10 @@ static const struct argp_option run_options[] = {
     {"strict", KEY_STRICT, NULL, 0,
      "End the run as unmodelled where it rests on a fact that nobody could check", 0},
     {"until", KEY_UNTIL, "SYMBOL", 0, "End the run when SYMBOL is about to execute", 0},
+    {"stop-at-exit", KEY_STOP_AT_EXIT, "NAME[:N]", 0,
+     "End the run at the Nth exit of that name (by default the first), before it is answered", 0},
+    {"dump", KEY_DUMP, "percpu", 0,
+     "After the run, write the guest's per-CPU areas to standard output", 0},
     {0},
 };
 
@@ -110,9 +122,20 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
     case KEY_STRICT:
         overrides->strict = true;
         return 0;
+    case KEY_FIRMWARE:
+        overrides->firmware = arg;
+        return *arg ? 0 : option_fail(state, "--firmware: the path is empty");
     case KEY_UNTIL:
         command->until = arg;
         return *arg ? 0 : option_fail(state, "--until: the symbol is empty");
+    case KEY_STOP_AT_EXIT:
+        command->stop_at_exit = arg;
+        return *arg ? 0 : option_fail(state, "--stop-at-exit: the name is empty");
+    case KEY_DUMP:
+        command->dump_percpu = true;
+        return strcmp(arg, "percpu") == 0
+                   ? 0
+                   : option_fail(state, "--dump: '%.100s' is unknown; it is 'percpu'", arg);
     case ARGP_KEY_ARG:
         if (command->path) {
             return option_fail(state, "run: '%.100s' is one too many; run one scenario or image",
@@ -149,8 +172,9 @@ static bool run_cancelled(void *context)
 /* Open all that the run needs; what cannot be written shows before anything runs. */
 static int run_prepare(struct run_command *command, struct error *error)
 {
-    const struct run_options options = {
+    struct run_options options = {
         .until = command->until,
+        .stop_at_exit = command->stop_at_exit,
         .trace = &command->trace,
         .console = run_console_bytes,
         .context = command,
@@ -181,6 +205,7 @@ static int run_prepare(struct run_command *command, struct error *error)
     command->trace.sink[command->trace.sink_count++] = ladder_sink(command->ladder);
     command->console =
         command->trace_path && strcmp(command->trace_path, "-") == 0 ? stderr : stdout;
+    options.firmware = command->subject.firmware;
     status = scenario_host(command->subject.scenario, &command->host, error);
     if (status != SNPEMU_OK) {
         return status;
@@ -225,7 +250,17 @@ static int run_report(struct run_command *command, const struct outcome *outcome
     struct error unused = {0};
     char why[512] = "";
 
-    output_percpu(stderr, command->run, colour);
+    if (command->dump_percpu) {
+        fflush(stderr);
+        if (!output_percpu_dump(stdout, command->run)) {
+            fprintf(stderr,
+                    "\nno per-CPU areas: the guest has none yet, or the image has no symbols "
+                    "PERCPU_VA and CPU_COUNT\n");
+        }
+        fflush(stdout);
+    } else {
+        output_percpu(stderr, command->run, colour);
+    }
     output_outcome(stderr, outcome, verdict, colour);
     if (!expect->given) {
         return verdict == VERDICT_PASS || verdict == VERDICT_CONTAINED ? EXIT_MET

@@ -21,6 +21,7 @@ enum exit_status {
 int cmd_run(int argc, char **argv);
 int cmd_test(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_certificate(int argc, char **argv);
 
 /* The exit status that belongs to a negative status. */
 int command_status(int status);

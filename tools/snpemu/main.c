@@ -25,6 +25,7 @@ static const struct command {
     {"run", "snpemu run", cmd_run},
     {"test", "snpemu test", cmd_test},
     {"explain", "snpemu explain", cmd_explain},
+    {"certificate", "snpemu certificate", cmd_certificate},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -40,9 +41,10 @@ static const struct argp_option main_options[] = {
 static const char main_doc[] =
     "A deterministic software emulator of AMD SEV-SNP for bringing up an SVSM.\v"
     "Commands:\n"
-    "  run      run an SVSM image against a scripted hypervisor\n"
-    "  test     run scenarios as fixtures and compare their traces\n"
-    "  explain  say what a termination, an outcome or a verdict means\n"
+    "  run          run an SVSM image against a scripted hypervisor\n"
+    "  test         run scenarios as fixtures and compare their traces\n"
+    "  explain      say what a termination, an outcome or a verdict means\n"
+    "  certificate  print the certificate of the test key that signs attestation reports\n"
     "\n"
     "'snpemu COMMAND --help' lists the options of each.\n"
     "\n"
@@ -140,7 +142,7 @@ static int fail_unknown(const char *name)
                   option_nearest(&nearest));
     } else {
         error_set(&error, SNPEMU_ERR_INPUT,
-                  "unknown command '%.100s'; there are run, test and explain", name);
+                  "unknown command '%.100s'; there are run, test, explain and certificate", name);
     }
     return command_fail(SNPEMU_ERR_INPUT, &error);
 }
@@ -155,7 +157,7 @@ static int run_command(int argc, char **argv)
 
     if (argc < 2) {
         error_set(&options.error, SNPEMU_ERR_INPUT,
-                  "no command; there are run, test and explain; see 'snpemu --help'");
+                  "no command; there are run, test, explain and certificate; see 'snpemu --help'");
         return command_fail(SNPEMU_ERR_INPUT, &options.error);
     }
     if (argv[1][0] == '-') {

@@ -102,6 +102,38 @@ void output_percpu(FILE *file, struct run *run, bool colour)
     free(row);
 }
 
+/* An address, or nothing where the guest has none. */
+static void put_address(FILE *file, uint64_t address)
+{
+    if (address) {
+        fprintf(file, "  0x%016" PRIx64, address);
+    } else {
+        fprintf(file, "  %18s", "-");
+    }
+}
+
+bool output_percpu_dump(FILE *file, struct run *run)
+{
+    struct run_percpu *row = calloc(HYPERVISOR_CPU_MAX, sizeof(*row));
+    size_t count = row ? run_percpu_table(run, row, HYPERVISOR_CPU_MAX) : 0;
+
+    if (count > 0) {
+        fprintf(file, "%5s  %10s  %-18s  %-18s  %-18s  %-18s  %-18s\n", "CPU", "APIC ID", "GHCB",
+                "VMSA of VMPL0", "VMSA of VMPL1", "CAA of VMPL1", "TSS");
+    }
+    for (size_t i = 0; i < count; i++) {
+        fprintf(file, "%5" PRIu32 "  %10" PRIu32, row[i].index, row[i].apic_id);
+        put_address(file, row[i].ghcb);
+        put_address(file, row[i].vmsa[0]);
+        put_address(file, row[i].vmsa[1]);
+        put_address(file, row[i].caa[1]);
+        put_address(file, row[i].tss);
+        fprintf(file, "\n");
+    }
+    free(row);
+    return count > 0;
+}
+
 void output_words(FILE *file, int indent, const char *words)
 {
     size_t room = (size_t)(WORDS_WIDTH - indent);
@@ -140,7 +172,7 @@ void output_outcome(FILE *file, const struct outcome *outcome, enum verdict verd
 {
     enum output_colour judged =
         verdict == VERDICT_PASS || verdict == VERDICT_CONTAINED ? COLOUR_GOOD : COLOUR_BAD;
-    char phrase[160], where[256];
+    char phrase[160], where[256], who[40] = "";
 
     outcome_phrase(outcome, phrase, sizeof(phrase));
     fprintf(file, "\noutcome   %s%s%s\n", output_escape(colour, COLOUR_BOLD), phrase,
@@ -153,8 +185,11 @@ void output_outcome(FILE *file, const struct outcome *outcome, enum verdict verd
     } else {
         output_words(file, 10, outcome_meaning(outcome->kind));
     }
+    if (outcome->vcpu != 0 || outcome->vmpl != 0) {
+        snprintf(who, sizeof(who), "vCPU %" PRIu32 " at VMPL%u, ", outcome->vcpu, outcome->vmpl);
+    }
     snprintf(where, sizeof(where),
-             "at 0x%" PRIx64 "%s%s, after %" PRIu64 " instructions and %" PRIu64 " exits",
+             "%sat 0x%" PRIx64 "%s%s, after %" PRIu64 " instructions and %" PRIu64 " exits", who,
              outcome->rip, outcome->symbol[0] ? " in " : "", outcome->symbol, outcome->instructions,
              outcome->exits);
     output_words(file, 10, where);

@@ -35,6 +35,8 @@ void output_words(FILE *file, int indent, const char *words);
 /* A text at most `lines` lines long, and how many there are besides; diffs get colours. */
 void output_diff(FILE *file, const char *text, size_t lines, bool colour);
 
+/* The per-CPU areas whole, a line each; false when the guest has none yet, or no such symbols. */
+bool output_percpu_dump(FILE *file, struct run *run);
 void output_percpu(FILE *file, struct run *run, bool colour);
 void output_outcome(FILE *file, const struct outcome *outcome, enum verdict verdict, bool colour);
 

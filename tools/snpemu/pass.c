@@ -7,7 +7,7 @@
 int pass_begin(struct pass *pass, const struct subject *subject, bool with_golden,
                struct error *error)
 {
-    const struct run_options options = {.trace = &pass->trace};
+    const struct run_options options = {.firmware = subject->firmware, .trace = &pass->trace};
     struct text_header header = subject_header(subject);
     int status;
 
