@@ -9,8 +9,12 @@
 const char *run_symbol(void *context, uint64_t gva)
 {
     const struct run *run = context;
+    const struct firmware *firmware = run->options.firmware;
 
-    return image_symbol_at(run->image, gva, NULL);
+    if (vcpu_vmpl(run->machine.vcpu) == 0) {
+        return image_symbol_at(run->image, gva, NULL);
+    }
+    return firmware && firmware->program ? image_symbol_at(firmware->program, gva, NULL) : NULL;
 }
 
 bool run_peek(struct run *run, uint64_t gva, void *bytes, size_t size)

@@ -7,7 +7,7 @@
 # reaches a guest, because traces are compared between builds. Targets: guest-NAME, guest-images.
 #
 # snpemu_guest_firmware(NAME ..., with DEFINE name...) builds images/NAME.bin, the flat bytes of
-# such an ELF file in the order of its load addresses.
+# such an ELF file in the order of its load addresses, and leaves NAME.elf beside it for symbols.
 
 set(SNPEMU_GUEST_CC "gcc" CACHE STRING "C compiler for guest images (gcc or clang)")
 set(SNPEMU_GUEST_DIR ${CMAKE_CURRENT_LIST_DIR} CACHE INTERNAL "where the SVSM's sources are")
@@ -129,7 +129,7 @@ function(snpemu_guest_firmware name)
         message(FATAL_ERROR "snpemu_guest_firmware(${name}): needs SCRIPT and SOURCES, no more")
     endif()
     find_program(SNPEMU_GUEST_OBJCOPY NAMES objcopy llvm-objcopy REQUIRED)
-    set(elf ${CMAKE_CURRENT_BINARY_DIR}/${name}.elf)
+    set(elf ${SNPEMU_IMAGE_DIR}/${name}.elf)
     set(image ${SNPEMU_IMAGE_DIR}/${name}.bin)
     snpemu_guest_link(${name} ${elf} ${arg_SCRIPT}
         SOURCES ${arg_SOURCES} INCLUDE ${arg_INCLUDE} DEFINE ${arg_DEFINE})

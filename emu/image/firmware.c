@@ -2,8 +2,10 @@
 #include "image/firmware.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "abi/firmware.h"
 #include "abi/x86.h"
@@ -11,6 +13,7 @@
 #include "image/internal.h"
 
 #define METADATA_ENTRY_SIZE 4u
+#define PROGRAM_SUFFIX ".elf"
 
 static const struct input_kind firmware_kind = {.name = "a firmware image",
                                                 .size_max = FIRMWARE_BYTES_MAX,
@@ -182,16 +185,39 @@ static int finish(struct firmware **out, struct firmware *firmware, int status, 
     return 0;
 }
 
+/* The ELF file that the flat bytes were made from, where it lies beside them. */
+static int open_program(struct firmware *firmware, struct error *error)
+{
+    const char *slash = strrchr(firmware->path, '/');
+    const char *dot = strrchr(firmware->path, '.');
+    bool has_suffix = dot != NULL && (slash == NULL || dot > slash + 1);
+    size_t length = has_suffix ? (size_t)(dot - firmware->path) : strlen(firmware->path);
+    char *path = NULL;
+    int status = 0;
+
+    if (asprintf(&path, "%.*s" PROGRAM_SUFFIX, (int)length, firmware->path) < 0) {
+        return input_out_of_memory(firmware->path, error);
+    }
+    if (strcmp(path, firmware->path) != 0 && access(path, R_OK) == 0) {
+        status = image_open_program(&firmware->program, path, error);
+    }
+    free(path);
+    return status;
+}
+
 int firmware_open(struct firmware **firmware, const char *path, struct error *error)
 {
     struct firmware *opened = firmware_new(path);
+    int status;
 
     if (opened == NULL) {
         return error_set(error, SNPEMU_ERR_MEMORY, "firmware: out of memory");
     }
-    return finish(firmware, opened,
-                  input_read(path, &firmware_kind, &opened->bytes, &opened->size_bytes, error),
-                  error);
+    status = input_read(path, &firmware_kind, &opened->bytes, &opened->size_bytes, error);
+    if (status == 0) {
+        status = open_program(opened, error);
+    }
+    return finish(firmware, opened, status, error);
 }
 
 int firmware_open_bytes(struct firmware **firmware, const char *path, const void *bytes,
@@ -218,6 +244,7 @@ void firmware_close(struct firmware *firmware)
     if (firmware == NULL) {
         return;
     }
+    image_close(firmware->program);
     free(firmware->bytes);
     free(firmware->name);
     free(firmware->path);

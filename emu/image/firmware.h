@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "image/image.h"
 
 #define FIRMWARE_BYTES_MAX (16u << 20)
 #define FIRMWARE_SECTION_MAX 32
@@ -31,6 +32,7 @@ struct firmware {
     uint64_t gpa;      /* of the first byte */
     struct firmware_section section[FIRMWARE_SECTION_MAX];
     size_t section_count;
+    struct image *program; /* for symbols: NAME.elf beside NAME.bin or NAME.fd; NULL: none */
 };
 
 /*

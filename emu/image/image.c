@@ -85,7 +85,7 @@ static int place_segments(struct image *image, const struct flat *flat, struct e
     return 0;
 }
 
-static int read_image(struct image *image, struct error *error)
+static int read_image(struct image *image, bool launched, struct error *error)
 {
     struct flat flat = {0};
     int status = image_elf_open(image, error);
@@ -93,8 +93,10 @@ static int read_image(struct image *image, struct error *error)
     if (status == 0) {
         status = image_elf_flatten(image, &flat, error);
     }
-    if (status == 0) {
+    if (status == 0 && launched) {
         status = image_launch_read(image, &flat, error);
+    } else if (status == 0) {
+        image->memory_size_bytes = flat.size_bytes;
     }
     if (status == 0) {
         status = place_segments(image, &flat, error);
@@ -108,10 +110,11 @@ static int read_image(struct image *image, struct error *error)
     return status;
 }
 
-static int finish(struct image **out, struct image *image, int status, struct error *error)
+static int finish(struct image **out, struct image *image, bool launched, int status,
+                  struct error *error)
 {
     if (status == 0) {
-        status = read_image(image, error);
+        status = read_image(image, launched, error);
     }
     if (status != 0) {
         image_close(image);
@@ -121,7 +124,7 @@ static int finish(struct image **out, struct image *image, int status, struct er
     return 0;
 }
 
-int image_open(struct image **image, const char *path, struct error *error)
+static int open_path(struct image **image, const char *path, bool launched, struct error *error)
 {
     struct image *opened = image_new(path);
 
@@ -129,9 +132,19 @@ int image_open(struct image **image, const char *path, struct error *error)
         return error_set(error, SNPEMU_ERR_MEMORY, "image: out of memory");
     }
     return finish(
-        image, opened,
+        image, opened, launched,
         input_read(path, &image_kind, &opened->file->bytes, &opened->file->size_bytes, error),
         error);
+}
+
+int image_open(struct image **image, const char *path, struct error *error)
+{
+    return open_path(image, path, true, error);
+}
+
+int image_open_program(struct image **image, const char *path, struct error *error)
+{
+    return open_path(image, path, false, error);
 }
 
 int image_open_bytes(struct image **image, const char *path, const void *bytes, size_t size_bytes,
@@ -150,7 +163,7 @@ int image_open_bytes(struct image **image, const char *path, const void *bytes, 
         memcpy(opened->file->bytes, bytes, size_bytes);
         opened->file->size_bytes = size_bytes;
     }
-    return finish(image, opened, status, error);
+    return finish(image, opened, true, status, error);
 }
 
 void image_close(struct image *image)

@@ -85,6 +85,12 @@ int image_open(struct image **image, const char *path, struct error *error);
 /* The same for bytes in memory, which are copied; `path` is the name used in messages. */
 int image_open_bytes(struct image **image, const char *path, const void *bytes, size_t size_bytes,
                      struct error *error);
+/*
+ * Any program that is linked as one flat image, such as the ELF file from which firmware was made:
+ * for its symbols and segments. No GUID tables are asked for, nothing says where it is loaded, and
+ * a segment's gpa is its distance from the first one.
+ */
+int image_open_program(struct image **image, const char *path, struct error *error);
 void image_close(struct image *image); /* takes NULL */
 
 /*

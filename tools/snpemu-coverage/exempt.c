@@ -7,20 +7,16 @@
 
 #include "coverage.h"
 
-#define VMPL "no fixture has a VMPL without the permission; tests/test_rmp.c has the row"
-
+/* To the first without a key. */
 static const struct {
     const char *key, *why;
 } exemptions[] = {
-    {"access/private-read-vmpl-denied", VMPL},
-    {"access/private-write-vmpl-denied", VMPL},
-    {"access/fetch-vmpl-denied", VMPL},
-    {"access/walk-vmpl-denied", VMPL},
+    {NULL, NULL},
 };
 
 void coverage_exempt(struct coverage *coverage)
 {
-    for (size_t i = 0; i < sizeof(exemptions) / sizeof(exemptions[0]); i++) {
+    for (size_t i = 0; exemptions[i].key; i++) {
         const char *key = exemptions[i].key;
         struct coverage_row *row = coverage_find(coverage, key, strlen(key));
 

@@ -88,15 +88,29 @@ static void line_field(const char *line, const char *key, char *out, size_t size
     out[length] = '\0';
 }
 
-static void take_line(struct coverage *coverage, const char *fixture, const char *guest,
-                      const char *line)
+/* Who speaks: the SVSM, or the guest that it started. */
+struct speakers {
+    char guest[COVERAGE_NAME_MAX], firmware[COVERAGE_NAME_MAX];
+};
+
+static void take_line(struct coverage *coverage, const char *fixture,
+                      const struct speakers *speakers, const char *line)
 {
     static const char console[] = "console text=\"";
-    size_t event_length = strcspn(line, " \n");
+    const char *speaker = speakers->guest;
     char key[COVERAGE_KEY_MAX];
+    size_t event_length;
 
+    /* "cpu1", "cpu0.vmpl1": which vCPU at which VMPL. */
+    if (strncmp(line, "cpu", 3) == 0 && line[3] >= '0' && line[3] <= '9') {
+        size_t length = strcspn(line, " \n");
+
+        speaker = memmem(line, length, ".vmpl", 5) ? speakers->firmware : speaker;
+        line += length + (line[length] == ' ' ? 1 : 0);
+    }
+    event_length = strcspn(line, " \n");
     if (strncmp(line, console, sizeof(console) - 1) == 0) {
-        take_case(coverage, guest, line + sizeof(console) - 1);
+        take_case(coverage, speaker, line + sizeof(console) - 1);
         return;
     }
     for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
@@ -120,7 +134,7 @@ static void take_file(struct coverage *coverage, const char *path, const char *f
     FILE *file = fopen(path, "r");
     char *line = NULL;
     size_t capacity = 0;
-    char guest[COVERAGE_NAME_MAX] = "";
+    struct speakers speakers = {"", ""};
 
     if (!file) {
         coverage_mistake(coverage, "%s: cannot be read", path);
@@ -129,9 +143,10 @@ static void take_file(struct coverage *coverage, const char *path, const char *f
     coverage->fixture_count++;
     for (bool first = true; getline(&line, &capacity, file) >= 0; first = false) {
         if (first) {
-            line_field(line, "image=", guest, sizeof(guest));
+            line_field(line, "image=", speakers.guest, sizeof(speakers.guest));
+            line_field(line, "firmware=", speakers.firmware, sizeof(speakers.firmware));
         } else {
-            take_line(coverage, fixture, guest, line);
+            take_line(coverage, fixture, &speakers, line);
         }
     }
     free(line);

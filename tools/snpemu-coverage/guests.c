@@ -91,7 +91,7 @@ static void read_guest(struct coverage *coverage, const char *path)
     struct error error;
     uint64_t gva;
 
-    if (image_open(&image, path, &error) != 0) {
+    if (image_open(&image, path, &error) != 0 && image_open_program(&image, path, &error) != 0) {
         coverage_mistake(coverage, "%s", error.text);
         return;
     }
