@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "abi/msr.h"
 #include "machine/snapshot.h"
 
 int machine_init(struct machine *machine, const struct memory_slot *slot, size_t slot_count,
@@ -156,6 +157,13 @@ int machine_swap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct
     return machine_exchange(machine, gpa_a, gpa_b, true, error);
 }
 
+void machine_set_virtual_tom(struct machine *machine, uint64_t gpa)
+{
+    machine->state.virtual_tom = gpa;
+    vcpu_set_virtual_tom(machine->vcpu, machine->state.sev_features & SEV_FEATURE_VTOM, gpa);
+    vcpu_flush(machine->vcpu);
+}
+
 /* ---- who runs ---- */
 
 /* Where the bytes of a save area are; NULL: there is none that a processor could use at gpa. */
@@ -175,6 +183,7 @@ void machine_vmexit(struct machine *machine, const struct vmsa_exit *exit)
 
     if (page) {
         vmsa_store(machine->vcpu, exit, page);
+        vmsa_set(page, VMSA_VIRTUAL_TOM, machine->state.virtual_tom);
     }
 }
 
@@ -214,6 +223,9 @@ const char *machine_vmrun(struct machine *machine, uint64_t gpa)
     if (!why) {
         machine->state.vmsa_gpa = gpa;
         machine->state.sev_features = vmsa_get(page, VMSA_SEV_FEATURES);
+        machine->state.virtual_tom = vmsa_get(page, VMSA_VIRTUAL_TOM);
+        vcpu_set_virtual_tom(machine->vcpu, machine->state.sev_features & SEV_FEATURE_VTOM,
+                             machine->state.virtual_tom);
         vmsa_load(machine->vcpu, page);
     }
     return why;
@@ -232,6 +244,8 @@ void machine_launch_context(const struct machine *machine, struct mmu_context *c
         .cr3 = vmsa_get(page, VMSA_CR3),
         .cr4 = vmsa_get(page, VMSA_CR4),
         .efer = vmsa_get(page, VMSA_EFER),
+        .virtual_tom_active = vmsa_get(page, VMSA_SEV_FEATURES) & SEV_FEATURE_VTOM,
+        .virtual_tom = vmsa_get(page, VMSA_VIRTUAL_TOM),
     };
 }
 

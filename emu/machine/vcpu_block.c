@@ -210,7 +210,7 @@ static bool block_attend(struct vcpu *vcpu, uint64_t gva, uint32_t size)
         block_stop(vcpu, gva, size);
         return true;
     }
-    if (vcpu->resuming && (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF)) {
+    if (vcpu_debug_attends(vcpu) && (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF)) {
         vcpu->clear_resume = true;
         block_stop(vcpu, gva, size);
     }
@@ -251,7 +251,7 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
     if (slot->key & BLOCK_MODE) {
         vcpu->code.stale = true;
     }
-    if (vcpu->resuming || vcpu->code.stale) {
+    if (vcpu_debug_attends(vcpu) || vcpu->code.stale) {
         vcpu_limit_hold(vcpu);
     }
 }
