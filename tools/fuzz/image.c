@@ -265,6 +265,7 @@ static void put_info(uint8_t *image, const struct guest_header *header)
         efer |= i < 8 && header->efer >> i & 1 ? 1ULL << efer_bit[i] : 0;
         cr4 |= header->cr4 >> i & 1 ? 1ULL << cr4_bit[i] : 0;
     }
+    cr0 |= cr0 >> 29 & 1 ? 1ULL << 30 : 0; /* NW without CD does not start. APM Vol 2 15.5.1 */
     put_bytes(&writer, SVSM_METADATA_SIGNATURE, 4);
     put(&writer, 16 + 2 * 16, 4);
     put(&writer, SVSM_METADATA_VERSION, 4);
