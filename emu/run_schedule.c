@@ -73,8 +73,10 @@ static void schedule_report(struct run *run, enum run_cause cause)
         event_dec(&event, "vcpu", vcpus->current);
         event_dec(&event, "vmpl", vcpus->current_vmpl);
         event_string(&event, "after", causes[cause].name);
-        snprintf(event.words, sizeof(event.words), "vCPU %u runs at VMPL%u", vcpus->current,
-                 vcpus->current_vmpl);
+        if (cause != CAUSE_EXIT) { /* else the exit says it */
+            snprintf(event.words, sizeof(event.words), "vCPU %u runs at VMPL%u", vcpus->current,
+                     vcpus->current_vmpl);
+        }
         trap_event_emit(&run->trap, &event);
     }
 }

@@ -36,8 +36,6 @@
 #define AP_STARTING 1
 #define AP_STARTED 2
 
-extern u8 code_64[]; /* start.S */
-
 static volatile u32 AP_SYNC;
 
 _Noreturn void ap_entry(void); /* from start.S */

@@ -26,7 +26,8 @@ typedef uint64_t u64;
 extern const u64 early_ghcb;
 extern const u64 svsm_begin, svsm_end;
 extern const u64 dyn_mem_begin, dyn_mem_end;
-extern u8 bsp_guard_page[];
+extern u8 code_64[], bsp_guard_page[];
+extern u64 gdt64[];
 /* What start.S runs, on which stack; and not 0 when it is not the first CPU that comes. */
 extern u64 hl_main, cpu_stack, cpu_mode;
 

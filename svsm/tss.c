@@ -23,8 +23,6 @@ struct __attribute__((packed)) tss {
 };
 _Static_assert(sizeof(struct tss) == TSS_SIZE, "packed");
 
-extern u64 gdt64[]; /* layout.S */
-
 u64 tss_create(u64 index)
 {
     u64 va = mem_allocate(sizeof(struct tss));

@@ -203,7 +203,8 @@ END_TEST
 START_TEST(trap_table)
 {
     const struct insn_row *row = &insn_rows[_i];
-    bool want = row->id == INSN_PAUSE || (row->id >= INSN_RDMSR && strcmp(row->name, "mov rax, dr0") != 0) ||
+    bool want = row->id == INSN_PAUSE ||
+                (row->id >= INSN_RDMSR && strcmp(row->name, "mov rax, dr0") != 0) ||
                 row->length == 0; /* of the debug registers, DR7 alone */
     struct vcpu_insn insn = {0};
 

@@ -323,8 +323,8 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
     }
     /* With a hook on it the engine spoils the flags of an instruction that faults. */
     if (vcpu->site_stale) {
-        vcpu_settle(vcpu, rip);
-        vcpu_site_forget(vcpu, rip);
+        vcpu_settle(vcpu, gva);
+        vcpu_site_forget(vcpu, gva);
         return true;
     }
     if (vcpu->stop.kind == VCPU_STOP_LIMIT && vcpu->left > 0 && !plan->limit_hooked) {

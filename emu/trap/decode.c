@@ -443,6 +443,7 @@ size_t decode_reads(const struct vcpu *vcpu, const uint8_t *bytes, size_t size_b
     size_t count = 0;
 
     decoder_open(&decoder, vcpu_code_bits(vcpu));
+    decoder_set_stack(&decoder, vcpu);
     if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, bytes, size_bytes, &decoded, operand))) {
         return 0;
     }

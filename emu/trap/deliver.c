@@ -52,6 +52,16 @@ enum attempt attempt_read(struct trap_context *trap, uint64_t gva, void *bytes, 
                : attempt_mmu(trap, &fault, next);
 }
 
+uint32_t deliver_external(const struct fault *fault)
+{
+    return fault->interrupt ? 1 : 0;
+}
+
+uint32_t deliver_selector(const struct fault *fault, uint16_t selector)
+{
+    return (selector & SELECTOR_ERROR_MASK) | deliver_external(fault);
+}
+
 bool deliver_sets_resume(const struct fault *fault)
 {
     return !fault->software_length && !fault->injected;
@@ -103,18 +113,18 @@ static struct vcpu_segment descriptor_segment(uint16_t selector, uint64_t descri
     return segment;
 }
 
-enum attempt attempt_descriptor(struct trap_context *trap, uint16_t selector, uint8_t vector,
-                                struct vcpu_segment *segment, struct fault *next)
+enum attempt attempt_descriptor(struct trap_context *trap, const struct fault *fault,
+                                uint16_t selector, uint8_t vector, struct vcpu_segment *segment,
+                                struct fault *next)
 {
     uint32_t offset = selector & 0xFFF8u;
-    uint32_t error_code = selector & SELECTOR_ERROR_MASK;
     struct vcpu_table table;
     uint8_t bytes[8];
     enum attempt attempt;
 
     vcpu_get_table(trap->machine->vcpu, selector & SELECTOR_TI ? VCPU_LDTR : VCPU_GDTR, &table);
-    if (error_code == 0 || offset + 7 > table.limit) {
-        return attempt_refuse(next, vector, error_code);
+    if ((selector & SELECTOR_ERROR_MASK) == 0 || offset + 7 > table.limit) {
+        return attempt_refuse(next, vector, deliver_selector(fault, selector));
     }
     attempt = attempt_read(trap, table.base + offset, bytes, sizeof(bytes), next);
     if (attempt == ATTEMPT_DONE) {
@@ -123,12 +133,12 @@ enum attempt attempt_descriptor(struct trap_context *trap, uint16_t selector, ui
     return attempt;
 }
 
-enum attempt attempt_code_segment(struct trap_context *trap, uint16_t selector, unsigned mask,
-                                  unsigned want, struct vcpu_segment *code, unsigned *cpl,
-                                  struct fault *next)
+enum attempt attempt_code_segment(struct trap_context *trap, const struct fault *fault,
+                                  uint16_t selector, unsigned mask, unsigned want,
+                                  struct vcpu_segment *code, unsigned *cpl, struct fault *next)
 {
-    uint32_t error_code = selector & SELECTOR_ERROR_MASK;
-    enum attempt attempt = attempt_descriptor(trap, selector, VECTOR_GP, code, next);
+    uint32_t error_code = deliver_selector(fault, selector);
+    enum attempt attempt = attempt_descriptor(trap, fault, selector, VECTOR_GP, code, next);
     unsigned dpl;
 
     if (attempt != ATTEMPT_DONE) {

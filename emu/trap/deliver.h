@@ -42,22 +42,25 @@ enum attempt attempt_write(struct trap_context *trap, unsigned cpl, uint64_t gva
                            size_t size_bytes, struct fault *next);
 /* The descriptor that a selector names, from GDT or LDT; when there is none, exception `vector`
    with the selector. */
-enum attempt attempt_descriptor(struct trap_context *trap, uint16_t selector, uint8_t vector,
-                                struct vcpu_segment *segment, struct fault *next);
+enum attempt attempt_descriptor(struct trap_context *trap, const struct fault *fault,
+                                uint16_t selector, uint8_t vector, struct vcpu_segment *segment,
+                                struct fault *next);
 /*
  * A handler's code segment, and the privilege level that it runs at. APM Vol 2,
  * chapter 8, privilege checks.
  * mask, want: what the attributes must show besides.
  */
-enum attempt attempt_code_segment(struct trap_context *trap, uint16_t selector, unsigned mask,
-                                  unsigned want, struct vcpu_segment *code, unsigned *cpl,
-                                  struct fault *next);
+enum attempt attempt_code_segment(struct trap_context *trap, const struct fault *fault,
+                                  uint16_t selector, unsigned mask, unsigned want,
+                                  struct vcpu_segment *code, unsigned *cpl, struct fault *next);
 
 uint64_t load_le(const uint8_t *bytes, size_t size_bytes);
-/* Whether RF is set in the image that is pushed: by a fault, not by INT n. That it is not set by what
-   the host injects is unverified. */
+/* EXT of the error codes on the way, and a selector's with it. APM Vol 2, selector error code. */
+uint32_t deliver_external(const struct fault *fault);
+uint32_t deliver_selector(const struct fault *fault, uint16_t selector);
+/* RF is set in the image that a fault pushes, not in that of INT n. That it is not set for what the
+   host injects is unverified. */
 bool deliver_sets_resume(const struct fault *fault);
-/* That image. */
 uint64_t deliver_rflags(const struct trap_context *trap, const struct fault *fault);
 
 #endif

@@ -40,7 +40,7 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
     struct vcpu_table idt;
     uint8_t bytes[GATE_SIZE];
     uint32_t offset = fault->vector * GATE_SIZE;
-    uint32_t error_code = fault->vector * 8u + 2; /* IDT bit */
+    uint32_t error_code = fault->vector * 8u + 2 + deliver_external(fault); /* IDT bit */
     unsigned type;
     enum attempt attempt;
 
@@ -77,8 +77,8 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
 }
 
 /* SS:ESP of an inner level, from the TSS. */
-static enum attempt attempt_inner_stack(struct trap_context *trap, unsigned cpl,
-                                        struct stack *stack, struct fault *next)
+static enum attempt attempt_inner_stack(struct trap_context *trap, const struct fault *fault,
+                                        unsigned cpl, struct stack *stack, struct fault *next)
 {
     uint32_t offset = TSS_ESP_OFFSET + 8u * cpl, error_code;
     struct vcpu_table tr;
@@ -87,12 +87,12 @@ static enum attempt attempt_inner_stack(struct trap_context *trap, unsigned cpl,
     enum attempt attempt;
 
     vcpu_get_table(trap->machine->vcpu, VCPU_TR, &tr);
-    error_code = tr.selector & SELECTOR_ERROR_MASK;
-    if (error_code && TSS_TYPE(tr.flags) != TSS_TYPE_32) {
+    error_code = deliver_selector(fault, tr.selector);
+    if ((tr.selector & SELECTOR_ERROR_MASK) && TSS_TYPE(tr.flags) != TSS_TYPE_32) {
         trap_end(trap, OUTCOME_UNMODELLED, "a 16-bit TSS");
         return ATTEMPT_ENDED;
     }
-    if (error_code == 0 || offset + sizeof(bytes) - 1 > tr.limit) {
+    if ((tr.selector & SELECTOR_ERROR_MASK) == 0 || offset + sizeof(bytes) - 1 > tr.limit) {
         return attempt_refuse(next, VECTOR_TS, error_code);
     }
     attempt = attempt_read(trap, (uint32_t)(tr.base + offset), bytes, sizeof(bytes), next);
@@ -101,11 +101,11 @@ static enum attempt attempt_inner_stack(struct trap_context *trap, unsigned cpl,
     }
     stack->esp = (uint32_t)load_le(bytes, 4);
     selector = (uint16_t)load_le(bytes + 4, 2);
-    attempt = attempt_descriptor(trap, selector, VECTOR_TS, &stack->segment, next);
+    attempt = attempt_descriptor(trap, fault, selector, VECTOR_TS, &stack->segment, next);
     if (attempt != ATTEMPT_DONE) {
         return attempt;
     }
-    error_code = selector & SELECTOR_ERROR_MASK;
+    error_code = deliver_selector(fault, selector);
     attributes = stack->segment.attributes;
     if ((selector & 3u) != cpl || SEGMENT_DPL(attributes) != cpl ||
         (attributes & (0x18 | SEGMENT_WRITABLE)) != (0x10 | SEGMENT_WRITABLE)) {
@@ -199,11 +199,11 @@ enum attempt deliver_protected(struct trap_context *trap, const struct fault *fa
     stack = (struct stack){segment[VCPU_SEG_SS], (uint32_t)vcpu_get(vcpu, VCPU_RSP)};
     attempt = attempt_gate(trap, fault, &gate, next);
     if (attempt == ATTEMPT_DONE) {
-        attempt =
-            attempt_code_segment(trap, gate.selector, 0, 0, &segment[VCPU_SEG_CS], &cpl, next);
+        attempt = attempt_code_segment(trap, fault, gate.selector, 0, 0, &segment[VCPU_SEG_CS],
+                                       &cpl, next);
     }
     if (attempt == ATTEMPT_DONE && cpl != vcpu_cpl(vcpu)) {
-        attempt = attempt_inner_stack(trap, cpl, &stack, next);
+        attempt = attempt_inner_stack(trap, fault, cpl, &stack, next);
         segment[VCPU_SEG_SS] = stack.segment;
     }
     if (attempt == ATTEMPT_DONE) {

@@ -24,7 +24,7 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
     struct vcpu_table idt;
     uint8_t bytes[GATE_SIZE];
     uint32_t offset = fault->vector * GATE_SIZE;
-    uint32_t error_code = fault->vector * 8u + 2; /* IDT bit */
+    uint32_t error_code = fault->vector * 8u + 2 + deliver_external(fault); /* IDT bit */
     enum attempt attempt;
 
     vcpu_get_table(trap->machine->vcpu, VCPU_IDTR, &idt);
@@ -57,8 +57,9 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
 }
 
 /* The stack: an IST entry, that of the inner privilege level, or the one in use. APM Vol 2 8.9. */
-static enum attempt attempt_stack(struct trap_context *trap, const struct gate *gate, unsigned cpl,
-                                  uint64_t *rsp, struct fault *next)
+static enum attempt attempt_stack(struct trap_context *trap, const struct fault *fault,
+                                  const struct gate *gate, unsigned cpl, uint64_t *rsp,
+                                  struct fault *next)
 {
     struct vcpu_table tr;
     uint8_t bytes[8];
@@ -70,7 +71,7 @@ static enum attempt attempt_stack(struct trap_context *trap, const struct gate *
     if (gate->ist != 0 || cpl != vcpu_cpl(trap->machine->vcpu)) {
         vcpu_get_table(trap->machine->vcpu, VCPU_TR, &tr);
         if ((tr.selector & SELECTOR_ERROR_MASK) == 0 || offset + 7 > tr.limit) {
-            return attempt_refuse(next, VECTOR_TS, tr.selector & SELECTOR_ERROR_MASK);
+            return attempt_refuse(next, VECTOR_TS, deliver_selector(fault, tr.selector));
         }
         attempt = attempt_read(trap, tr.base + offset, bytes, sizeof(bytes), next);
         if (attempt != ATTEMPT_DONE) {
@@ -130,11 +131,11 @@ enum attempt deliver_long(struct trap_context *trap, const struct fault *fault, 
     enum attempt attempt = attempt_gate(trap, fault, &gate, next);
 
     if (attempt == ATTEMPT_DONE) {
-        attempt = attempt_code_segment(trap, gate.selector, SEGMENT_LONG | SEGMENT_DEFAULT,
+        attempt = attempt_code_segment(trap, fault, gate.selector, SEGMENT_LONG | SEGMENT_DEFAULT,
                                        SEGMENT_LONG, &code, &cpl, next);
     }
     if (attempt == ATTEMPT_DONE) {
-        attempt = attempt_stack(trap, &gate, cpl, &rsp, next);
+        attempt = attempt_stack(trap, fault, &gate, cpl, &rsp, next);
     }
     if (attempt == ATTEMPT_DONE) {
         attempt = attempt_push(trap, fault, cpl, &rsp, next);
@@ -147,7 +148,8 @@ enum attempt deliver_long(struct trap_context *trap, const struct fault *fault, 
     }
     if (fault->software_length) {
         vcpu_retire(vcpu, 0);
-    } else if (deliver_sets_resume(fault)) {
+    }
+    if (deliver_sets_resume(fault)) {
         vcpu_expect_resume(vcpu);
     }
     enter_code(vcpu, &code, cpl);

@@ -86,18 +86,6 @@ static void fault_report(struct trap_context *trap, const struct fault *fault)
     trap_event_emit(trap, &event);
 }
 
-/* EXT: what went wrong on the way of an interrupt is nobody's instruction. APM Vol 2 (24593), selector
-   error code. */
-static void fault_mark_external(struct fault *next)
-{
-    bool selector = next->vector == VECTOR_TS || next->vector == VECTOR_NP ||
-                    next->vector == VECTOR_SS || next->vector == VECTOR_GP;
-
-    if (selector && next->error_code != 0) {
-        next->error_code |= 1;
-    }
-}
-
 enum trap_next fault_raise(struct trap_context *trap, const struct fault *first)
 {
     struct fault fault = *first;
@@ -113,9 +101,6 @@ enum trap_next fault_raise(struct trap_context *trap, const struct fault *first)
             return TRAP_END;
         case ATTEMPT_FAULT:
             break;
-        }
-        if (fault.interrupt) {
-            fault_mark_external(&next);
         }
         /* Even when it ends in a double fault: Intel SDM Vol 3, #PF, footnote to CR2. */
         if (next.sets_cr2) {

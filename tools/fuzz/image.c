@@ -265,6 +265,8 @@ static void put_info(uint8_t *image, const struct guest_header *header)
         efer |= i < 8 && header->efer >> i & 1 ? 1ULL << efer_bit[i] : 0;
         cr4 |= header->cr4 >> i & 1 ? 1ULL << cr4_bit[i] : 0;
     }
+    /* VMRUN refuses a launch with NW and without CD. */
+    cr0 |= cr0 & CR0_NW ? CR0_CD : 0;
     put_bytes(&writer, SVSM_METADATA_SIGNATURE, 4);
     put(&writer, 16 + 2 * 16, 4);
     put(&writer, SVSM_METADATA_VERSION, 4);
