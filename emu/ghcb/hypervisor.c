@@ -173,6 +173,12 @@ uint64_t hypervisor_writable(const struct hypervisor *hypervisor, uint64_t gpa, 
     return done < size ? done : size;
 }
 
+/* SEV_STATUS shows SEV_FEATURES from its bit 2 on. */
+bool hypervisor_restricted_injection(const struct hypervisor *hypervisor)
+{
+    return hypervisor->config->sev_features & (SEV_STATUS_RESTRICTED_INJECTION >> 2);
+}
+
 /* KVM: sev_vcpu_after_set_cpuid takes the C-bit out of what is reserved. */
 bool hypervisor_address_ok(const struct hypervisor *hypervisor, uint64_t gpa)
 {

@@ -124,6 +124,8 @@ bool hypervisor_shares(const struct hypervisor *hypervisor, uint64_t gpa);
 bool hypervisor_read(const struct hypervisor *hypervisor, uint64_t gpa, void *bytes, uint64_t size);
 /* How many of the `size` bytes from gpa on the host can write before the first that it cannot. */
 uint64_t hypervisor_writable(const struct hypervisor *hypervisor, uint64_t gpa, uint64_t size);
+/* True when the guest takes events through #HV alone. */
+bool hypervisor_restricted_injection(const struct hypervisor *hypervisor);
 /* Bits of an address beyond the guest's physical address space. */
 bool hypervisor_address_ok(const struct hypervisor *hypervisor, uint64_t gpa);
 
