@@ -264,9 +264,9 @@ right 'the instruction budget' 1 err 'outcome   budget' run svsm-percpu --budget
 right 'the exit budget' 1 err 'outcome   budget' run svsm-percpu --exit-budget 2
 right 'until a symbol' 0 err 'outcome   reached vc_get_apic_ids' run svsm-percpu \
     --until vc_get_apic_ids
-right 'the built-in firmware' 0 out '60 cases, 0 failed' run svsm --cpus 2
+right 'the built-in firmware' 0 out '61 cases, 0 failed' run svsm --cpus 2
 right 'many vCPUs at VMPL1' 0 out 'vCPUs started: 63' run svsm --cpus 64
-right 'firmware by path' 0 out '60 cases, 0 failed' run svsm --firmware "$SNPEMU_IMAGE_DIR/firmware.bin"
+right 'firmware by path' 0 out '61 cases, 0 failed' run svsm --firmware "$SNPEMU_IMAGE_DIR/firmware.bin"
 right 'without firmware' 0 err 'halted' run svsm-percpu --firmware none
 right 'sparse APIC IDs' 0 err '         4' run svsm-percpu --apic-ids 0,2,4
 right 'an ID twice' 0 err 'halted' run svsm-percpu --apic-ids 0,2,2
