@@ -9,6 +9,7 @@
 #include "abi/msr.h"
 #include "guest_builder.h"
 #include "machine/digest.h"
+#include "trap/debug.h"
 #include "trap/decode.h"
 
 static struct guest guest;
@@ -340,6 +341,58 @@ START_TEST(breakpoint_with_a_base)
     ck_assert_int_eq(vcpu_set_break(vcpu, code_at(MODE_REAL) + 1, &guest.error), 0);
     ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_BREAK);
     ck_assert_uint_eq(guest.stop.rip, 0x401);
+}
+END_TEST
+
+/* The guest's own: DR0 holds an address with the base, too. */
+START_TEST(debug_register_with_a_base)
+{
+    struct vcpu *vcpu = guest.machine.vcpu;
+    enum mode mode = (enum mode)_i;
+    uint64_t base = mode == MODE_LONG ? 0 : code_at(mode) - 0x400, gva = code_at(mode);
+
+    /* nop; mov dr0, eax; mov ecx, dr0; nop; nop; hlt */
+    guest_copy(&guest, GUEST_CODE,
+               (const uint8_t[]){0x90, 0x0F, 0x23, 0xC0, 0x0F, 0x21, 0xC1, 0x90, 0x90, 0xF4}, 10);
+    enter(mode, base, gva - base);
+    guest_set(&guest, VCPU_DR7, 0x401);
+    guest_set(&guest, VCPU_RAX, (mode == MODE_LONG ? 0 : 7ULL << 32) | (gva + 8));
+    do {
+        guest_stop(&guest);
+    } while (guest.stop.kind == VCPU_STOP_SITE && guest_handle(&guest) == TRAP_RESUME);
+    ck_assert_msg(guest.stop.kind == VCPU_STOP_DEBUG, "%s: %d", mode_rows[mode].name,
+                  guest.stop.kind);
+    ck_assert_uint_eq(guest.stop.rip, gva + 8 - base);
+    ck_assert_uint_eq(guest.stop.code_gva, gva + 8);
+    ck_assert(debug_at_breakpoint(&guest.trap, guest.stop.code_gva));
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RCX), gva + 8);
+    guest_set(&guest, VCPU_RFLAGS, RFLAGS_FIXED | RFLAGS_RF);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+    ck_assert_uint_eq(vcpu_code_gva(vcpu), gva + 10);
+}
+END_TEST
+
+/* SYSRET without REX.W: to 32-bit code at CPL 3, and no upper halves. */
+START_TEST(sysret_to_32_bit_code)
+{
+    struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
+    struct vcpu *vcpu = guest.machine.vcpu;
+
+    GUEST_CODE_BYTES(&guest, 0x0F, 0x07);
+    vcpu_set_msr(vcpu, MSR_STAR, 0x0063ULL << 48);
+    guest_set(&guest, VCPU_RCX, 0x1234500006789ULL);
+    guest_set(&guest, VCPU_R11, RFLAGS_FIXED | RFLAGS_IF | RFLAGS_RF);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_SITE);
+    ck_assert_int_eq(guest_handle(&guest), TRAP_RESUME);
+    vcpu_get_segments(vcpu, segment);
+    ck_assert_uint_eq(vcpu_code_bits(vcpu), 32);
+    ck_assert_uint_eq(vcpu_cpl(vcpu), 3);
+    ck_assert_uint_eq(segment[VCPU_SEG_CS].selector, 0x63);
+    ck_assert_uint_eq(segment[VCPU_SEG_CS].attributes, SEGMENT_CODE_32 | 0x60);
+    ck_assert_uint_eq(segment[VCPU_SEG_SS].selector, 0x6B);
+    ck_assert_uint_eq(segment[VCPU_SEG_SS].attributes, SEGMENT_DATA_32 | 0x60);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RIP), 0x6789);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RFLAGS), RFLAGS_FIXED | RFLAGS_IF);
 }
 END_TEST
 
@@ -1105,6 +1158,8 @@ int main(void)
     tcase_add_loop_test(code, code_segment_with_a_base, 0, MODE_COUNT);
     tcase_add_loop_test(code, snapshot_in_each_mode, 0, MODE_COUNT);
     tcase_add_test(code, breakpoint_with_a_base);
+    tcase_add_loop_test(code, debug_register_with_a_base, 0, MODE_COUNT);
+    tcase_add_test(code, sysret_to_32_bit_code);
     tcase_add_loop_test(code, fetch_fails_in_the_next_page, 0, 2);
     tcase_add_loop_test(code, base_of_a_64_bit_code_segment, 0, 5);
     tcase_add_test(code, guest_goes_through_all_modes);

@@ -9,6 +9,7 @@
 
 #include "abi/msr.h"
 #include "guest_builder.h"
+#include "machine/vmsa.h"
 
 static struct guest guest;
 
@@ -361,6 +362,100 @@ START_TEST(debug_after_restore)
     ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_DEBUG);
     ck_assert_int_eq(machine_restore(&guest.machine, &guest.error), 0);
     ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+}
+END_TEST
+
+/* Breakpoints and virtual TOM are those of the save area that was loaded. */
+START_TEST(debug_out_of_a_vmsa)
+{
+    struct machine *machine = &guest.machine;
+    uint8_t *page = machine->state.launch_vmsa, other[VMSA_SIZE];
+    struct mmu_context context;
+
+    GUEST_CODE_BYTES(&guest, 0x90, 0x90, 0x90, 0xF4);
+    point_at_code();
+    machine->state.vmsa_gpa = MACHINE_LAUNCH_VMSA;
+    vmsa_set(page, VMSA_SEV_FEATURES, machine->state.sev_features);
+    machine_vmexit(machine, &(struct vmsa_exit){0});
+    memcpy(other, page, sizeof(other));
+    arm(GUEST_CODE + 2);
+    machine->state.sev_features |= SEV_FEATURE_VTOM;
+    vmsa_set(page, VMSA_SEV_FEATURES, machine->state.sev_features);
+    machine_set_virtual_tom(machine, 0x80000000);
+    machine_vmexit(machine, &(struct vmsa_exit){0});
+    ck_assert_uint_eq(vmsa_get(page, VMSA_VIRTUAL_TOM), 0x80000000);
+    for (int i = 0; i < 3; i++) {
+        uint8_t armed[VMSA_SIZE];
+
+        memcpy(armed, page, sizeof(armed));
+        memcpy(page, other, sizeof(other));
+        ck_assert_ptr_null(machine_vmrun(machine, MACHINE_LAUNCH_VMSA));
+        vcpu_mmu_context(machine->vcpu, &context);
+        ck_assert(!context.virtual_tom_active);
+        ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+        memcpy(page, armed, sizeof(armed));
+        ck_assert_ptr_null(machine_vmrun(machine, MACHINE_LAUNCH_VMSA));
+        vcpu_mmu_context(machine->vcpu, &context);
+        ck_assert(context.virtual_tom_active);
+        ck_assert_uint_eq(context.virtual_tom, 0x80000000);
+        ck_assert_uint_eq(machine->state.virtual_tom, 0x80000000);
+        /* The tables have C-bits, which are reserved now: without it again. */
+        machine->state.sev_features &= ~SEV_FEATURE_VTOM;
+        machine_set_virtual_tom(machine, 0);
+        ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_DEBUG);
+        ck_assert_uint_eq(guest.stop.rip, GUEST_CODE + 2);
+    }
+}
+END_TEST
+
+/*
+ * RF lets the guest past a breakpoint although the run stops there for another reason first: by a
+ * snapshot (1), or because another vCPU has its turn (2). `_i` 3: without RF.
+ */
+START_TEST(debug_resumed_late)
+{
+    uint8_t page[VMSA_SIZE] = {0};
+
+    GUEST_CODE_BYTES(&guest, 0x90, 0x90, 0xF4);
+    point_at_code();
+    arm(GUEST_CODE);
+    guest_set(&guest, VCPU_RFLAGS, RFLAGS_FIXED | (_i == 3 ? 0 : RFLAGS_RF));
+    vcpu_set_limit(guest.machine.vcpu, retired());
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_LIMIT);
+    ck_assert_int_eq(vcpu_debug_passes(guest.machine.vcpu), _i != 3);
+    vcpu_set_limit(guest.machine.vcpu, UINT64_MAX);
+    if (_i == 1) {
+        ck_assert_int_eq(machine_save(&guest.machine, &guest.error), 0);
+        ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+        ck_assert_int_eq(machine_restore(&guest.machine, &guest.error), 0);
+    } else if (_i == 2) {
+        vmsa_store(guest.machine.vcpu, &(struct vmsa_exit){0}, page);
+        ck_assert_uint_eq(vmsa_get(page, VMSA_RFLAGS), RFLAGS_FIXED | RFLAGS_RF);
+        guest_set(&guest, VCPU_RIP, GUEST_CODE + 1);
+        ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+        vmsa_load(guest.machine.vcpu, page);
+    }
+    ck_assert_int_eq(guest_stop(&guest), _i == 3 ? VCPU_STOP_DEBUG : VCPU_STOP_HALT);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RFLAGS) & RFLAGS_RF, 0);
+}
+END_TEST
+
+/* A jump to itself, which never gets as far as the hook of a breakpoint. */
+START_TEST(debug_at_a_spin)
+{
+    GUEST_CODE_BYTES(&guest, 0xEB, 0xFE);
+    point_at_code();
+    arm(GUEST_CODE);
+    guest.machine.state.sev_features |= SEV_FEATURE_DEBUG_SWAP;
+    guest_set(&guest, VCPU_RFLAGS, RFLAGS_FIXED | RFLAGS_RF);
+    ck_assert_int_eq(guest_run(&guest), TRAP_END);
+    ck_assert_int_eq(guest.outcome.kind, OUTCOME_STUCK);
+    GUEST_CODE_BYTES(&guest, 0x90, 0xEB, 0xFE);
+    vcpu_code_changed(guest.machine.vcpu);
+    arm(GUEST_CODE + 1);
+    point_at_code();
+    ck_assert_int_eq(guest_run(&guest), TRAP_END);
+    ck_assert_int_eq(guest_halted_in(&guest), VECTOR_DB);
 }
 END_TEST
 
@@ -937,6 +1032,9 @@ int main(void)
     tcase_add_test(time, breakpoint_in_known_code);
     tcase_add_loop_test(time, debug_breakpoint, 0, COUNT(break_offsets));
     tcase_add_test(time, debug_after_restore);
+    tcase_add_test(time, debug_out_of_a_vmsa);
+    tcase_add_loop_test(time, debug_resumed_late, 0, 4);
+    tcase_add_test(time, debug_at_a_spin);
     tcase_add_test(time, single_steps);
 
     suite_add_tcase(suite, traps);
