@@ -13,14 +13,11 @@
 #include "abi/firmware.h"
 #include "abi/fw_cfg.h"
 #include "alloc.h"
-#include "cpu.h"
 #include "pgtable.h"
 #include "vc.h"
 
 #define SIGNATURE 0x554d4551                                     /* "QEMU" */
 #define FILE_COUNT_MAX (FW_CFG_KEY_MASK + 1 - FW_CFG_FILE_FIRST) /* as many as there are keys */
-/* The device is done when the exit returns; one that works on beside it gets this many looks. */
-#define DMA_POLL_MAX 4096
 
 /* All numbers are big endian. */
 struct fw_cfg_entry {
@@ -79,18 +76,6 @@ static volatile struct fw_cfg_dma *dma_create(void)
     return (volatile struct fw_cfg_dma *)va;
 }
 
-/* 0, or FW_CFG_DMA_ERROR; other bits while the device is at work. */
-static u32 dma_wait(volatile struct fw_cfg_dma *dma)
-{
-    u32 control = __builtin_bswap32(dma->control);
-
-    for (u32 i = 0; i < DMA_POLL_MAX && (control & ~FW_CFG_DMA_ERROR) != 0; i++) {
-        cpu_pause();
-        control = __builtin_bswap32(dma->control);
-    }
-    return control;
-}
-
 /* The next bytes of the item that is selected. */
 static void dma_read_entry(volatile struct fw_cfg_dma *dma, struct fw_cfg_entry *entry)
 {
@@ -102,7 +87,7 @@ static void dma_read_entry(volatile struct fw_cfg_dma *dma, struct fw_cfg_entry 
     dma->address = __builtin_bswap64(gpa + offsetof(struct fw_cfg_dma, data));
     vc_outl(FW_CFG_PORT_DMA_HIGH, __builtin_bswap32((u32)(gpa >> 32)));
     vc_outl(FW_CFG_PORT_DMA_LOW, __builtin_bswap32((u32)gpa));
-    if (dma_wait(dma) != 0) {
+    if (fw_cfg_dma_wait(&dma->control) != 0) {
         fw_cfg_fail();
     }
     for (u32 i = 0; i < sizeof(*entry) / 8; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The image svsm: the whole boot, from the self checks to the request loop. main_percpu.c stops
- * half way.
+ * The images svsm and svsm-hardened: the whole boot, from the self checks to the request loop.
+ * main_percpu.c stops half way.
  *
  * Order as published: AMDESE/linux-svsm a2d150f959ed, src/lib.rs.
  */
