@@ -600,6 +600,7 @@ START_TEST(no_page_there)
     vmrun(0, "there is no page");
     vmrun(GUEST_GPA + GUEST_PAGES * PAGE_SIZE, "there is no page");
     vmrun(UINT64_MAX, "there is no page");
+    vmrun(MACHINE_LAUNCH_VMSA_GPA, "there is no page"); /* measured there, and no memory */
     vmrun(VMSA_GPA, NULL);
 }
 END_TEST
@@ -621,6 +622,58 @@ START_TEST(in_use)
     guest_rmp(&guest, VMSA_GPA)->flags &= (uint8_t)~RMP_VMSA;
     vmrun(VMSA_GPA, "the page is not marked as a VMSA");
     ck_assert(!machine_in_use(&guest.machine, page) && machine_in_use(&guest.machine, other));
+}
+END_TEST
+
+/* The host cannot take it while it runs; afterwards it can. */
+START_TEST(in_use_is_refused)
+{
+    uint32_t page = guest_page(&guest, VMSA_GPA);
+    const struct rmp_state taken = {.assigned = true, .asid = 2, .guest_page = page};
+    const struct rmp_state large = {.assigned = true,
+                                    .large = true,
+                                    .asid = RMP_ASID_GUEST,
+                                    .guest_page = page - page % PAGES_PER_LARGE_PAGE};
+
+    make_vmsa(VMSA_GVA, 1);
+    machine_vmexit(&guest.machine, &no_exit);
+    vmrun(VMSA_GPA, NULL);
+    ck_assert_uint_eq(machine_update(&guest.machine, page, &taken), RMP_FAIL_INUSE);
+    ck_assert_uint_eq(machine_update(&guest.machine, large.guest_page, &large), RMP_FAIL_INUSE);
+    machine_unassign(&guest.machine, page);
+    machine_unassign_gpa(&guest.machine, VMSA_GPA);
+    ck_assert_uint_eq(guest_load(&guest, VMSA_GVA + VMSA_RAX), 1);
+    machine_vmexit(&guest.machine, &no_exit);
+    vmrun(VMSA_GPA, NULL);
+    machine_vmexit(&guest.machine, &no_exit);
+    vmrun(MACHINE_LAUNCH_VMSA, NULL);
+    ck_assert_uint_eq(machine_update(&guest.machine, page, &taken), RMP_SUCCESS);
+    vmrun(VMSA_GPA, "the page is not the guest's");
+}
+END_TEST
+
+/* The registers go to the page that they came from, whatever the nested map says meanwhile. */
+START_TEST(remapped_while_it_runs)
+{
+    struct memory *memory = &guest.machine.memory;
+    uint32_t page = guest_page(&guest, VMSA_GPA), other = guest_page(&guest, OTHER_GPA);
+    uint64_t kept;
+
+    make_vmsa(VMSA_GVA, 77);
+    make_vmsa(OTHER_GVA, 88);
+    vmrun(VMSA_GPA, NULL);
+    ck_assert_int_eq(machine_swap(&guest.machine, VMSA_GPA, OTHER_GPA, &guest.error), 0);
+    ck_assert(machine_in_use(&guest.machine, page) && !machine_in_use(&guest.machine, other));
+    guest_set(&guest, VCPU_RAX, 99);
+    machine_vmexit(&guest.machine, &no_exit);
+    memcpy(&kept, memory_bytes(memory, page) + VMSA_RAX, sizeof(kept));
+    ck_assert_uint_eq(kept, 99);
+    memcpy(&kept, memory_bytes(memory, other) + VMSA_RAX, sizeof(kept));
+    ck_assert_uint_eq(kept, 88);
+    vmrun(VMSA_GPA, "the page is assigned at another address");
+    ck_assert_int_eq(machine_swap(&guest.machine, VMSA_GPA, OTHER_GPA, &guest.error), 0);
+    vmrun(VMSA_GPA, NULL);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RAX), 99);
 }
 END_TEST
 
@@ -675,6 +728,8 @@ int main(void)
     tcase_add_loop_test(machine, refused_vmrun_changes_nothing, 0, SPOIL_COUNT);
     tcase_add_test(machine, no_page_there);
     tcase_add_test(machine, in_use);
+    tcase_add_test(machine, in_use_is_refused);
+    tcase_add_test(machine, remapped_while_it_runs);
     tcase_add_test(machine, snapshot_of_who_runs);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
