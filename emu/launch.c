@@ -331,7 +331,7 @@ int launch_machine(struct machine *machine, const struct launch *launch, struct 
         status = launch_vcpu(machine, image, config, error);
     }
     if (status == 0) {
-        status = psp_launch_update(psp, LAUNCH_VMSA, 0, MACHINE_LAUNCH_VMSA,
+        status = psp_launch_update(psp, LAUNCH_VMSA, 0, MACHINE_LAUNCH_VMSA_GPA,
                                    machine->state.launch_vmsa, error);
     }
     if (status != 0) {

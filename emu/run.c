@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,9 +208,8 @@ static int run_unknown_exit(const char *name, struct error *error)
     for (size_t i = 0; i < exit_nae_row_count; i++) {
         nearest_try(&nearest, exit_nae_rows[i].name);
     }
-    return error_set(error, SNPEMU_ERR_INPUT, "there is no exit named '%.60s'%s%s%s", name,
-                     nearest.best ? "; did you mean '" : "", nearest.best ? nearest.best : "",
-                     nearest.best ? "'?" : "");
+    return error_set(error, SNPEMU_ERR_INPUT, "there is no exit named '%.60s'; nearest: %s", name,
+                     nearest.best);
 }
 
 /* "NAME" or "NAME:N". */
@@ -224,8 +224,9 @@ static int run_set_stop(struct run *run, const char *text, struct error *error)
     }
     snprintf(name, sizeof(name), "%.*s", (int)(colon ? colon - text : (ptrdiff_t)strlen(text)),
              text);
+    errno = 0;
     run->stop_nth = colon ? strtoull(colon + 1, &end, 0) : 1;
-    if (run->stop_nth == 0 || (end && (*end || colon[1] < '0' || colon[1] > '9'))) {
+    if (run->stop_nth == 0 || errno != 0 || (end && (*end || colon[1] < '0' || colon[1] > '9'))) {
         return error_set(error, SNPEMU_ERR_INPUT,
                          "stop at exit '%.100s': after the colon stands a number from 1 on", text);
     }

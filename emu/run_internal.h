@@ -39,6 +39,7 @@ struct run_state {
     bool script_acted;
     uint64_t slice_end; /* in retired instructions: where another vCPU may run; UINT64_MAX: none */
     uint64_t schedule;  /* state of the random schedule */
+    size_t turn;        /* the next of the explicit schedule */
     char held[128];     /* why the last vCPU that the host held waits */
     size_t console_size;
     char line[CONSOLE_LINE_MAX + 1]; /* console output since the last newline */
@@ -103,6 +104,8 @@ enum run_cause {
 };
 
 void run_schedule_reset(struct run *run);
+/* Whether all that can run have their turns one after the other. */
+bool run_schedule_is_fair(const struct run *run);
 /* Pick the one that runs next and let the machine hold it. The outcome is set when there is none.
  */
 void run_schedule(struct run *run, enum run_cause cause);

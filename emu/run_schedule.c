@@ -34,35 +34,79 @@ static uint64_t schedule_draw(struct run *run)
     return x * 0x2545F4914F6CDD1DULL;
 }
 
-/* A new quantum begins. */
-static void schedule_slice(struct run *run)
+static uint64_t schedule_length(struct run *run)
 {
     const struct scenario *scenario = run->scenario;
-    uint64_t length = scenario->quantum, now = vcpu_retired(run->machine.vcpu);
 
-    if (scenario->schedule_random) {
-        length = 1 + schedule_draw(run) % length;
-    }
-    run->state.slice_end = length < UINT64_MAX - now ? now + length : UINT64_MAX;
+    return scenario->schedule_random ? 1 + schedule_draw(run) % scenario->quantum
+                                     : scenario->quantum;
 }
 
 void run_schedule_reset(struct run *run)
 {
     run->state.schedule = run->scenario->seed ? run->scenario->seed : 0x9E3779B97F4A7C15ULL;
     run->state.slice_end = UINT64_MAX;
+    run->state.turn = 0;
 }
 
-static uint32_t schedule_pick(struct run *run, enum run_cause cause)
+bool run_schedule_is_fair(const struct run *run)
+{
+    return !run->scenario->schedule_random && run->state.turn == run->scenario->order_count;
+}
+
+/* The next turn of the explicit schedule, without those that cannot run; NULL: it is used up. */
+static const struct scenario_turn *schedule_turn(struct run *run)
 {
     const struct vcpus *vcpus = &run->hypervisor.vcpus;
-    bool stays = cause == CAUSE_EXIT && vcpus_current(vcpus)->activity == VCPU_RUNNABLE;
-    uint32_t next = stays ? vcpus->current : vcpus_next(vcpus, vcpus->current);
 
-    if (!stays && run->scenario->schedule_random && vcpus->runnable > 1) {
+    while (run->state.turn < run->scenario->order_count) {
+        const struct scenario_turn *turn = &run->scenario->order[run->state.turn++];
+
+        if (turn->cpu < vcpus->count && vcpus->slot[turn->cpu].activity == VCPU_RUNNABLE) {
+            return turn;
+        }
+    }
+    return NULL;
+}
+
+static uint32_t schedule_next(struct run *run)
+{
+    const struct vcpus *vcpus = &run->hypervisor.vcpus;
+    uint32_t next = vcpus_next(vcpus, vcpus->current);
+
+    if (run->scenario->schedule_random && vcpus->runnable > 1) {
         for (uint64_t skip = schedule_draw(run) % vcpus->runnable; skip > 0; skip--) {
             next = vcpus_next(vcpus, next);
         }
     }
+    return next;
+}
+
+/* Who runs next, and until when. An answered exit alone ends no turn. */
+static uint32_t schedule_pick(struct run *run, enum run_cause cause)
+{
+    const struct vcpus *vcpus = &run->hypervisor.vcpus;
+    bool stays = cause == CAUSE_EXIT && vcpus_current(vcpus)->activity == VCPU_RUNNABLE;
+    uint64_t now = vcpu_retired(run->machine.vcpu), length;
+    const struct scenario_turn *turn;
+    uint32_t next = vcpus->current;
+
+    if (vcpus->runnable <= 1) {
+        run->state.slice_end = UINT64_MAX;
+        return stays ? next : vcpus_next(vcpus, next);
+    }
+    if (stays && run->state.slice_end != UINT64_MAX) {
+        return next;
+    }
+    turn = schedule_turn(run);
+    if (turn) {
+        next = turn->cpu;
+        length = turn->instructions;
+    } else {
+        next = stays ? next : schedule_next(run);
+        length = schedule_length(run);
+    }
+    run->state.slice_end = length < UINT64_MAX - now ? now + length : UINT64_MAX - 1;
     return next;
 }
 
@@ -184,12 +228,6 @@ void run_schedule(struct run *run, enum run_cause cause)
     if (next == vcpus->count) {
         schedule_over(run);
         return;
-    }
-    if (vcpus->runnable == 1) {
-        run->state.slice_end = UINT64_MAX;
-    } else if (next != vcpus->current || cause == CAUSE_QUANTUM ||
-               run->state.slice_end == UINT64_MAX) {
-        schedule_slice(run);
     }
     if (!schedule_holds(vcpus, next) && schedule_switch(run, next, cause)) {
         schedule_report(run, cause);

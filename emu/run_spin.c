@@ -44,12 +44,19 @@ void run_spin_reset(struct run *run)
 
 /* ---- one vCPU ---- */
 
-/* What the instruction at RIP reads: the last place that the loop itself does not write. */
-static void spin_note_reads(struct run *run, uint64_t *awaited)
+/* What a loop waits for, as far as its reads tell. 0: nothing yet. */
+struct spin_awaited {
+    uint64_t apart;  /* the last place in a page that the loop itself does not write */
+    uint64_t beside; /* the last in one that it does, the stack's aside */
+};
+
+/* What the instruction at RIP reads. */
+static void spin_note_reads(struct run *run, struct spin_awaited *awaited)
 {
     struct machine *machine = &run->machine;
     uint8_t bytes[SPIN_INSN_BYTES];
     uint64_t gva[SPIN_READS], rip = vcpu_get(machine->vcpu, VCPU_RIP);
+    uint64_t stack = vcpu_get(machine->vcpu, VCPU_RSP) & ~PAGE_MASK;
     struct mmu_context context;
     size_t have, count;
 
@@ -60,9 +67,13 @@ static void spin_note_reads(struct run *run, uint64_t *awaited)
         struct mmu_translation place;
         struct mmu_fault fault;
 
-        if (mmu_translate(&machine->mmu, &context, gva[i], MMU_READ, &place, &fault) &&
-            !memory_log_has(&machine->memory, place.page)) {
-            *awaited = gva[i];
+        if (!mmu_translate(&machine->mmu, &context, gva[i], MMU_READ, &place, &fault)) {
+            continue;
+        }
+        if (!memory_log_has(&machine->memory, place.page)) {
+            awaited->apart = gva[i];
+        } else if ((gva[i] & ~PAGE_MASK) != stack) {
+            awaited->beside = gva[i];
         }
     }
 }
@@ -100,7 +111,8 @@ static int spin_examine(struct run *run, struct error *error)
 {
     struct memory *memory = &run->machine.memory;
     uint8_t begin[VMSA_SIZE], now[VMSA_SIZE];
-    uint64_t awaited = 0, rip = vcpu_get(run->machine.vcpu, VCPU_RIP);
+    struct spin_awaited awaited = {0};
+    uint64_t rip = vcpu_get(run->machine.vcpu, VCPU_RIP);
     bool again = false;
     int status = 0;
 
@@ -119,7 +131,7 @@ static int spin_examine(struct run *run, struct error *error)
     }
     memory_log_stop(memory);
     if (again) {
-        spin_end(run, awaited);
+        spin_end(run, awaited.apart ? awaited.apart : awaited.beside);
     }
     return status;
 }
@@ -173,7 +185,7 @@ void run_spin_pause(struct run *run)
     spin->pauses++;
     if (runnable == 1) {
         spin->due = spin->pauses >= spin->patience;
-    } else if (!run->scenario->schedule_random) { /* where turns are not taken in order */
+    } else if (run_schedule_is_fair(run)) {
         spin_round(run);
     }
 }

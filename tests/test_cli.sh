@@ -94,9 +94,17 @@ scenario unused.lua 'return { image = "svsm-percpu", cpus = 2, expect = { outcom
   on = { ap_creation = function(exit, reply) reply:honest() end } }'
 scenario slow.lua 'return { image = "svsm-percpu", cpus = 2, expect = { outcome = "halted" },
   on = { port_io = function(exit, reply) for i = 1, 8000000 do end reply:honest() end } }'
+scenario turns.lua 'return { image = "svsm", cpus = 2, firmware = false,
+  schedule = { order = { { cpu = 2, instructions = 1 } } } }'
+scenario two.lua 'return { image = "svsm", cpus = 2, firmware = true,
+  schedule = { order = { { cpu = 1, instructions = 100 }, { cpu = 0, instructions = 7 } } },
+  expect = { outcome = "halted" } }'
+scenario random.lua 'return { image = "svsm", cpus = 4, firmware = true,
+  schedule = { random = true, quantum = 5000 }, expect = { outcome = "halted" } }'
 printf '\033[31mred' >control.txt
 printf 'text\n' >text.txt
 head -c 8192 "$image" >page.fd
+head -c 20971520 /dev/zero >huge.fd
 : >empty.elf
 printf '\177ELF' >magic.elf
 head -c 100 "$image" >header.elf
@@ -166,6 +174,23 @@ wrong 'empty trace path' 2 '--trace: the path is empty' run good.lua --trace=
 wrong 'empty symbol' 2 '--until' run good.lua --until=
 wrong 'unknown symbol' 2 'no symbol named "no_such_symbol"' run good.lua --until no_such_symbol
 wrong 'symbol with control characters' 2 '?[31m' run good.lua --until "$(cat control.txt)"
+
+for value in 0 '' x -1 1x ' 1' 99999999999999999999999; do
+    wrong "the exit's number '$value'" 2 'a number from 1 on' run good.lua \
+        --stop-at-exit="msr_version:$value"
+done
+wrong 'unknown exit' 2 'nearest: msr_version' run good.lua --stop-at-exit msr_versoin
+wrong 'unknown exit, with a number' 2 'nearest: port_io' run good.lua --stop-at-exit port_oi:3
+wrong 'no exit' 2 '--stop-at-exit: the name is empty' run good.lua --stop-at-exit=
+wrong 'unknown dump' 2 "'percup' is unknown; it is 'percpu'" run good.lua --dump percup
+wrong 'empty dump' 2 "it is 'percpu'" run good.lua --dump=
+wrong 'dump without a value' 2 '--dump needs a value' run good.lua --dump
+wrong 'run: empty firmware' 2 'firmware' run svsm --firmware empty.elf
+wrong 'run: a firmware of 20 MiB' 2 'huge.fd' run svsm --firmware huge.fd
+wrong 'run: the firmware is a directory' 2 'irectory' run svsm --firmware ./empty
+wrong 'run: the firmware is a pipe' 2 'a device, pipe or socket' run svsm --firmware ./fifo.lua
+wrong 'schedule of a vCPU that there is not' 2 'there is no vCPU 2: cpus is 2' run turns.lua
+wrong 'the same, by the number of CPUs' 2 'there is no vCPU 1: cpus is 1' run two.lua --cpus 1
 
 # Paths
 wrong 'scenario is missing' 2 'nowhere.lua' run nowhere.lua
@@ -264,6 +289,34 @@ right 'the instruction budget' 1 err 'outcome   budget' run svsm-percpu --budget
 right 'the exit budget' 1 err 'outcome   budget' run svsm-percpu --exit-budget 2
 right 'until a symbol' 0 err 'outcome   reached vc_get_apic_ids' run svsm-percpu \
     --until vc_get_apic_ids
+right 'until exit' 0 err 'exit port_io, number 3 of its name' run svsm-percpu --stop-at-exit port_io:3
+right 'until the first' 0 err 'number 1 of its name' run svsm-percpu --stop-at-exit msr_version
+right 'an exit that does not come' 0 err 'outcome   halted' run svsm-percpu \
+    --stop-at-exit ap_creation:0x7fffffffffffffff
+right 'per-CPU areas' 0 out 'VMSA of VMPL1' run svsm --cpus 2 --dump percpu
+check 'a row for each vCPU' eval '[ "$(grep -cE "^ +[01] +[01]  0x" out)" -eq 2 ]'
+right 'before percpu_init there are none' 0 err 'outcome   reached' run svsm --cpus 2 --dump percpu \
+    --stop-at-exit msr_version
+check 'and it says so' eval '! grep -qE "^ +[01] +[01]  0x" out'
+right 'a schedule' 0 err 'expected  met' run two.lua
+right 'a random schedule' 0 err 'expected  met' run random.lua
+"$SNPEMU_COMMAND" run random.lua --seed 2 --trace seed-2 --trace-form golden >/dev/null 2>&1
+"$SNPEMU_COMMAND" run random.lua --seed 2 --trace seed-2b --trace-form golden >/dev/null 2>&1
+"$SNPEMU_COMMAND" run random.lua --seed 3 --trace seed-3 --trace-form golden >/dev/null 2>&1
+check 'one seed, one schedule' cmp seed-2 seed-2b
+check 'another seed, another one' eval '! diff -q <(grep -o " *run vcpu=.*" seed-2) \
+    <(grep -o " *run vcpu=.*" seed-3) >/dev/null'
+check 'the trace says which vCPU and VMPL' grep -q '^cpu1.vmpl1 run vcpu=1 vmpl=1 after=' seed-2
+if command -v objcopy >/dev/null; then
+    objcopy --redefine-sym vc_get_apic_ids=_ZN4svsm2vc15vc_get_apic_ids17h0123456789abcdefE \
+        "$image" rust.elf
+    for name in vc_get_apic_ids vc::vc_get_apic_ids svsm::vc::vc_get_apic_ids; do
+        right "until the Rust item $name" 0 err 'outcome   reached _ZN4svsm2vc' run rust.elf \
+            --until "$name"
+    done
+    wrong 'a Rust item that is not there' 2 'no symbol named "vc::get_apic_ids"' run rust.elf \
+        --until vc::get_apic_ids
+fi
 right 'the built-in firmware' 0 out '61 cases, 0 failed' run svsm --cpus 2
 right 'many vCPUs at VMPL1' 0 out 'vCPUs started: 63' run svsm --cpus 64
 right 'firmware by path' 0 out '61 cases, 0 failed' run svsm --firmware "$SNPEMU_IMAGE_DIR/firmware.bin"

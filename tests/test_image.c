@@ -12,6 +12,7 @@
 
 #include "elf_builder.h"
 #include "image/image.h"
+#include "image/internal.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define GVA ELF_BUILDER_GVA
@@ -870,6 +871,18 @@ static const struct find_row {
     {"main.c", false, 0, 0},
     {"tabl", false, 0, 0},
     {"", false, 0, 0},
+    /* Rust: the path as it is written, whole or from any part on. */
+    {"_ZN4svsm4boot17h0123456789abcdefE", true, GVA + 0x700, 0x10},
+    {"svsm::boot", true, GVA + 0x700, 0x10},
+    {"boot", true, GVA + 0x700, 0x10},
+    {"oot", false, 0, 0},
+    {"vsm::boot", false, 0, 0},
+    {"svsm", false, 0, 0},
+    {"svsm::", false, 0, 0},
+    {"::boot", false, 0, 0},
+    {"core::svsm::boot", false, 0, 0},
+    {"svsm:boot", false, 0, 0},
+    {"svsm::boot::h0123456789abcdef", false, 0, 0},
 };
 
 START_TEST(symbol_find)
@@ -896,6 +909,64 @@ START_TEST(no_symbols)
     ck_assert_ptr_null(image_symbol_at(image, GVA, NULL));
     ck_assert(!image_symbol_find(image, "code_64", &gva, NULL));
     image_close(image);
+}
+END_TEST
+
+/* ---- names of Rust items ---- */
+
+#define RUST_HASH "17h0123456789abcdefE"
+
+static const struct rust_row {
+    const char *mangled, *path;
+    bool is;
+} rust_rows[] = {
+    {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "PERCPU_VA", true},
+    {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "percpu::PERCPU_VA", true},
+    {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "svsm::percpu::PERCPU_VA", true},
+    {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "svsm::PERCPU_VA", false},
+    {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "ERCPU_VA", false},
+    {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "", false},
+    {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "::", false},
+    {"_ZN4main" RUST_HASH, "main", true},
+    {"_ZN4main" RUST_HASH ".llvm.123", "main", true}, /* what optimisation adds */
+    {"_ZN12_$LT$T$GT$$u20" RUST_HASH, "_$LT$T$GT$$u", false},
+    {"_ZN4main17h0123456789abcdef", "main", false},  /* no end */
+    {"_ZN4mainE", "main", false},                    /* no hash */
+    {"_ZN4main17x0123456789abcdefE", "main", false}, /* another last part */
+    {"_ZN17h0123456789abcdefE", "", false},
+    {"_ZN17h0123456789abcdefE", "h0123456789abcdef", false},
+    {"_ZN0" RUST_HASH, "", false},
+    {"_ZN5main" RUST_HASH, "main1", false}, /* the length runs into the next part */
+    {"_ZN9999999999999999999999main" RUST_HASH, "main", false},
+    {"_ZN18446744073709551620main" RUST_HASH, "main", false}, /* 2^64 + 4 */
+    {"_ZN4ma", "ma", false},
+    {"_ZN", "", false},
+    {"_Z4mainv", "main", false},
+    {"", "", false},
+    {"main", "main", false}, /* a plain name is not this file's business */
+};
+
+START_TEST(rust_names)
+{
+    const struct rust_row *row = &rust_rows[_i];
+
+    ck_assert_msg(image_is_rust_item(row->mangled, row->path) == row->is, "%s as '%s'",
+                  row->mangled, row->path);
+}
+END_TEST
+
+/* More parts than there is room for. */
+START_TEST(rust_names_of_many_parts)
+{
+    char mangled[512] = "_ZN";
+
+    for (unsigned parts = 1; parts < 64; parts++) {
+        char whole[600];
+
+        strcat(mangled, "1a");
+        snprintf(whole, sizeof(whole), "%s%s", mangled, RUST_HASH);
+        ck_assert_msg(image_is_rust_item(whole, "a") == (parts < 32), "%u parts", parts);
+    }
 }
 END_TEST
 
@@ -1048,6 +1119,8 @@ static Suite *image_suite(void)
     tcase_add_test(symbol_case, symbol_order);
     tcase_add_loop_test(symbol_case, symbol_find, 0, COUNT(find_rows));
     tcase_add_test(symbol_case, no_symbols);
+    tcase_add_loop_test(symbol_case, rust_names, 0, COUNT(rust_rows));
+    tcase_add_test(symbol_case, rust_names_of_many_parts);
     tcase_add_test(mutation_case, mutations);
     tcase_set_timeout(hostile_case, 60);
     tcase_set_timeout(mutation_case, 60);

@@ -659,10 +659,13 @@ START_TEST(launch_digest_known_answer)
         uint64_t gpa;
         bool zero;
     } pages[] = {
-        {LAUNCH_NORMAL, 0x8000000000, false},      {LAUNCH_NORMAL, 0x8000001000, true},
-        {LAUNCH_ZERO, 0x8000002000, true},         {LAUNCH_SECRETS_PAGE, 0x8000003000, false},
-        {LAUNCH_CPUID_PAGE, 0x8000004000, false},  {LAUNCH_UNMEASURED, 0x8000005000, false},
-        {LAUNCH_VMSA, MACHINE_LAUNCH_VMSA, false},
+        {LAUNCH_NORMAL, 0x8000000000, false},
+        {LAUNCH_NORMAL, 0x8000001000, true},
+        {LAUNCH_ZERO, 0x8000002000, true},
+        {LAUNCH_SECRETS_PAGE, 0x8000003000, false},
+        {LAUNCH_CPUID_PAGE, 0x8000004000, false},
+        {LAUNCH_UNMEASURED, 0x8000005000, false},
+        {LAUNCH_VMSA, MACHINE_LAUNCH_VMSA_GPA, false},
     };
     static const uint8_t zero[PAGE_SIZE];
     uint8_t page[PAGE_SIZE];

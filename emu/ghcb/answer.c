@@ -60,8 +60,11 @@ static int answer_write(struct answer *answer, const struct reply_action *action
     return 0;
 }
 
-/* RMPUPDATE leaves immutable entries alone: does one stand in the way of the change? */
-static bool answer_meets_immutable(struct answer *answer, const struct reply_action *action,
+/*
+ * Why RMPUPDATE leaves an entry of the range as it is although the change would be one; NULL when
+ * nothing stands in the way. Linux arch/x86/include/asm/sev.h has the names.
+ */
+static const char *answer_obstacle(struct answer *answer, const struct reply_action *action,
                                    uint64_t *gpa)
 {
     const struct machine *machine = answer->trap->machine;
@@ -71,17 +74,21 @@ static bool answer_meets_immutable(struct answer *answer, const struct reply_act
         uint32_t page = memory_page(&machine->memory, action->gpa + at);
         uint8_t flags = machine->rmp.entry[page].flags;
 
+        *gpa = action->gpa + at;
+        if (!assign && machine_in_use(machine, page)) {
+            return "FAIL_INUSE, a VMSA that runs";
+        }
         if ((flags & RMP_IMMUTABLE) && !(flags & RMP_ASSIGNED) == assign) {
-            *gpa = action->gpa + at;
-            return true;
+            return "the page is immutable";
         }
     }
-    return false;
+    return NULL;
 }
 
 static int answer_page_state(struct answer *answer, const struct reply_action *action)
 {
     struct machine *machine = answer->trap->machine;
+    const char *obstacle;
     uint64_t gpa;
 
     if (action->gpa % action->size_bytes || !hypervisor_has(answer->hypervisor, action->gpa) ||
@@ -89,8 +96,9 @@ static int answer_page_state(struct answer *answer, const struct reply_action *a
         answer_denied(answer, "page state", action->gpa, "no such page");
         return 0;
     }
-    if (answer_meets_immutable(answer, action, &gpa)) {
-        answer_denied(answer, "page state", gpa, "the page is immutable");
+    obstacle = answer_obstacle(answer, action, &gpa);
+    if (obstacle) {
+        answer_denied(answer, "page state", gpa, obstacle);
     }
     if (action->kind == REPLY_ASSIGN) {
         machine_assign_gpa(machine, action->gpa, action->size_bytes == LARGE_PAGE_SIZE);

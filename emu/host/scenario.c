@@ -102,11 +102,52 @@ static void read_host(lua_State *L, const char *path, const struct value_row *ro
     scenario_read_host(L, path, &scenario->host);
 }
 
+static void read_turn(lua_State *L, const char *path, struct scenario *scenario,
+                      struct scenario_turn *turn)
+{
+    static const struct value_row rows[] = {
+        {"cpu", value_read_u32, offsetof(struct scenario_turn, cpu), 0, HYPERVISOR_CPU_MAX - 1},
+        {"instructions", value_read_u64, offsetof(struct scenario_turn, instructions), 1,
+         UINT64_MAX},
+    };
+
+    if (value_table(L, -1, path, rows, sizeof(rows) / sizeof(rows[0]), turn) != 3) {
+        value_error(L, path, "needs both cpu and instructions");
+    }
+    if (turn->cpu >= scenario->cpus) {
+        value_error(L, path, "there is no vCPU %u: cpus is %u", turn->cpu, scenario->cpus);
+    }
+}
+
+static void read_order(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct scenario *scenario = target;
+    size_t count = value_array(L, -1, path, SCENARIO_ORDER_MAX);
+
+    (void)row;
+    free(scenario->order);
+    scenario->order_count = 0;
+    scenario->order = calloc(count + 1, sizeof(*scenario->order));
+    if (!scenario->order) {
+        value_error(L, path, "out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        char element[VALUE_PATH_MAX];
+
+        value_path_index(element, path, i + 1);
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        read_turn(L, element, scenario, &scenario->order[i]);
+        lua_pop(L, 1);
+    }
+    scenario->order_count = count;
+}
+
 static void read_schedule(lua_State *L, const char *path, const struct value_row *row, void *target)
 {
     static const struct value_row rows[] = {
         {"quantum", value_read_u64, offsetof(struct scenario, quantum), 1, UINT64_MAX},
         {"random", value_read_bool, offsetof(struct scenario, schedule_random), 0, 0},
+        {"order", read_order, 0, 0, 0},
     };
 
     (void)row;
@@ -189,6 +230,9 @@ static void set_defaults(struct scenario *scenario, uint32_t cpus)
     scenario->seed = SCENARIO_SEED_DEFAULT;
     scenario->quantum = SCENARIO_QUANTUM_DEFAULT;
     scenario->schedule_random = false;
+    free(scenario->order);
+    scenario->order = NULL;
+    scenario->order_count = 0;
     scenario->scripted = false;
     scenario->strict = false;
     scenario->unknown_msr_gp = false;
@@ -332,6 +376,7 @@ void scenario_free(struct scenario *scenario)
     free(scenario->name);
     free(scenario->image);
     free(scenario->firmware);
+    free(scenario->order);
     expect_release(&scenario->expect);
     free(scenario);
 }

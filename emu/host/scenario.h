@@ -22,6 +22,14 @@
 #define SCENARIO_GUEST_MEMORY_MIB_DEFAULT 16
 #define SCENARIO_FIRMWARE_BUILT "firmware" /* the built image that `firmware = true` means */
 
+#define SCENARIO_ORDER_MAX 4096
+
+/* One turn of an explicit schedule. */
+struct scenario_turn {
+    uint32_t cpu;          /* number of the vCPU, from 0 */
+    uint64_t instructions; /* that it runs, unless something else ends its turn */
+};
+
 struct scenario {
     char *path;   /* the script; NULL when made from an image alone */
     char *source; /* its text: each run's host model starts from these bytes */
@@ -35,8 +43,10 @@ struct scenario {
     uint64_t budget;           /* instructions */
     uint64_t exit_budget;      /* exits */
     uint64_t seed;
-    uint64_t quantum;     /* instructions that a vCPU runs before another one may */
-    bool schedule_random; /* who runs, and for how long, is drawn from the seed */
+    uint64_t quantum;            /* instructions that a vCPU runs before another one may */
+    bool schedule_random;        /* who runs, and for how long, is drawn from the seed */
+    struct scenario_turn *order; /* comes before both, once; order_count of them */
+    size_t order_count;
     struct hypervisor_config host;
     struct expect expect; /* expect.given is false without an `expect` table */
     bool scripted;        /* has handlers: host models must come from scenario_host */

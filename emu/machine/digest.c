@@ -59,6 +59,7 @@ static void digest_registers(gcry_md_hd_t hash, const struct machine *machine)
     digest_word(hash, machine->state.sev_features);
     digest_word(hash, machine->state.random);
     digest_word(hash, machine->state.vmsa_gpa);
+    digest_word(hash, machine->state.vmsa_page);
     digest_word(hash, vcpu_vmpl(machine->vcpu));
     gcry_md_write(hash, machine->state.launch_vmsa, sizeof(machine->state.launch_vmsa));
     digest_word(hash, machine->state.virtual_tom);

@@ -20,6 +20,7 @@ int machine_init(struct machine *machine, const struct memory_slot *slot, size_t
         machine->mmu = (struct mmu){.memory = &machine->memory, .rmp = &machine->rmp};
         machine->state.random = seed;
         machine->state.vmsa_gpa = MACHINE_LAUNCH_VMSA;
+        machine->state.vmsa_page = MEMORY_NO_PAGE;
         status = vcpu_open(&machine->vcpu, &machine->memory, &machine->rmp, decode, error);
     }
     if (status != 0) {
@@ -59,7 +60,7 @@ void machine_assign(struct machine *machine, uint32_t page, bool large)
 
 void machine_unassign(struct machine *machine, uint32_t page)
 {
-    if (rmp_unassign(&machine->rmp, page)) {
+    if (!machine_in_use(machine, page) && rmp_unassign(&machine->rmp, page)) {
         memory_discard(&machine->memory, page);
         vcpu_page_changed(machine->vcpu, page);
     }
@@ -73,6 +74,12 @@ unsigned machine_update(struct machine *machine, uint32_t page, const struct rmp
     uint16_t was_asid[PAGES_PER_LARGE_PAGE];
     unsigned status;
 
+    /* Which of two reasons to fail comes first is unverified. */
+    for (uint32_t i = 0; i < count; i++) {
+        if (machine_in_use(machine, page + i)) {
+            return RMP_FAIL_INUSE;
+        }
+    }
     for (uint32_t i = 0; i < count && page + i < rmp->page_count; i++) {
         was_assigned[i] = rmp->entry[page + i].flags & RMP_ASSIGNED;
         was_asid[i] = rmp_asid(rmp, page + i);
@@ -166,25 +173,15 @@ void machine_set_virtual_tom(struct machine *machine, uint64_t gpa)
 
 /* ---- who runs ---- */
 
-/* Where the bytes of a save area are; NULL: there is none that a processor could use at gpa. */
-static uint8_t *machine_vmsa(struct machine *machine, uint64_t gpa)
-{
-    uint32_t page = memory_page(&machine->memory, gpa);
-
-    if (gpa == MACHINE_LAUNCH_VMSA) {
-        return machine->state.launch_vmsa;
-    }
-    return page == MEMORY_NO_PAGE ? NULL : memory_bytes_for_write(&machine->memory, page);
-}
-
+/* The page as it was at VMRUN: what the host's nested map says since then is for the next one. */
 void machine_vmexit(struct machine *machine, const struct vmsa_exit *exit)
 {
-    uint8_t *page = machine_vmsa(machine, machine->state.vmsa_gpa);
+    uint32_t page = machine->state.vmsa_page;
+    uint8_t *bytes = page == MEMORY_NO_PAGE ? machine->state.launch_vmsa
+                                            : memory_bytes_for_write(&machine->memory, page);
 
-    if (page) {
-        vmsa_store(machine->vcpu, exit, page);
-        vmsa_set(page, VMSA_VIRTUAL_TOM, machine->state.virtual_tom);
-    }
+    vmsa_store(machine->vcpu, exit, bytes);
+    vmsa_set(bytes, VMSA_VIRTUAL_TOM, machine->state.virtual_tom);
 }
 
 /* What the RMP must say of the page. APM Vol 2 (24593) 15.36.12, table of VMRUN page checks. */
@@ -212,21 +209,27 @@ static const char *machine_vmsa_refused(const struct machine *machine, uint64_t 
 
 const char *machine_vmrun(struct machine *machine, uint64_t gpa)
 {
-    const char *why = gpa == MACHINE_LAUNCH_VMSA ? NULL : machine_vmsa_refused(machine, gpa);
-    const uint8_t *page;
+    const uint8_t *bytes = machine->state.launch_vmsa;
+    uint32_t page = MEMORY_NO_PAGE;
+    const char *why = NULL;
 
-    if (why) {
-        return why;
+    if (gpa != MACHINE_LAUNCH_VMSA) {
+        why = machine_vmsa_refused(machine, gpa);
+        if (why) {
+            return why;
+        }
+        page = memory_page(&machine->memory, gpa);
+        bytes = memory_bytes(&machine->memory, page);
     }
-    page = machine_vmsa(machine, gpa);
-    why = vmsa_check(page);
+    why = vmsa_check(bytes);
     if (!why) {
         machine->state.vmsa_gpa = gpa;
-        machine->state.sev_features = vmsa_get(page, VMSA_SEV_FEATURES);
-        machine->state.virtual_tom = vmsa_get(page, VMSA_VIRTUAL_TOM);
+        machine->state.vmsa_page = page;
+        machine->state.sev_features = vmsa_get(bytes, VMSA_SEV_FEATURES);
+        machine->state.virtual_tom = vmsa_get(bytes, VMSA_VIRTUAL_TOM);
         vcpu_set_virtual_tom(machine->vcpu, machine->state.sev_features & SEV_FEATURE_VTOM,
                              machine->state.virtual_tom);
-        vmsa_load(machine->vcpu, page);
+        vmsa_load(machine->vcpu, bytes);
     }
     return why;
 }
@@ -251,8 +254,7 @@ void machine_launch_context(const struct machine *machine, struct mmu_context *c
 
 bool machine_in_use(const struct machine *machine, uint32_t page)
 {
-    return machine->state.vmsa_gpa != MACHINE_LAUNCH_VMSA &&
-           memory_page(&machine->memory, machine->state.vmsa_gpa) == page;
+    return page != MEMORY_NO_PAGE && machine->state.vmsa_page == page;
 }
 
 /* xorshift64*: small, seeded, and never stuck because the state is never zero. */

@@ -20,7 +20,10 @@
  * The save area that the launcher measures for the first vCPU lies outside the guest's memory, at
  * this address. Linux arch/x86/kvm/svm/sev.c INITIAL_VMSA_GPA.
  */
-#define MACHINE_LAUNCH_VMSA 0xFFFFFFFFF000ULL
+#define MACHINE_LAUNCH_VMSA_GPA 0xFFFFFFFFF000ULL
+/* What stands for it among save areas: no page, so that a guest which asks for one never means it.
+ */
+#define MACHINE_LAUNCH_VMSA (MACHINE_LAUNCH_VMSA_GPA | 1)
 
 /* Architectural state that the engine does not hold. Copied whole by a snapshot. */
 struct machine_state {
@@ -28,7 +31,8 @@ struct machine_state {
     uint64_t sev_features; /* of its VMSA; SEV_STATUS is made from it */
     uint64_t random;       /* state of RDRAND and RDSEED */
     uint64_t virtual_tom;  /* of its VMSA; machine_set_virtual_tom tells the vCPU */
-    uint64_t vmsa_gpa;     /* its save area */
+    uint64_t vmsa_gpa;     /* its save area: a GPA, or MACHINE_LAUNCH_VMSA */
+    uint32_t vmsa_page;    /* where that was at VMRUN; MEMORY_NO_PAGE: launch_vmsa */
     uint8_t launch_vmsa[VMSA_SIZE];
 };
 
@@ -88,7 +92,11 @@ void machine_vmexit(struct machine *machine, const struct vmsa_exit *exit);
 const char *machine_vmrun(struct machine *machine, uint64_t gpa);
 /* Registers of VMPL0 of the first vCPU as a translation needs them, whoever runs. */
 void machine_launch_context(const struct machine *machine, struct mmu_context *context);
-/* The page holds the save area of the vCPU that runs: neither guest nor host may take it away. */
+/*
+ * The page holds the save area of the vCPU that runs. RMPUPDATE fails then, with FAIL_INUSE: APM
+ * Vol 2 (24593) 15.36.12. The vCPU whose exit is being answered counts as the one that runs, for
+ * the machine still holds its registers.
+ */
 bool machine_in_use(const struct machine *machine, uint32_t page);
 
 /* The next number that RDRAND and RDSEED give. */

@@ -115,7 +115,9 @@ static const char *const outcome_words[OUTCOME_KIND_COUNT] = {
                              "could the double fault that followed.",
     [OUTCOME_NESTED_FAULT] = "The guest touched memory that the host did not give it, and the "
                              "host cannot make progress on the nested page fault.",
-    [OUTCOME_REFUSED] = "The host, by its script, would not go on.",
+    [OUTCOME_REFUSED] =
+        "The host would not go on, or could not: its script said so, KVM would stop "
+        "the guest there, or VMRUN refused a vCPU's save area.",
     [OUTCOME_STUCK] = "The guest cannot make progress any more: it jumps to itself, or no vCPU "
                       "can run. linux-svsm ends a panic like this, without telling the host.",
     [OUTCOME_BUDGET] = "The instructions or exits that the run was allowed are used up.",
