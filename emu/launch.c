@@ -263,6 +263,7 @@ static void fill_boot_vmsa(const struct image_start *start, const struct hypervi
         {VMSA_G_PAT, 8, 0x0007040600070406},
         {VMSA_RDX, 8, launch_signature(config)},
         {VMSA_SEV_FEATURES, 8, config->sev_features},
+        {VMSA_VIRTUAL_TOM, 8, config->virtual_tom},
         {VMSA_XCR0, 8, 1},
         {VMSA_MXCSR, 4, 0x1F80},
         {VMSA_X87_FCW, 2, 0x37F},

@@ -305,6 +305,7 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         .strict = scenario->strict,
         .unknown_msr_gp = scenario->unknown_msr_gp,
         .sev_cpuid_eax = run_sev_cpuid(&scenario->host),
+        .profile = scenario->host.profile,
     };
     run->watches.trap = &run->trap;
     run->watches.fired = run_watch_fired;

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/msr.h"
 #include "abi/vmsa.h"
 #include "report.h"
 #include "run_internal.h"
+#include "trap/debug.h"
 
 static const struct {
     const char *name;
@@ -117,10 +119,25 @@ static void schedule_report(struct run *run, enum run_cause cause)
         event_dec(&event, "vcpu", vcpus->current);
         event_dec(&event, "vmpl", vcpus->current_vmpl);
         event_string(&event, "after", causes[cause].name);
-        snprintf(event.words, sizeof(event.words), "vCPU %u runs at VMPL%u", vcpus->current,
-                 vcpus->current_vmpl);
+        if (cause != CAUSE_EXIT) { /* else the exit says it */
+            snprintf(event.words, sizeof(event.words), "vCPU %u runs at VMPL%u", vcpus->current,
+                     vcpus->current_vmpl);
+        }
         trap_event_emit(&run->trap, &event);
     }
+}
+
+/* What the registers that came in ask for and is not modelled. True, with the outcome. */
+static bool schedule_unmodelled(struct run *run)
+{
+    const struct machine_state *state = &run->machine.state;
+
+    if ((state->sev_features & SEV_FEATURE_VTOM) && (state->virtual_tom & ~VIRTUAL_TOM_MASK)) {
+        trap_end(&run->trap, OUTCOME_UNMODELLED, "VIRTUAL_TOM 0x%llx of a VMSA",
+                 (unsigned long long)state->virtual_tom);
+        return true;
+    }
+    return debug_unmodelled_at_start(&run->trap);
 }
 
 /* #VMEXIT of the one that runs and VMRUN of the other. False, with the outcome, when that fails. */
@@ -150,7 +167,7 @@ static bool schedule_switch(struct run *run, uint32_t next, enum run_cause cause
         vcpu_expect_resume(machine->vcpu);
     }
     run->trap.vcpu = next;
-    return true;
+    return !schedule_unmodelled(run);
 }
 
 static bool schedule_holds(const struct vcpus *vcpus, uint32_t next)

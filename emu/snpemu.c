@@ -69,6 +69,14 @@ void snpemu_close(struct snpemu *snpemu)
     }
 }
 
+int snpemu_set_firmware(struct snpemu *snpemu, const char *path, char *text)
+{
+    struct error error = {{0}};
+
+    return give_text(subject_set_firmware(&snpemu->subject, path ? path : "none", &error), &error,
+                     text);
+}
+
 int snpemu_set_cpus(struct snpemu *snpemu, uint32_t cpus, char *text)
 {
     struct error error = {{0}};

@@ -84,6 +84,12 @@ struct snpemu; /* a scenario with its image */
 int snpemu_open(struct snpemu **snpemu, const char *path, char *text);
 void snpemu_close(struct snpemu *snpemu); /* takes NULL */
 
+/*
+ * The firmware that the SVSM starts at VMPL1, in place of the scenario's: a flat image that ends at
+ * 4 GiB, or a built one's name; NULL: none.
+ */
+int snpemu_set_firmware(struct snpemu *snpemu, const char *path, char *text);
+
 int snpemu_set_cpus(struct snpemu *snpemu, uint32_t cpus, char *text); /* APIC IDs 0 .. cpus - 1 */
 int snpemu_set_apic_ids(struct snpemu *snpemu, const uint32_t *apic_id, size_t count, char *text);
 void snpemu_set_seed(struct snpemu *snpemu, uint64_t seed);

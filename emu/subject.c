@@ -218,10 +218,26 @@ static int load(struct scenario **scenario, const char *path, struct error *erro
                      "%.300s: neither a scenario (NAME.lua) nor an ELF image", path);
 }
 
+int subject_set_firmware(struct subject *subject, const char *given, struct error *error)
+{
+    struct firmware *firmware = NULL;
+    char path[PATH_MAX];
+    int status = find_firmware(subject->scenario, given, path, sizeof(path), error);
+
+    if (status == SNPEMU_OK && path[0]) {
+        status = firmware_open(&firmware, path, error);
+    }
+    if (status == SNPEMU_OK) {
+        firmware_close(subject->firmware);
+        subject->firmware = firmware;
+    }
+    return status;
+}
+
 int subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
                  struct error *error)
 {
-    char image_path[PATH_MAX], firmware_path[PATH_MAX];
+    char image_path[PATH_MAX];
     int status;
 
     memset(subject, 0, sizeof(*subject));
@@ -236,11 +252,7 @@ int subject_open(struct subject *subject, const char *path, const struct overrid
         status = image_open(&subject->image, image_path, error);
     }
     if (status == SNPEMU_OK) {
-        status = find_firmware(subject->scenario, overrides ? overrides->firmware : NULL,
-                               firmware_path, sizeof(firmware_path), error);
-    }
-    if (status == SNPEMU_OK && firmware_path[0]) {
-        status = firmware_open(&subject->firmware, firmware_path, error);
+        status = subject_set_firmware(subject, overrides ? overrides->firmware : NULL, error);
     }
     if (status != SNPEMU_OK) {
         subject_close(subject);

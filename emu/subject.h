@@ -39,6 +39,8 @@ struct overrides {
  */
 int subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
                  struct error *error);
+/* Other firmware: a file, a built one's name, or "none". What there was stays when it fails. */
+int subject_set_firmware(struct subject *subject, const char *given, struct error *error);
 void subject_close(struct subject *subject);
 
 /* What the first line of a trace says of it. */

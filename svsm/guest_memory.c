@@ -22,16 +22,16 @@ static u64 part_in_page(u64 gpa, u64 size_bytes)
     return size_bytes < rest ? size_bytes : rest;
 }
 
-bool guest_read(u64 gpa, void *to, u64 size_bytes)
+/* A page at a time, between the guest and `byte`. */
+static bool guest_move(u64 gpa, u8 *byte, u64 size_bytes, bool to_guest)
 {
     bool done = guest_range_valid(gpa, size_bytes);
-    u8 *byte = to;
 
     while (done && size_bytes != 0) {
         u64 part = part_in_page(gpa, size_bytes);
-        u64 va = window_map(WINDOW_COPY, gpa & ~PAGE_MASK) + (gpa & PAGE_MASK);
+        u8 *mapped = (u8 *)window_map(WINDOW_COPY, gpa & ~PAGE_MASK) + (gpa & PAGE_MASK);
 
-        done = guest_copy(byte, (const void *)va, part);
+        done = to_guest ? guest_copy(mapped, byte, part) : guest_copy(byte, mapped, part);
         window_unmap(WINDOW_COPY);
         gpa += part;
         byte += part;
@@ -40,20 +40,12 @@ bool guest_read(u64 gpa, void *to, u64 size_bytes)
     return done;
 }
 
+bool guest_read(u64 gpa, void *to, u64 size_bytes)
+{
+    return guest_move(gpa, to, size_bytes, false);
+}
+
 bool guest_write(u64 gpa, const void *from, u64 size_bytes)
 {
-    bool done = guest_range_valid(gpa, size_bytes);
-    const u8 *byte = from;
-
-    while (done && size_bytes != 0) {
-        u64 part = part_in_page(gpa, size_bytes);
-        u64 va = window_map(WINDOW_COPY, gpa & ~PAGE_MASK) + (gpa & PAGE_MASK);
-
-        done = guest_copy((void *)va, byte, part);
-        window_unmap(WINDOW_COPY);
-        gpa += part;
-        byte += part;
-        size_bytes -= part;
-    }
-    return done;
+    return guest_move(gpa, (u8 *)from, size_bytes, true);
 }

@@ -317,9 +317,9 @@ if command -v objcopy >/dev/null; then
     wrong 'a Rust item that is not there' 2 'no symbol named "vc::get_apic_ids"' run rust.elf \
         --until vc::get_apic_ids
 fi
-right 'the built-in firmware' 0 out '60 cases, 0 failed' run svsm --cpus 2
+right 'the built-in firmware' 0 out '61 cases, 0 failed' run svsm --cpus 2
 right 'many vCPUs at VMPL1' 0 out 'vCPUs started: 63' run svsm --cpus 64
-right 'firmware by path' 0 out '60 cases, 0 failed' run svsm --firmware "$SNPEMU_IMAGE_DIR/firmware.bin"
+right 'firmware by path' 0 out '61 cases, 0 failed' run svsm --firmware "$SNPEMU_IMAGE_DIR/firmware.bin"
 right 'without firmware' 0 err 'halted' run svsm-percpu --firmware none
 right 'sparse APIC IDs' 0 err '         4' run svsm-percpu --apic-ids 0,2,4
 right 'an ID twice' 0 err 'halted' run svsm-percpu --apic-ids 0,2,2

@@ -110,7 +110,9 @@ static const struct insn_row insn_rows[] = {
     {"monitor", BYTES(0x0F, 0x01, 0xC8), INSN_MONITOR, 3},
     {"mwait", BYTES(0x0F, 0x01, 0xC9), INSN_MWAIT, 3},
     {"monitorx", BYTES(0x0F, 0x01, 0xFA), INSN_MONITORX, 3},
-    {"mwaitx", BYTES(0x0F, 0x01, 0xFB), INSN_MONITORX, 3},
+    {"mwaitx", BYTES(0x0F, 0x01, 0xFB), INSN_MWAITX, 3},
+    {"rdpru", BYTES(0x0F, 0x01, 0xFD), INSN_RDPRU, 3},
+    {"clzero", BYTES(0x0F, 0x01, 0xFC), INSN_CLZERO, 3},
     {"wbinvd", BYTES(0x0F, 0x09), INSN_WBINVD, 2},
     {"wbnoinvd", BYTES(0xF3, 0x0F, 0x09), INSN_WBINVD, 3},
     {"invd", BYTES(0x0F, 0x08), INSN_INVD, 2},
@@ -118,6 +120,7 @@ static const struct insn_row insn_rows[] = {
     {"int3", BYTES(0xCC), INSN_INT, 1},
     {"int 0x80", BYTES(0xCD, 0x80), INSN_INT, 2},
     {"mov rax, dr0", BYTES(0x0F, 0x21, 0xC0), INSN_MOV_DR, 3},
+    {"int1", BYTES(0xF1), INSN_INT1, 1},
     {"mov dr7, rax", BYTES(0x0F, 0x23, 0xF8), INSN_MOV_DR, 3},
     {"vmrun", BYTES(0x0F, 0x01, 0xD8), INSN_VMRUN, 3},
     {"vmload", BYTES(0x0F, 0x01, 0xDA), INSN_SVM, 3},
@@ -199,12 +202,55 @@ START_TEST(insn_at_an_end)
 }
 END_TEST
 
+/* The engine would run these as if they were the SSE ones: by what the processor must have. */
+static const struct {
+    const char *name;
+    uint8_t size;
+    uint8_t bytes[15];
+    enum feature feature;
+} feature_code_rows[] = {
+    {"vaddps xmm", BYTES(0xC5, 0xF8, 0x58, 0xC0), FEATURE_AVX},
+    {"vpaddd ymm", BYTES(0xC5, 0xFD, 0xFE, 0xC0), FEATURE_AVX2},
+    {"vaesenc xmm", BYTES(0xC4, 0xE2, 0x79, 0xDC, 0xC0), FEATURE_AVX},
+    {"vaesenc ymm", BYTES(0xC4, 0xE2, 0x7D, 0xDC, 0xC0), FEATURE_VAES},
+    {"vfmadd132ps", BYTES(0xC4, 0xE2, 0x79, 0x98, 0xC0), FEATURE_FMA},
+    {"vcvtph2ps", BYTES(0xC4, 0xE2, 0x79, 0x13, 0xC0), FEATURE_F16C},
+    {"vaddps zmm", BYTES(0x62, 0xF1, 0x7C, 0x48, 0x58, 0xC0), FEATURE_AVX512},
+    {"kmovw", BYTES(0xC5, 0xF8, 0x92, 0xC8), FEATURE_AVX512},
+    {"sha256rnds2", BYTES(0x0F, 0x38, 0xCB, 0xC1), FEATURE_SHA},
+    {"gf2p8mulb", BYTES(0x66, 0x0F, 0x38, 0xCF, 0xC1), FEATURE_GFNI},
+    {"rdpid", BYTES(0xF3, 0x0F, 0xC7, 0xF8), FEATURE_RDPID},
+    {"xsaves", BYTES(0x0F, 0xC7, 0x28), FEATURE_XSAVES},
+    {"xsavec", BYTES(0x0F, 0xC7, 0x20), FEATURE_XSAVEC},
+    {"vfmaddps of FMA4", BYTES(0xC4, 0xE3, 0x79, 0x68, 0xC0, 0x00), FEATURE_ABSENT},
+    {"vmcall", BYTES(0x0F, 0x01, 0xC1), FEATURE_ABSENT},
+    {"andn, which the engine has", BYTES(0xC4, 0xE2, 0x78, 0xF2, 0xC0), FEATURE_UNKNOWN},
+    {"aesenc, which the engine has", BYTES(0x66, 0x0F, 0x38, 0xDC, 0xC0), FEATURE_UNKNOWN},
+    {"addps", BYTES(0x0F, 0x58, 0xC0), FEATURE_UNKNOWN},
+    {"prefetchw", BYTES(0x0F, 0x0D, 0x08), FEATURE_UNKNOWN},
+};
+
+START_TEST(feature_table)
+{
+    const uint8_t *bytes = feature_code_rows[_i].bytes;
+    struct vcpu_insn seen = {0};
+    struct insn insn;
+
+    decode_insn(bytes, feature_code_rows[_i].size, 64, &insn);
+    decode_for_vcpu(bytes, feature_code_rows[_i].size, 64, &seen);
+    ck_assert_msg(insn.id == INSN_OTHER && insn.length == feature_code_rows[_i].size &&
+                      insn.feature == feature_code_rows[_i].feature,
+                  "%s: id %d, feature %d", feature_code_rows[_i].name, insn.id, insn.feature);
+    ck_assert_msg(seen.trap == (insn.feature != FEATURE_UNKNOWN), "%s: trap %d",
+                  feature_code_rows[_i].name, seen.trap);
+}
+END_TEST
+
 /* What must never run in the engine gets a trap, and so does what is no instruction. */
 START_TEST(trap_table)
 {
     const struct insn_row *row = &insn_rows[_i];
-    bool want = row->id == INSN_PAUSE || (row->id >= INSN_RDMSR && strcmp(row->name, "mov rax, dr0") != 0) ||
-                row->length == 0; /* of the debug registers, DR7 alone */
+    bool want = row->id >= INSN_RDMSR || row->id == INSN_PAUSE || row->length == 0;
     struct vcpu_insn insn = {0};
 
     decode_for_vcpu(row->bytes, row->size, 64, &insn);
@@ -435,6 +481,7 @@ int main(void)
     suite_add_tcase(suite, bytes);
     tcase_add_loop_test(bytes, insn_table, 0, COUNT(insn_rows));
     tcase_add_loop_test(bytes, insn_at_an_end, 0, COUNT(insn_rows));
+    tcase_add_loop_test(bytes, feature_table, 0, COUNT(feature_code_rows));
     tcase_add_loop_test(bytes, trap_table, 0, COUNT(insn_rows));
     tcase_add_test(bytes, every_id_has_a_name);
     tcase_add_loop_test(bytes, spin_table, 0, COUNT(spin_rows));

@@ -621,10 +621,10 @@ static const struct {
     const char *detail;
 } unmodelled_rows[] = {
     {"vmsave", CODE(0x0F, 0x01, 0xDB), "svm instruction"},
-    {"monitorx", CODE(0x0F, 0x01, 0xFA), "monitorx"},
     {"psmash", CODE(0xF3, 0x0F, 0x01, 0xFF), "rmpupdate or psmash"},
-    {"int1", CODE(0xF1), "instruction that the CPU engine does not know"},
-    {"rdpru", CODE(0x0F, 0x01, 0xFD), "instruction that the CPU engine does not know"},
+    {"mcommit", CODE(0xF3, 0x0F, 0x01, 0xFA), "instruction that the CPU engine does not know"},
+    {"sha256msg1", CODE(0x0F, 0x38, 0xCC, 0xC1),
+     "instruction that the CPU engine does not know: sha-ni"},
 };
 
 START_TEST(unmodelled_table)

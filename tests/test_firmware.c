@@ -222,6 +222,68 @@ START_TEST(hostile_file)
 }
 END_TEST
 
+/* The ELF file beside the flat bytes names what is in them. */
+START_TEST(program)
+{
+    static const struct {
+        const char *name;
+        uint64_t gva;
+    } rows[] = {{"reset_vector", 0xFFFFFFF0}, {"reset_protected", 0xFFFFF000}};
+    struct firmware *firmware = NULL;
+    struct error error = {""};
+    uint64_t gva;
+
+    ck_assert_msg(firmware_open(&firmware, SNPEMU_IMAGE_DIR "/firmware.bin", &error) == 0, "%s",
+                  error.text);
+    ck_assert_str_eq(firmware->name, "firmware");
+    ck_assert_ptr_nonnull(firmware->program);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        ck_assert(image_symbol_find(firmware->program, rows[i].name, &gva, NULL));
+        ck_assert_uint_eq(gva, rows[i].gva);
+        ck_assert_str_eq(image_symbol_at(firmware->program, gva + 1, NULL), rows[i].name);
+    }
+    ck_assert(image_symbol_find(firmware->program, "guest_main", &gva, NULL));
+    ck_assert_uint_gt(gva, 0xFFFF800000000000);
+    firmware_close(firmware);
+}
+END_TEST
+
+static void write_file(const char *path, const void *bytes, size_t size_bytes)
+{
+    FILE *file = fopen(path, "wb");
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, size_bytes, file), size_bytes);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* What lies there under the name of an ELF file must be one. */
+START_TEST(hostile_program)
+{
+    char directory[] = "/tmp/test_firmware.XXXXXX", flat[64], elf[64];
+    struct firmware *firmware = NULL;
+    struct error error = {""};
+    uint8_t bytes[SIZE];
+
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(flat, sizeof(flat), "%s/f.bin", directory);
+    snprintf(elf, sizeof(elf), "%s/f.elf", directory);
+    build(bytes);
+    write_file(flat, bytes, SIZE);
+    ck_assert_msg(firmware_open(&firmware, flat, &error) == 0, "%s", error.text);
+    ck_assert_ptr_null(firmware->program);
+    firmware_close(firmware);
+    firmware = NULL;
+    write_file(elf, bytes, SIZE);
+    ck_assert_int_eq(firmware_open(&firmware, flat, &error), SNPEMU_ERR_INPUT);
+    ck_assert_msg(strncmp(error.text, elf, strlen(elf)) == 0, "%s", error.text);
+    ck_assert_ptr_null(firmware);
+    unlink(flat);
+    unlink(elf);
+    rmdir(directory);
+}
+END_TEST
+
 /* Any change of a few bytes gives firmware that is consistent, or one line. */
 START_TEST(mutations)
 {
@@ -480,6 +542,8 @@ int main(void)
     tcase_add_loop_test(file, hostile, 0, COUNT(hostile_rows));
     tcase_add_test(file, hostile_size);
     tcase_add_test(file, hostile_file);
+    tcase_add_test(file, program);
+    tcase_add_test(file, hostile_program);
     tcase_add_test(file, mutations);
     suite_add_tcase(suite, file);
     tcase_add_checked_fixture(launched, setup, teardown);

@@ -803,6 +803,83 @@ START_TEST(cr3_low_bits_and_cbit)
 }
 END_TEST
 
+/* ---- virtual TOM ---- */
+
+#define TOM (GUEST_GPA + GUEST_DATA + PAGE_SIZE)
+
+/* The C-bit of none of the tables counts, or may be set. */
+static void clear_cbits(uint64_t gva)
+{
+    for (unsigned level = 4; level > 0; level--) {
+        *guest_entry(&guest, gva, level) &= ~CBIT_MASK;
+    }
+}
+
+static const struct {
+    const char *name;
+    uint64_t gpa, tom;
+    enum mmu_access access;
+    bool private_access;
+} tom_rows[] = {
+    {"data below", TOM - PAGE_SIZE, TOM, MMU_READ, true},
+    {"data written below", TOM - PAGE_SIZE, TOM, MMU_WRITE, true},
+    {"data at it", TOM, TOM, MMU_READ, false},
+    {"data above", TOM + PAGE_SIZE, TOM, MMU_WRITE, false},
+    {"a fetch below", TOM - PAGE_SIZE, TOM, MMU_FETCH, true},
+    {"a fetch above", TOM + PAGE_SIZE, TOM, MMU_FETCH, true},
+    {"nothing is below 0", TOM, 0, MMU_READ, false},
+};
+
+START_TEST(tom_table)
+{
+    struct mmu_context context = guest_context(&guest);
+    struct mmu_translation place;
+    struct mmu_fault fault;
+    uint32_t page = guest_page(&guest, tom_rows[_i].gpa);
+
+    guest_map(&guest, GVA_4K, tom_rows[_i].gpa, SIZE_4K, GUEST_PUBLIC);
+    clear_cbits(GVA_4K);
+    context.virtual_tom_active = true;
+    context.virtual_tom = tom_rows[_i].tom;
+    if (tom_rows[_i].private_access) {
+        machine_launch_page(&guest.machine, page);
+    } else {
+        machine_unassign(&guest.machine, page);
+    }
+    ck_assert_msg(
+        mmu_translate(&guest.machine.mmu, &context, GVA_4K, tom_rows[_i].access, &place, &fault),
+        "%s: kind %d", tom_rows[_i].name, fault.kind);
+    ck_assert_msg(place.private_access == tom_rows[_i].private_access, "%s", tom_rows[_i].name);
+    ck_assert_uint_eq(place.gpa, tom_rows[_i].gpa);
+}
+END_TEST
+
+/* At each level; and with no virtual TOM it is the C-bit again. */
+START_TEST(tom_cbit_is_reserved)
+{
+    struct mmu_context context = guest_context(&guest);
+    struct mmu_translation place;
+    struct mmu_fault fault;
+
+    guest_map(&guest, GVA_4K, GUEST_GPA + GUEST_DATA, SIZE_4K, GUEST_PRIVATE);
+    ck_assert(mmu_translate(&guest.machine.mmu, &context, GVA_4K, MMU_READ, &place, &fault));
+    context.virtual_tom_active = true;
+    context.virtual_tom = TOM;
+    for (unsigned level = 1; level <= 4; level++) {
+        clear_cbits(GVA_4K);
+        *guest_entry(&guest, GVA_4K, level) |= CBIT_MASK;
+        ck_assert(!mmu_translate(&guest.machine.mmu, &context, GVA_4K, MMU_READ, &place, &fault));
+        ck_assert_int_eq(fault.kind, MMU_FAULT_PF);
+        ck_assert_uint_eq(fault.error_code, PF_PRESENT | PF_RESERVED);
+    }
+    clear_cbits(GVA_4K);
+    ck_assert(mmu_translate(&guest.machine.mmu, &context, GVA_4K, MMU_READ, &place, &fault));
+    context.virtual_tom_active = false;
+    ck_assert(mmu_translate(&guest.machine.mmu, &context, GVA_4K, MMU_READ, &place, &fault));
+    ck_assert(!place.private_access && place.ciphertext);
+}
+END_TEST
+
 /* ---- accessed and dirty ---- */
 
 START_TEST(accessed_and_dirty)
@@ -1003,6 +1080,8 @@ int main(void)
     tcase_add_loop_test(tcase, table_table, 0, COUNT(table_rows));
     tcase_add_test(tcase, table_loop);
     tcase_add_test(tcase, cr3_low_bits_and_cbit);
+    tcase_add_loop_test(tcase, tom_table, 0, COUNT(tom_rows));
+    tcase_add_test(tcase, tom_cbit_is_reserved);
     tcase_add_test(tcase, accessed_and_dirty);
     tcase_add_test(tcase, copy_across_pages);
     tcase_add_loop_test(tcase, copy_table, 0, COUNT(copy_rows));

@@ -9,6 +9,7 @@
 #include "abi/msr.h"
 #include "guest_builder.h"
 #include "machine/digest.h"
+#include "trap/decode.h"
 
 static struct guest guest;
 
@@ -609,6 +610,64 @@ START_TEST(guest_goes_through_all_modes)
 }
 END_TEST
 
+/*
+ * The reset vector: the last 16 bytes below 4 GiB, by a base that no selector makes; a jump back in
+ * the segment, a store to low memory, and a far jump, after which the base is the selector's.
+ */
+START_TEST(reset_vector)
+{
+    static const uint8_t reset[] = {0xE9, WORD(0x10000 + 0xFF00 - 0xFFF3)};
+    static const uint8_t rom[] = {
+        0xB8, WORD(0x0120), 0x8E,         0xD8,         /* mov ax, 0x120; mov ds, ax */
+        0xC7, 0x06,         WORD(0x0034), WORD(0xBEEF), /* mov word [0x34], 0xBEEF */
+        0xEA, WORD(0x0010), WORD(0x0200),               /* jmp 0x200:0x10 */
+    };
+    static const uint8_t low[] = {0x0F, 0x31, 0xF4}; /* rdtsc; hlt */
+    const struct memory_slot slot[] = {{.gpa = 0, .page_count = 512},
+                                       {.gpa = 0xFFE00000, .page_count = 512}};
+    struct outcome outcome = {0};
+    struct trap_context trap = {.outcome = &outcome};
+    struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
+    struct machine machine;
+    struct vcpu_stop stop;
+    struct error error;
+    uint8_t *page;
+
+    ck_assert_int_eq(machine_init(&machine, slot, COUNT(slot), 1, decode_for_vcpu, &error), 0);
+    trap.machine = &machine;
+    page = machine_launch_page(&machine, memory_page(&machine.memory, 0xFFFFF000));
+    memcpy(page + 0xFF0, reset, sizeof(reset));
+    memcpy(page + 0xF00, rom, sizeof(rom));
+    machine_launch_page(&machine, memory_page(&machine.memory, 0x1000));
+    page = machine_launch_page(&machine, memory_page(&machine.memory, 0x2000));
+    memcpy(page + 0x10, low, sizeof(low));
+    for (unsigned i = 0; i < VCPU_SEGMENT_COUNT; i++) {
+        segment[i] = (struct vcpu_segment){.attributes = SEGMENT_DATA_16, .limit = 0xFFFF};
+    }
+    segment[VCPU_SEG_CS] = (struct vcpu_segment){0xF000, SEGMENT_CODE_16, 0xFFFF, 0xFFFF0000};
+    vcpu_set_system(machine.vcpu, CR0_BOOT, 0, 0, EFER_SVME);
+    vcpu_set(machine.vcpu, VCPU_RFLAGS, RFLAGS_FIXED);
+    vcpu_set_segments(machine.vcpu, segment);
+    vcpu_set(machine.vcpu, VCPU_RIP, 0xFFF0);
+    ck_assert_uint_eq(vcpu_code_gva(machine.vcpu), 0xFFFFFFF0);
+    ck_assert_int_eq(vcpu_run(machine.vcpu, &stop, &error), 0);
+    ck_assert_int_eq(stop.kind, VCPU_STOP_SITE);
+    ck_assert_uint_eq(stop.code_gva, 0x2010);
+    ck_assert_uint_eq(vcpu_retired(machine.vcpu), 5);
+    ck_assert_int_eq(trap_handle(&trap, &stop), TRAP_RESUME);
+    ck_assert_int_eq(vcpu_run(machine.vcpu, &stop, &error), 0);
+    ck_assert_int_eq(stop.kind, VCPU_STOP_HALT);
+    ck_assert_uint_eq(stop.rip, 0x13);
+    vcpu_get_segments(machine.vcpu, segment);
+    ck_assert_uint_eq(segment[VCPU_SEG_CS].base, 0x2000);
+    ck_assert_uint_eq(segment[VCPU_SEG_CS].selector, 0x200);
+    ck_assert_uint_eq(segment[VCPU_SEG_DS].base, 0x1200);
+    page = memory_bytes(&machine.memory, memory_page(&machine.memory, 0x1234));
+    ck_assert_uint_eq(page[0x234] | page[0x235] << 8, 0xBEEF);
+    machine_release(&machine);
+}
+END_TEST
+
 /* ---- exceptions ---- */
 
 #define IDT_32 (GUEST_DATA + 0x1000)
@@ -1049,6 +1108,7 @@ int main(void)
     tcase_add_loop_test(code, fetch_fails_in_the_next_page, 0, 2);
     tcase_add_loop_test(code, base_of_a_64_bit_code_segment, 0, 5);
     tcase_add_test(code, guest_goes_through_all_modes);
+    tcase_add_test(code, reset_vector);
     suite_add_tcase(suite, code);
     tcase_add_checked_fixture(exceptions, setup, teardown);
     tcase_add_test(exceptions, vc_handler_in_32_bit_code);

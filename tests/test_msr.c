@@ -61,7 +61,7 @@ static const struct {
     {"EFER, as it is", MSR_EFER, EFER_START, MSR_OK, EFER_START},
     {"EFER, SVME off is ignored", MSR_EFER, EFER_START & ~EFER_SVME, MSR_OK, EFER_START},
     {"EFER, leaving long mode under paging", MSR_EFER, EFER_START & ~EFER_LME, MSR_GP, EFER_START},
-    {"EFER, LMA", MSR_EFER, EFER_START ^ EFER_LMA, MSR_GP, EFER_START},
+    {"EFER, LMA", MSR_EFER, EFER_START ^ EFER_LMA, MSR_GUESS, EFER_START},
     {"EFER, a reserved bit", MSR_EFER, EFER_START | 1ULL << 1, MSR_GP, EFER_START},
     {"EFER, the highest bit", MSR_EFER, EFER_START | 1ULL << 63, MSR_GP, EFER_START},
     {"EFER, FFXSR is not modelled", MSR_EFER, EFER_START | EFER_FFXSR, MSR_UNMODELLED, EFER_START},
@@ -196,9 +196,15 @@ START_TEST(virtual_tom)
 
     ck_assert_int_eq(msr_read(&guest.machine, MSR_VIRTUAL_TOM, &value), MSR_GP);
     ck_assert_int_eq(msr_write(&guest.machine, MSR_VIRTUAL_TOM, 0), MSR_GP);
-    guest.machine.state.sev_features |= SEV_FEATURE_VTOM;
-    ck_assert_int_eq(msr_read(&guest.machine, MSR_VIRTUAL_TOM, &value), MSR_UNMODELLED);
     ck_assert_uint_eq(value, 0x77);
+    guest.machine.state.sev_features |= SEV_FEATURE_VTOM;
+    ck_assert_int_eq(msr_write(&guest.machine, MSR_VIRTUAL_TOM, 0x40200000), MSR_OK);
+    ck_assert_int_eq(msr_read(&guest.machine, MSR_VIRTUAL_TOM, &value), MSR_OK);
+    ck_assert_uint_eq(value, 0x40200000);
+    ck_assert_int_eq(msr_write(&guest.machine, MSR_VIRTUAL_TOM, 0x40300000), MSR_UNMODELLED);
+    ck_assert_int_eq(msr_write(&guest.machine, MSR_VIRTUAL_TOM, 1ULL << 52), MSR_UNMODELLED);
+    ck_assert_int_eq(msr_read(&guest.machine, MSR_VIRTUAL_TOM, &value), MSR_OK);
+    ck_assert_uint_eq(value, 0x40200000);
 }
 END_TEST
 

@@ -410,6 +410,8 @@ static const struct {
     {"host", "return { image = 'x', host = 'kvm' }", "host: must be a table, not \"kvm\""},
     {"host field", "return { image = 'x', host = { apicids = {} } }",
      "host: unknown field 'apicids'; the nearest known is 'apic_ids'"},
+    {"unknown processor", "return { image = 'x', host = { cpu = 'genova' } }",
+     "host.cpu: unknown processor 'genova'; the nearest known is 'genoa'"},
     {"id too large", "return { image = 'x', host = { apic_ids = { ids = { 0, 2^32 } } } }",
      "host.apic_ids.ids[2]: must be an integer from 0 to 0xffffffff"},
     {"id negative", "return { image = 'x', host = { apic_ids = { ids = { -1 } } } }",

@@ -310,6 +310,86 @@ START_TEST(breakpoint_in_known_code)
 }
 END_TEST
 
+/* ---- the guest's own breakpoints, and single steps ---- */
+
+static void arm(uint64_t gva)
+{
+    guest_set(&guest, VCPU_DR2, gva);
+    guest_set(&guest, VCPU_DR7, gva ? DR7_FIXED | DR7_ENABLE(2) : DR7_FIXED);
+    ck_assert_int_eq(vcpu_debug_update(guest.machine.vcpu, &guest.error), 0);
+}
+
+/* Exact in place and time; where the budget ends there too, it comes first. */
+START_TEST(debug_breakpoint)
+{
+    uint64_t at = GUEST_CODE + break_offsets[_i], before = retired();
+
+    /* nop; mov rbx, rax; mov [rsi], rax; nop; hlt */
+    GUEST_CODE_BYTES(&guest, 0x90, 0x48, 0x89, 0xC3, 0x48, 0x89, 0x06, 0x90, 0xF4);
+    point_at_code();
+    arm(at);
+    vcpu_set_limit(guest.machine.vcpu, before + (uint64_t)_i);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_LIMIT);
+    ck_assert_uint_eq(guest.stop.rip, at);
+    vcpu_set_limit(guest.machine.vcpu, UINT64_MAX);
+    for (int again = 0; again < 2; again++) {
+        ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_DEBUG);
+        ck_assert_uint_eq(guest.stop.rip, at);
+        ck_assert_uint_eq(retired() - before, _i);
+    }
+    arm(0);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+}
+END_TEST
+
+/* A snapshot brings back what was armed, and what was not. */
+START_TEST(debug_after_restore)
+{
+    GUEST_CODE_BYTES(&guest, 0x90, 0x90, 0x90, 0xF4);
+    point_at_code();
+    arm(GUEST_CODE + 2);
+    ck_assert_int_eq(machine_save(&guest.machine, &guest.error), 0);
+    arm(0);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+    ck_assert_int_eq(machine_restore(&guest.machine, &guest.error), 0);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_DEBUG);
+    ck_assert_uint_eq(guest.stop.rip, GUEST_CODE + 2);
+    arm(0);
+    point_at_code();
+    ck_assert_int_eq(machine_save(&guest.machine, &guest.error), 0);
+    arm(GUEST_CODE + 1);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_DEBUG);
+    ck_assert_int_eq(machine_restore(&guest.machine, &guest.error), 0);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+}
+END_TEST
+
+/* One instruction, or one iteration, at a time, each counted once. */
+START_TEST(single_steps)
+{
+    static const struct {
+        uint8_t offset, rcx;
+        bool again;
+    } steps[] = {{1, 3, false}, {1, 2, true}, {1, 1, true}, {3, 0, false}, {4, 0, false}};
+    uint64_t before = retired();
+
+    /* nop; rep stosb; nop; hlt */
+    GUEST_CODE_BYTES(&guest, 0x90, 0xF3, 0xAA, 0x90, 0xF4);
+    point_at_code();
+    guest_set(&guest, VCPU_RDI, GUEST_DATA);
+    guest_set(&guest, VCPU_RCX, 3);
+    guest_set(&guest, VCPU_RFLAGS, RFLAGS_FIXED | RFLAGS_TF);
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_INTERRUPT);
+        ck_assert_uint_eq(guest.stop.vector, VECTOR_DB);
+        ck_assert_uint_eq(guest.stop.rip, GUEST_CODE + steps[i].offset);
+        ck_assert_uint_eq(guest_get(&guest, VCPU_RCX), steps[i].rcx);
+        ck_assert_int_eq(guest.stop.again, steps[i].again);
+        ck_assert_uint_eq(retired() - before, i + 1);
+    }
+}
+END_TEST
+
 /* ---- traps that are hard to find ---- */
 
 static const struct {
@@ -855,6 +935,9 @@ int main(void)
     tcase_add_loop_test(time, stop_table, 0, COUNT(stop_rows));
     tcase_add_loop_test(time, breakpoint, 0, COUNT(break_offsets));
     tcase_add_test(time, breakpoint_in_known_code);
+    tcase_add_loop_test(time, debug_breakpoint, 0, COUNT(break_offsets));
+    tcase_add_test(time, debug_after_restore);
+    tcase_add_test(time, single_steps);
 
     suite_add_tcase(suite, traps);
     tcase_add_checked_fixture(traps, setup, teardown);

@@ -24,6 +24,8 @@
 #define X2APIC_LDR 0x80Du
 #define X2APIC_SPIV 0x80Fu
 #define X2APIC_ISR_FIRST 0x810u /* ISR, TMR, IRR: eight registers each */
+#define X2APIC_TMR_FIRST 0x818u
+#define X2APIC_IRR_FIRST 0x820u
 #define X2APIC_IRR_LAST 0x827u
 #define X2APIC_ESR 0x828u
 #define X2APIC_ICR 0x830u
@@ -36,6 +38,17 @@
 
 #define APIC_SPIV_ENABLE 0x100u
 #define APIC_SPIV_MASK 0x3FFu
+/* ICR: vector in 7:0, destination's APIC ID in 63:32. */
+#define APIC_ICR_MODE_MASK 0x700ULL
+#define APIC_ICR_MODE_FIXED 0x000ULL
+#define APIC_ICR_MODE_NMI 0x400ULL
+#define APIC_ICR_MODE_INIT 0x500ULL
+#define APIC_ICR_LOGICAL (1ULL << 11)
+#define APIC_ICR_BUSY (1ULL << 12)
+#define APIC_ICR_SHORTHAND_MASK (3ULL << 18)
+#define APIC_ICR_SELF (1ULL << 18)
+#define APIC_ICR_DESTINATION_SHIFT 32
+#define APIC_VECTOR_MASK 0xFFULL
 #define APIC_ICR_RESERVED 0xFFF32000ULL /* 31:20, 17:16, 13 */
 
 #endif

@@ -70,6 +70,25 @@
 #define RFLAGS_VM (1ULL << 17)
 #define RFLAGS_AC (1ULL << 18)
 
+/* Breakpoints 0 to 3; access to a debug register under GD; single step. */
+#define DR6_B 0xFULL
+#define DR6_BD (1ULL << 13)
+#define DR6_BS (1ULL << 14)
+#define DR6_WRITABLE 0xE00FULL
+#define DR6_FIXED 0xFFFF0FF0ULL
+/* Of breakpoint n: L and G enable it, type and length say of what. */
+#define DR7_ENABLE(n) (3ULL << (2 * (n)))
+#define DR7_GD (1ULL << 13)
+#define DR7_TYPE(dr7, n) ((unsigned)((dr7) >> (16 + 4 * (n))) & 3)
+#define DR7_LENGTH(dr7, n) ((unsigned)((dr7) >> (18 + 4 * (n))) & 3)
+#define DR7_TYPE_EXECUTE 0
+#define DR7_TYPE_WRITE 1
+#define DR7_TYPE_IO 2
+#define DR7_TYPE_ACCESS 3
+#define DR7_WRITABLE 0xFFFF2FFFULL
+#define DR7_FIXED 0x400ULL
+#define DR_BREAKPOINTS 4
+
 #define VECTOR_DE 0
 #define VECTOR_DB 1
 #define VECTOR_NMI 2
@@ -99,6 +118,7 @@
 /* Error codes of #VC. APM Vol 2 15.35.5 and 15.36.10. */
 #define VC_DR7_READ 0x27u
 #define VC_DR7_WRITE 0x37u
+#define VC_EXCEPTION_DB 0x41u
 #define VC_RDPMC 0x6Fu
 #define VC_CPUID 0x72u
 #define VC_INVD 0x76u
@@ -111,6 +131,7 @@
 #define VC_WBINVD 0x89u
 #define VC_MONITOR 0x8Au
 #define VC_MWAIT 0x8Bu
+#define VC_RDPRU 0x8Eu
 #define VC_PAGE_NOT_VALIDATED 0x404u
 
 #endif

@@ -5,14 +5,12 @@
  */
 #include <stdio.h>
 
-#include "abi/msr.h"
 #include "abi/nae.h"
 #include "abi/x86.h"
 #include "ghcb/answer_internal.h"
 #include "trap/fault.h"
 
 #define EXCEPTION_LAST 31
-#define FEATURE_RESTRICTED_INJECTION (SEV_STATUS_RESTRICTED_INJECTION >> 2)
 #define VMRUN_FAILS "VMRUN ends as VMEXIT_INVALID: "
 
 static const char *const type_names[] = {
@@ -20,11 +18,6 @@ static const char *const type_names[] = {
     [REPLY_EVENT_INTERRUPT] = "interrupt",
     [REPLY_EVENT_NMI] = "nmi",
 };
-
-static bool event_restricted(const struct answer *answer)
-{
-    return answer->hypervisor->config->sev_features & FEATURE_RESTRICTED_INJECTION;
-}
 
 /*
  * Why VMRUN would not inject the event; NULL when it would. Sources: AMD APM Vol 2 (24593) 15.20,
@@ -39,7 +32,7 @@ static const char *event_refusal(const struct answer *answer, const struct reply
         (event->vector > EXCEPTION_LAST || event->vector == VECTOR_NMI)) {
         return VMRUN_FAILS "not the vector of an exception";
     }
-    if (event_restricted(answer) &&
+    if (hypervisor_restricted_injection(answer->hypervisor) &&
         (event->type != REPLY_EVENT_EXCEPTION || event->vector != VECTOR_HV)) {
         return VMRUN_FAILS "restricted injection takes #HV alone";
     }
@@ -87,7 +80,7 @@ int answer_doorbell(struct answer *answer, const struct reply_action *action)
 {
     struct vcpu_level *level = vcpus_current_level(&answer->hypervisor->vcpus);
 
-    if (!event_restricted(answer)) {
+    if (!hypervisor_restricted_injection(answer->hypervisor)) {
         answer_denied(answer, "doorbell", level->doorbell_gpa, "no restricted injection");
         return 0;
     }
@@ -146,15 +139,27 @@ static const char *doorbell_hindrance(const struct answer *answer)
                                                          : NULL;
 }
 
+/* The page has room for a vector: an interrupt of the APIC is in service from then on. */
+static void event_take_interrupt(struct vcpu_slot *slot, struct vcpu_level *level)
+{
+    uint8_t vector = apic_deliverable(&slot->apic);
+
+    if (vector) {
+        apic_accept(&slot->apic, vector);
+        doorbell_add(&level->doorbell, &(struct reply_doorbell){.vector = vector});
+    }
+}
+
 static void event_ring_doorbell(struct answer *answer)
 {
     struct memory *memory = &answer->trap->machine->memory;
+    struct vcpu_slot *slot = vcpus_current(&answer->hypervisor->vcpus);
     struct vcpu_level *level = vcpus_current_level(&answer->hypervisor->vcpus);
     const char *hindrance = doorbell_hindrance(answer);
     struct doorbell_ring ring;
     uint8_t *page;
 
-    if (!doorbell_waits(&level->doorbell)) {
+    if (!doorbell_waits(&level->doorbell) && !apic_deliverable(&slot->apic)) {
         return;
     }
     if (hindrance) {
@@ -162,6 +167,9 @@ static void event_ring_doorbell(struct answer *answer)
         return;
     }
     page = memory_bytes_for_write(memory, memory_page(memory, level->doorbell_gpa));
+    if (page[DOORBELL_VECTOR] == 0) {
+        event_take_interrupt(slot, level);
+    }
     if (doorbell_ring(&level->doorbell, page, &ring)) {
         doorbell_report(answer, &ring);
         answer->injects = ring.signal;

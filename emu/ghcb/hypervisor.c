@@ -15,28 +15,71 @@
 #define CPUID_LEAF_SIZES 0x80000008u /* EAX 7:0: physical address bits */
 
 /*
- * The modelled processor: an EPYC of family 19h, reduced to the leaves that a guest needs to find
- * its way. Source: AMD APM Vol 3 (24594) appendix E; C-bit position, VMPL count: 0x8000001F.
+ * The leaves that a guest needs to find its way; those of features come from the processor's
+ * profile. Source: AMD APM Vol 3 (24594) appendix E; C-bit position, VMPL count: 0x8000001F.
  */
 static const struct cpuid_leaf cpuid_default[] = {
     {.eax_in = 0x0, .eax = 0xD, .ebx = 0x68747541, .ecx = 0x444D4163, .edx = 0x69746E65},
-    {.eax_in = 0x1, .eax = 0x00A00F11, .ebx = 0x00000800, .ecx = 0x80202001, .edx = 0x078BFBFF},
+    {.eax_in = 0x1, .ebx = 0x00000800},
     {.eax_in = 0x7},
     {.eax_in = 0xB, .ecx_in = 0, .eax = 0, .ebx = 1, .ecx = 0x100},
     {.eax_in = 0xB, .ecx_in = 1, .eax = 12, .ebx = 1, .ecx = 0x201},
     {.eax_in = 0xD, .ecx_in = 0, .xcr0_in = 1, .eax = 0x3, .ebx = 0x240, .ecx = 0x240},
     {.eax_in = 0xD, .ecx_in = 1, .xcr0_in = 1},
-    {.eax_in = 0x80000000,
-     .eax = 0x8000001F,
-     .ebx = 0x68747541,
-     .ecx = 0x444D4163,
-     .edx = 0x69746E65},
-    {.eax_in = 0x80000001, .eax = 0x00A00F11, .ecx = 0x00000001, .edx = 0x2C100800},
+    {.eax_in = 0x80000000, .ebx = 0x68747541, .ecx = 0x444D4163, .edx = 0x69746E65},
+    {.eax_in = 0x80000001},
     {.eax_in = 0x80000008, .eax = 0x00003030},
     {.eax_in = 0x8000001E},
     /* SEV, SEV-ES, SNP, VMPL; C-bit 51, four VMPLs. */
     {.eax_in = 0x8000001F, .eax = 0x0000003A, .ebx = 0x00004033},
+    {.eax_in = 0x80000021},
 };
+#define CPUID_DEFAULT_COUNT (sizeof(cpuid_default) / sizeof(cpuid_default[0]))
+
+/* Where the words of a profile are. */
+static const struct {
+    uint32_t leaf, subleaf;
+    size_t offset;
+    enum feature_word word;
+} word_places[] = {
+    {0x1, 0, offsetof(struct cpuid_leaf, ecx), WORD_1_ECX},
+    {0x1, 0, offsetof(struct cpuid_leaf, edx), WORD_1_EDX},
+    {0x7, 0, offsetof(struct cpuid_leaf, ebx), WORD_7_EBX},
+    {0x7, 0, offsetof(struct cpuid_leaf, ecx), WORD_7_ECX},
+    {0x7, 0, offsetof(struct cpuid_leaf, edx), WORD_7_EDX},
+    {0xD, 1, offsetof(struct cpuid_leaf, eax), WORD_D_1_EAX},
+    {0x80000001, 0, offsetof(struct cpuid_leaf, ecx), WORD_80000001_ECX},
+    {0x80000001, 0, offsetof(struct cpuid_leaf, edx), WORD_80000001_EDX},
+    {0x80000008, 0, offsetof(struct cpuid_leaf, ebx), WORD_80000008_EBX},
+    {0x80000021, 0, offsetof(struct cpuid_leaf, eax), WORD_80000021_EAX},
+};
+
+static void leaf_set_words(struct cpuid_leaf *leaf, const struct cpu_profile *profile)
+{
+    if (leaf->eax_in == 1 || leaf->eax_in == 0x80000001) {
+        leaf->eax = profile->signature;
+    } else if (leaf->eax_in == 0x80000000) {
+        leaf->eax = profile->max_extended_leaf;
+    }
+    for (size_t i = 0; i < sizeof(word_places) / sizeof(word_places[0]); i++) {
+        if (word_places[i].leaf == leaf->eax_in && word_places[i].subleaf == leaf->ecx_in) {
+            uint32_t word = cpu_profile_word(profile, word_places[i].word, true);
+
+            memcpy((uint8_t *)leaf + word_places[i].offset, &word, sizeof(word));
+        }
+    }
+}
+
+void hypervisor_config_cpu(struct hypervisor_config *config, const struct cpu_profile *profile)
+{
+    config->profile = profile;
+    memset(config->cpuid, 0, sizeof(config->cpuid));
+    memcpy(config->cpuid, cpuid_default, sizeof(cpuid_default));
+    config->cpuid_count = CPUID_DEFAULT_COUNT;
+    for (size_t i = 0; i < config->cpuid_count; i++) {
+        leaf_set_words(&config->cpuid[i], profile);
+    }
+}
 
 void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus)
 {
@@ -56,8 +99,7 @@ void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus)
         config->apic_id[i] = i;
     }
     config->apic_id_count = cpus;
-    memcpy(config->cpuid, cpuid_default, sizeof(cpuid_default));
-    config->cpuid_count = sizeof(cpuid_default) / sizeof(cpuid_default[0]);
+    hypervisor_config_cpu(config, &cpu_profiles[0]);
 }
 
 uint64_t hypervisor_reset_msr(const struct hypervisor_config *config)
@@ -171,6 +213,12 @@ uint64_t hypervisor_writable(const struct hypervisor *hypervisor, uint64_t gpa, 
         done += PAGE_SIZE - ((gpa + done) & PAGE_MASK);
     }
     return done < size ? done : size;
+}
+
+/* SEV_STATUS shows SEV_FEATURES from its bit 2 on. */
+bool hypervisor_restricted_injection(const struct hypervisor *hypervisor)
+{
+    return hypervisor->config->sev_features & (SEV_STATUS_RESTRICTED_INJECTION >> 2);
 }
 
 /* KVM: sev_vcpu_after_set_cpuid takes the C-bit out of what is reserved. */

@@ -19,6 +19,7 @@
 #include "ghcb/reply.h"
 #include "ghcb/uart.h"
 #include "ghcb/vcpus.h"
+#include "trap/profile.h"
 
 #define HYPERVISOR_CPU_MAX 4096
 #define HYPERVISOR_APIC_ID_MAX 8192
@@ -37,6 +38,7 @@ struct hypervisor_config {
     uint8_t cbit;
     uint64_t features;     /* HV_FEATURE_* */
     uint64_t sev_features; /* of the VMSA; SEV_STATUS is made from it */
+    uint64_t virtual_tom;  /* of the VMSA */
     /* The same, and the VMPL, in the VMSA with which the SVSM is to start the guest. */
     uint64_t guest_vmsa_sev_features;
     uint8_t guest_vmsa_vmpl;
@@ -51,6 +53,7 @@ struct hypervisor_config {
     bool apic_count_set; /* the list's count says `apic_count` instead of apic_id_count */
     uint32_t apic_count;
 
+    const struct cpu_profile *profile;
     struct cpuid_leaf cpuid[HYPERVISOR_CPUID_MAX]; /* the CPUID page, and the CPUID event */
     size_t cpuid_count;
 
@@ -69,6 +72,9 @@ struct hypervisor_config {
 /* The defaults: an EPYC guest with `cpus` CPUs (1 to HYPERVISOR_CPU_MAX), APIC IDs 0 .. cpus - 1.
  */
 void hypervisor_config_init(struct hypervisor_config *config, uint32_t cpus);
+
+/* Another processor: its signature and features, in the place of all leaves. */
+void hypervisor_config_cpu(struct hypervisor_config *config, const struct cpu_profile *profile);
 
 struct memory;
 struct rmp;
@@ -124,6 +130,8 @@ bool hypervisor_shares(const struct hypervisor *hypervisor, uint64_t gpa);
 bool hypervisor_read(const struct hypervisor *hypervisor, uint64_t gpa, void *bytes, uint64_t size);
 /* How many of the `size` bytes from gpa on the host can write before the first that it cannot. */
 uint64_t hypervisor_writable(const struct hypervisor *hypervisor, uint64_t gpa, uint64_t size);
+/* True when the guest takes events through #HV alone. */
+bool hypervisor_restricted_injection(const struct hypervisor *hypervisor);
 /* Bits of an address beyond the guest's physical address space. */
 bool hypervisor_address_ok(const struct hypervisor *hypervisor, uint64_t gpa);
 

@@ -66,6 +66,8 @@ void nae_describe_guest_request(const struct exit *exit, struct event *event);
 /* nae_hv.c: restricted injection, and what a guest tells of itself */
 nae_answer nae_answer_hv_doorbell, nae_answer_hv_ipi, nae_answer_hv_features,
     nae_answer_unsupported_event, nae_answer_unknown;
+/* Shared with nae_msr.c: an interrupt command, by whatever way the guest gives it. */
+enum apic_result nae_send_ipi(struct hypervisor *hypervisor, const struct exit *exit, uint64_t icr);
 nae_say nae_say_hv_doorbell, nae_say_hv_ipi, nae_say_terminate, nae_say_unsupported_event;
 
 #endif

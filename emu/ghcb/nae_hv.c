@@ -9,10 +9,8 @@
 #include "abi/x86.h"
 #include "ghcb/nae.h"
 
-#define SHORTHAND_SHIFT 18 /* of the ICR: 0 none, 1 self, 2 all, 3 all but self */
-#define SHORTHAND_MASK 3
-#define DESTINATION_LOGICAL (1ULL << 11)
 #define BROADCAST 0xFFFFFFFFu
+#define VECTOR_FIRST 16 /* those below are the processor's own */
 
 /* Source: LKML 20260608144252.351443-3-joro@8bytes.org, sev_snp_hv_doorbell_page. */
 void nae_answer_hv_doorbell(struct hypervisor *hypervisor, const struct exit *exit,
@@ -65,13 +63,49 @@ void nae_say_hv_doorbell(const struct exit *exit, char *text, size_t size)
     }
 }
 
-/* An interrupt to a vCPU that does not exist is lost; any other would have to be delivered. */
+/* An interrupt to a vCPU that does not exist is lost. */
 static bool ipi_is_lost(const struct hypervisor *hypervisor, uint64_t icr)
 {
-    uint32_t destination = (uint32_t)(icr >> 32);
+    uint32_t destination = (uint32_t)(icr >> APIC_ICR_DESTINATION_SHIFT);
 
-    return ((icr >> SHORTHAND_SHIFT) & SHORTHAND_MASK) == 0 && !(icr & DESTINATION_LOGICAL) &&
-           destination != BROADCAST && !vcpus_find(&hypervisor->vcpus, destination);
+    return !(icr & (APIC_ICR_SHORTHAND_MASK | APIC_ICR_LOGICAL)) && destination != BROADCAST &&
+           !vcpus_find(&hypervisor->vcpus, destination);
+}
+
+static bool ipi_is_to_self(const struct exit *exit, uint64_t icr)
+{
+    uint32_t destination = (uint32_t)(icr >> APIC_ICR_DESTINATION_SHIFT);
+
+    return (icr & APIC_ICR_SHORTHAND_MASK) == APIC_ICR_SELF ||
+           (!(icr & (APIC_ICR_SHORTHAND_MASK | APIC_ICR_LOGICAL)) && destination == exit->apic_id);
+}
+
+/* Interrupts to others, and to a guest that must be asked whether it may be interrupted: not yet.
+ */
+enum apic_result nae_send_ipi(struct hypervisor *hypervisor, const struct exit *exit, uint64_t icr)
+{
+    struct vcpu_slot *slot = vcpus_current(&hypervisor->vcpus);
+    uint64_t mode = icr & APIC_ICR_MODE_MASK;
+    uint8_t vector = icr & APIC_VECTOR_MASK;
+
+    if (ipi_is_lost(hypervisor, icr)) {
+        return APIC_OK;
+    }
+    if (!ipi_is_to_self(exit, icr) || !hypervisor_restricted_injection(hypervisor)) {
+        return APIC_UNMODELLED;
+    }
+    if (mode == APIC_ICR_MODE_NMI) {
+        doorbell_add(&vcpus_current_level(&hypervisor->vcpus)->doorbell,
+                     &(struct reply_doorbell){.nmi = true});
+        return APIC_OK;
+    }
+    if (mode != APIC_ICR_MODE_FIXED || vector < VECTOR_FIRST) {
+        return APIC_UNMODELLED;
+    }
+    if (apic_is_enabled(&slot->apic)) { /* else it is lost: lapic.c __apic_accept_irq */
+        apic_request(&slot->apic, vector);
+    }
+    return APIC_OK;
 }
 
 /*
@@ -80,13 +114,15 @@ static bool ipi_is_lost(const struct hypervisor *hypervisor, uint64_t icr)
  */
 void nae_answer_hv_ipi(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply)
 {
-    const struct apic *apic = &vcpus_current(&hypervisor->vcpus)->apic;
+    struct apic *apic = &vcpus_current(&hypervisor->vcpus)->apic;
     uint64_t icr = exit_field(exit, FIELD_INFO1);
 
     if (!apic_is_enabled(apic) || (apic_is_x2apic(apic) && (icr & APIC_ICR_RESERVED))) {
         reply_malformed(reply, GHCB_ERR_INVALID_INPUT);
-    } else if (!apic_is_x2apic(apic) || !ipi_is_lost(hypervisor, icr)) {
-        reply_unmodelled(reply, "hv_ipi: interrupts are not delivered yet");
+    } else if (!apic_is_x2apic(apic) || nae_send_ipi(hypervisor, exit, icr) != APIC_OK) {
+        reply_unmodelled(reply, "hv_ipi: such an interrupt is not delivered yet");
+    } else {
+        apic->icr = icr & ~APIC_ICR_BUSY;
     }
 }
 

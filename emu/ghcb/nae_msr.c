@@ -62,8 +62,31 @@ static enum apic_result read_x2apic(struct nae_msr_access *access)
                      access->index, &access->value);
 }
 
+/* ICR and SELF_IPI. Source: Linux arch/x86/kvm/lapic.c kvm_x2apic_icr_write, kvm_lapic_reg_write.
+ */
+static enum apic_result write_command(struct nae_msr_access *access)
+{
+    bool self = access->index == X2APIC_SELF_IPI;
+    uint64_t icr = self ? access->value | APIC_ICR_SELF : access->value;
+    uint64_t reserved = self ? ~APIC_VECTOR_MASK : APIC_ICR_RESERVED;
+    enum apic_result result;
+
+    if (!apic_is_x2apic(&vcpus_current(&access->hypervisor->vcpus)->apic) ||
+        (access->value & reserved)) {
+        return APIC_GP;
+    }
+    result = nae_send_ipi(access->hypervisor, access->exit, icr);
+    if (result == APIC_OK && !self) {
+        vcpus_current(&access->hypervisor->vcpus)->apic.icr = icr & ~APIC_ICR_BUSY;
+    }
+    return result;
+}
+
 static enum apic_result write_x2apic(struct nae_msr_access *access)
 {
+    if (access->index == X2APIC_ICR || access->index == X2APIC_SELF_IPI) {
+        return write_command(access);
+    }
     return apic_write(&vcpus_current(&access->hypervisor->vcpus)->apic, access->index,
                       access->value);
 }

@@ -177,6 +177,10 @@ void vcpus_bytes(const struct vcpus *vcpus, uint8_t *bytes)
         words[used++] = slot->apic.base;
         words[used++] = slot->apic.tpr;
         words[used++] = slot->apic.spiv;
+        words[used++] = slot->apic.icr;
+        memcpy(words + used, slot->apic.irr, sizeof(slot->apic.irr));
+        used += 4;
+        memcpy(words + used, slot->apic.isr, sizeof(slot->apic.isr));
         memcpy(bytes, words, sizeof(words));
         bytes += sizeof(words);
     }

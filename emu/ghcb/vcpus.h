@@ -87,7 +87,7 @@ uint32_t vcpus_next(const struct vcpus *vcpus, uint32_t after);
 /* Both made by vcpus_init of the same IDs. */
 void vcpus_copy(struct vcpus *to, const struct vcpus *from);
 /* The state as bytes, equal for equal states. */
-#define VCPUS_SLOT_BYTES (8u * (2 + VMPL_COUNT * (8 + 8) + 3))
+#define VCPUS_SLOT_BYTES (8u * (2 + VMPL_COUNT * (8 + 8) + 12))
 size_t vcpus_bytes_size(const struct vcpus *vcpus);
 void vcpus_bytes(const struct vcpus *vcpus, uint8_t *bytes);
 

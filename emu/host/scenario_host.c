@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "abi/msr.h"
 #include "host/internal.h"
 #include "host/value.h"
 
@@ -101,6 +102,7 @@ static const struct value_row cpuid_rows[] = {
 };
 
 #define CPUID_KEY_ROWS 2
+#define CPU_NAME_MAX 16
 #define GIVEN_LEAF 1u
 #define GIVEN_SUBLEAF 2u
 
@@ -296,6 +298,17 @@ static void read_mmio(lua_State *L, const char *path, const struct value_row *ro
     }
 }
 
+static void read_virtual_tom(lua_State *L, const char *path, const struct value_row *row,
+                             void *target)
+{
+    struct hypervisor_config *config = target;
+
+    value_read_u64(L, path, row, target);
+    if (config->virtual_tom & ~VIRTUAL_TOM_MASK) {
+        value_error(L, path, "must be the address of a 2 MiB page");
+    }
+}
+
 /* Both texts; the bytes need not be text. */
 struct certificate_reading {
     const char *guid, *bytes;
@@ -383,11 +396,33 @@ static void read_policy(lua_State *L, const char *path, const struct value_row *
     }
 }
 
+static const char *profile_name_at(const void *names, size_t i)
+{
+    (void)names;
+    return i < cpu_profile_count ? cpu_profiles[i].name : NULL;
+}
+
+static void read_cpu(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    const char *name = value_text(L, -1, path, CPU_NAME_MAX);
+    const struct cpu_profile *profile = cpu_profile_by_name(name);
+
+    (void)row;
+    if (!profile) {
+        value_unknown_name(L, path, "processor", name, profile_name_at, NULL);
+        return;
+    }
+    hypervisor_config_cpu(target, profile);
+}
+
+/* In this order: a processor comes before changes to its leaves. */
 static const struct value_row host_rows[] = {
+    {"cpu", read_cpu, 0, 0, 0},
     {"apic_ids", read_apic_ids, 0, 0, 0},
     {"versions", read_versions, 0, 0, 0},
     {"features", value_read_u64, AT(features), 0, UINT64_MAX},
     {"sev_features", value_read_u64, AT(sev_features), 0, UINT64_MAX},
+    {"virtual_tom", read_virtual_tom, AT(virtual_tom), 0, VIRTUAL_TOM_MASK},
     {"guest_vmsa", read_guest_vmsa, 0, 0, 0},
     {"cbit", value_read_u8, AT(cbit), CBIT_MIN, CBIT_MAX},
     {"cpuid", read_cpuid, 0, 0, 0},

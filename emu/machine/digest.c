@@ -62,6 +62,7 @@ static void digest_registers(gcry_md_hd_t hash, const struct machine *machine)
     digest_word(hash, machine->state.vmsa_page);
     digest_word(hash, vcpu_vmpl(machine->vcpu));
     gcry_md_write(hash, machine->state.launch_vmsa, sizeof(machine->state.launch_vmsa));
+    digest_word(hash, machine->state.virtual_tom);
 }
 
 /* Pages are numbered by slot, and slots are in the order of their GPAs. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "abi/msr.h"
 #include "machine/snapshot.h"
 
 int machine_init(struct machine *machine, const struct memory_slot *slot, size_t slot_count,
@@ -163,16 +164,24 @@ int machine_swap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct
     return machine_exchange(machine, gpa_a, gpa_b, true, error);
 }
 
+void machine_set_virtual_tom(struct machine *machine, uint64_t gpa)
+{
+    machine->state.virtual_tom = gpa;
+    vcpu_set_virtual_tom(machine->vcpu, machine->state.sev_features & SEV_FEATURE_VTOM, gpa);
+    vcpu_flush(machine->vcpu);
+}
+
 /* ---- who runs ---- */
 
 /* The page as it was at VMRUN: what the host's nested map says since then is for the next one. */
 void machine_vmexit(struct machine *machine, const struct vmsa_exit *exit)
 {
     uint32_t page = machine->state.vmsa_page;
+    uint8_t *bytes = page == MEMORY_NO_PAGE ? machine->state.launch_vmsa
+                                            : memory_bytes_for_write(&machine->memory, page);
 
-    vmsa_store(machine->vcpu, exit,
-               page == MEMORY_NO_PAGE ? machine->state.launch_vmsa
-                                      : memory_bytes_for_write(&machine->memory, page));
+    vmsa_store(machine->vcpu, exit, bytes);
+    vmsa_set(bytes, VMSA_VIRTUAL_TOM, machine->state.virtual_tom);
 }
 
 /* What the RMP must say of the page. APM Vol 2 (24593) 15.36.12, table of VMRUN page checks. */
@@ -217,6 +226,9 @@ const char *machine_vmrun(struct machine *machine, uint64_t gpa)
         machine->state.vmsa_gpa = gpa;
         machine->state.vmsa_page = page;
         machine->state.sev_features = vmsa_get(bytes, VMSA_SEV_FEATURES);
+        machine->state.virtual_tom = vmsa_get(bytes, VMSA_VIRTUAL_TOM);
+        vcpu_set_virtual_tom(machine->vcpu, machine->state.sev_features & SEV_FEATURE_VTOM,
+                             machine->state.virtual_tom);
         vmsa_load(machine->vcpu, bytes);
     }
     return why;
@@ -235,6 +247,8 @@ void machine_launch_context(const struct machine *machine, struct mmu_context *c
         .cr3 = vmsa_get(page, VMSA_CR3),
         .cr4 = vmsa_get(page, VMSA_CR4),
         .efer = vmsa_get(page, VMSA_EFER),
+        .virtual_tom_active = vmsa_get(page, VMSA_SEV_FEATURES) & SEV_FEATURE_VTOM,
+        .virtual_tom = vmsa_get(page, VMSA_VIRTUAL_TOM),
     };
 }
 

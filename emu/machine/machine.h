@@ -30,6 +30,7 @@ struct machine_state {
     uint64_t ghcb_msr;     /* of the vCPU that runs, as the next one too */
     uint64_t sev_features; /* of its VMSA; SEV_STATUS is made from it */
     uint64_t random;       /* state of RDRAND and RDSEED */
+    uint64_t virtual_tom;  /* of its VMSA; machine_set_virtual_tom tells the vCPU */
     uint64_t vmsa_gpa;     /* its save area: a GPA, or MACHINE_LAUNCH_VMSA */
     uint32_t vmsa_page;    /* where that was at VMRUN; MEMORY_NO_PAGE: launch_vmsa */
     uint8_t launch_vmsa[VMSA_SIZE];
@@ -77,6 +78,9 @@ void machine_unassign_gpa(struct machine *machine, uint64_t gpa);
  */
 int machine_remap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct error *error);
 int machine_swap(struct machine *machine, uint64_t gpa_a, uint64_t gpa_b, struct error *error);
+
+/* After a change of state.sev_features, or of virtual TOM itself. */
+void machine_set_virtual_tom(struct machine *machine, uint64_t gpa);
 
 /*
  * The machine has one processor, which runs one vCPU at a time, at one VMPL. #VMEXIT: the

@@ -141,6 +141,9 @@ static bool mmu_reserved(const struct mmu_format *format, const struct mmu_conte
     if (format == &format_pae) {
         high |= 0x7FF0000000000000ULL;
     }
+    if (context->virtual_tom_active) {
+        high |= CBIT_MASK;
+    }
     if (format_is_pointer(format, level)) {
         return entry & (high | PTE_NX | 0x1E6);
     }
@@ -271,6 +274,9 @@ static bool mmu_page_walk(const struct mmu *mmu, const struct mmu_context *conte
     if (!(context->cr0 & CR0_PG)) {
         /* Without paging every access is private. APM Vol 2 15.34.4. */
         *gpa = gva & 0xFFFFFFFFULL;
+        if (context->virtual_tom_active && *gpa >= context->virtual_tom) {
+            return mmu_fail(fault, MMU_FAULT_UNMODELLED);
+        }
         *private_access = true;
         return true;
     }
@@ -290,7 +296,15 @@ static bool mmu_page_walk(const struct mmu *mmu, const struct mmu_context *conte
     }
     *gpa = mmu_leaf_gpa(format, walk->leaf, walk->page_size_bytes) |
            (gva & (walk->page_size_bytes - 1));
-    *private_access = !format->cbit || fault->access == MMU_FETCH || (walk->leaf & CBIT_MASK);
+    if (!context->virtual_tom_active) {
+        *private_access =
+            !format->cbit || fault->access == MMU_FETCH || (walk->leaf & CBIT_MASK) != 0;
+        return true;
+    }
+    if (!format->cbit && *gpa >= context->virtual_tom) {
+        return mmu_fail(fault, MMU_FAULT_UNMODELLED);
+    }
+    *private_access = fault->access == MMU_FETCH || *gpa < context->virtual_tom;
     return true;
 }
 

@@ -3,8 +3,8 @@
  * Address translation as an SNP guest sees it: the walk of its page tables, the C-bit, the RMP.
  *
  * Source: AMD APM Vol 2 (24593) chapter 5 (paging: 64-bit with four levels, PAE, and the
- * oldest), 15.34.4 to 15.34.6 (C-bit), 15.36.10
- * (RMP checks, which come after all paging checks).
+ * oldest), 15.34.4 to 15.34.6 (C-bit), 15.36.8 (virtual TOM), 15.36.10 (RMP checks, which come
+ * after all paging checks).
  */
 #ifndef SNPEMU_MACHINE_MMU_H
 #define SNPEMU_MACHINE_MMU_H
@@ -30,6 +30,9 @@ struct mmu_context {
     uint64_t rflags; /* counts only with SMAP */
     unsigned cpl;
     unsigned vmpl;
+    /* SEV_FEATURES has it: data below virtual_tom are private, others shared, by address alone. */
+    bool virtual_tom_active;
+    uint64_t virtual_tom;
 };
 
 struct mmu {

@@ -166,6 +166,7 @@ int snapshot_restore(struct machine *machine, struct error *error)
 
     assert(snapshot);
     machine->state = snapshot->state;
+    machine_set_virtual_tom(machine, machine->state.virtual_tom);
     for (uint32_t i = 0; i < memory->dirty_count; i++) {
         code = snapshot_restore_page(snapshot, memory, memory->dirty[i]) || code;
     }

@@ -28,6 +28,9 @@ void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
         vcpu->passing = false;
         return;
     }
+    if (vcpu->stop.kind == VCPU_STOP_DEBUG) {
+        return; /* a breakpoint comes before the instruction */
+    }
     /* Code may have changed since the hook was set. */
     vcpu->decode(bytes, vcpu_code_peek(vcpu, gva, bytes, sizeof(bytes)), vcpu_code(vcpu)->bits,
                  &insn);
@@ -149,6 +152,7 @@ int vcpu_open(struct vcpu **out, struct memory *memory, struct rmp *rmp, vcpu_de
     vcpu->limit = LIMIT_NONE;
     vcpu->left = (int64_t)LIMIT_NONE;
     vcpu->generation = 1;
+    vcpu_debug_forget(vcpu);
     vcpu->site = calloc(SITE_MAX, sizeof(*vcpu->site));
     vcpu->fill = calloc(memory->page_count, sizeof(*vcpu->fill));
     for (size_t i = 0; i < CODE_VIEW_SLOTS; i++) {
@@ -298,7 +302,7 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
     vcpu->clear_resume = false;
     vcpu_code_renew(vcpu);
     vcpu->site_stale = false;
-    if (vcpu->resuming) {
+    if (vcpu_debug_attends(vcpu)) {
         vcpu_limit_hold(vcpu);
     }
     *err = uc_emu_start(vcpu->uc, rip, 0, 0, 0);
@@ -319,6 +323,7 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
     if (vcpu->clear_resume) {
         vcpu_set(vcpu, VCPU_RFLAGS, vcpu_get(vcpu, VCPU_RFLAGS) & ~RFLAGS_RF);
         vcpu->resuming = false;
+        vcpu_debug_resumed(vcpu, gva);
         return true;
     }
     /* With a hook on it the engine spoils the flags of an instruction that faults. */
@@ -344,7 +349,7 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
 static bool stop_can_wait(enum vcpu_stop_kind kind)
 {
     return kind == VCPU_STOP_INVALID || kind == VCPU_STOP_SITE || kind == VCPU_STOP_FAULT ||
-           kind == VCPU_STOP_SPIN || kind == VCPU_STOP_BREAK;
+           kind == VCPU_STOP_SPIN || kind == VCPU_STOP_BREAK || kind == VCPU_STOP_DEBUG;
 }
 
 int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
@@ -354,6 +359,9 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     uint64_t gva;
     uc_err err;
 
+    if (vcpu->debug_stale && vcpu_debug_update(vcpu, error) != 0) {
+        return SNPEMU_ERR_INTERNAL;
+    }
     if (vcpu->memory->code_changed) {
         vcpu->memory->code_changed = false;
         vcpu_code_changed(vcpu);
@@ -371,6 +379,12 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     }
     /* A fetch that fails belongs to the next block, which has not been counted yet. */
     if (vcpu->stop.kind == VCPU_STOP_FAULT && vcpu->stop.fault.access == MMU_FETCH) {
+        vcpu->current = NULL;
+    }
+    /* A single step has run its block, of one instruction, even when REP leaves RIP at its start.
+     */
+    if (vcpu->stop.kind == VCPU_STOP_INTERRUPT && vcpu->stop.vector == VECTOR_DB) {
+        vcpu->stop.again = vcpu->current && vcpu->current->gva == gva;
         vcpu->current = NULL;
     }
     vcpu_settle(vcpu, gva);
@@ -407,9 +421,11 @@ bool vcpu_expects_resume(const struct vcpu *vcpu)
 
 void vcpu_switched(struct vcpu *vcpu)
 {
-    vcpu->resuming = false;
+    vcpu->resuming = vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF;
     vcpu->passing = false;
     vcpu->current = NULL;
+    vcpu->debug_stale = true;
+    vcpu_debug_forget(vcpu);
     vcpu_flush(vcpu);
 }
 
@@ -437,6 +453,8 @@ int vcpu_save(struct vcpu *vcpu, struct error *error)
     }
     vcpu->saved_retired = vcpu_retired(vcpu);
     vcpu->saved_resuming = vcpu->resuming;
+    vcpu->saved_resumed_gva = vcpu->resumed_gva;
+    vcpu->saved_resumed_at = vcpu->resumed_at;
     vcpu->saved_vmpl = vcpu->vmpl;
     return 0;
 }
@@ -454,8 +472,10 @@ int vcpu_restore(struct vcpu *vcpu, struct error *error)
     vcpu->vmpl = vcpu->saved_vmpl;
     vcpu->passing = false;
     vcpu->current = NULL;
+    vcpu->resumed_gva = vcpu->saved_resumed_gva;
+    vcpu->resumed_at = vcpu->saved_resumed_at;
     vcpu_flush(vcpu);
-    return 0;
+    return vcpu_debug_update(vcpu, error);
 }
 
 void vcpu_code_changed(struct vcpu *vcpu)

@@ -121,6 +121,7 @@ enum vcpu_stop_kind {
     VCPU_STOP_SPIN,      /* a jump to itself */
     VCPU_STOP_LIMIT,     /* vcpu_set_limit reached */
     VCPU_STOP_BREAK,     /* vcpu_set_break reached; not executed */
+    VCPU_STOP_DEBUG,     /* an instruction breakpoint of the guest's; not executed */
     VCPU_STOP_ENGINE,    /* the engine gave up; `vector` is its own error number */
 };
 
@@ -130,6 +131,7 @@ struct vcpu_stop {
     uint64_t code_gva; /* where RIP is: the base of CS added */
     uint32_t vector;
     uint32_t error_code; /* VCPU_STOP_INTERRUPT, of an exception that has one */
+    bool again;          /* VCPU_STOP_INTERRUPT of a single step: RIP is where it was before */
     struct mmu_fault
         fault; /* VCPU_STOP_FAULT; gva is that of the page until the caller refines it */
 };
@@ -210,10 +212,22 @@ void vcpu_set_cpl(struct vcpu *vcpu, unsigned cpl);
 /* The engine shall execute the trap site at RIP by itself after all, this once. */
 void vcpu_pass(struct vcpu *vcpu);
 
+/*
+ * DR0 to DR3 or DR7 have changed, or other registers came in: stop at the instruction breakpoints
+ * that they enable now. What else they enable is the caller's business. 0, or SNPEMU_ERR_INTERNAL.
+ */
+int vcpu_debug_update(struct vcpu *vcpu, struct error *error);
+/* RF was set for the instruction at RIP, which has not begun: no breakpoint stops before it. */
+bool vcpu_debug_passes(const struct vcpu *vcpu);
+
 /* Registers that a translation depends on, as they are now. */
 void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context);
 unsigned vcpu_vmpl(const struct vcpu *vcpu);
 void vcpu_set_vmpl(struct vcpu *vcpu, unsigned vmpl); /* the caller flushes */
+
+/* Virtual TOM, on which translations depend: is it active in SEV_FEATURES, and where. The caller
+   flushes. */
+void vcpu_set_virtual_tom(struct vcpu *vcpu, bool active, uint64_t gpa);
 
 /*
  * The control registers of any mode, whatever the present one is. EFER.LMA follows from the others.

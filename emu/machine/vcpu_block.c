@@ -77,16 +77,32 @@ static bool site_known(const struct vcpu *vcpu, uint64_t gva, uint32_t *at)
     return low < vcpu->site_count && vcpu->site[low].gva == gva;
 }
 
+/* Of a page that the engine may go on executing though the guest's tables lead there no more. */
+static size_t code_view_peek(const struct vcpu *vcpu, uint64_t gva, uint8_t *bytes, size_t size)
+{
+    const struct code_view *view = &vcpu->code_view[(gva >> PAGE_SHIFT) % CODE_VIEW_SLOTS];
+    size_t left = PAGE_SIZE - (gva & PAGE_MASK);
+
+    if (view->page == MEMORY_NO_PAGE || (view->gva ^ gva) >> PAGE_SHIFT) {
+        return 0;
+    }
+    size = size < left ? size : left;
+    memcpy(bytes, memory_bytes(vcpu->memory, view->page) + (gva & PAGE_MASK), size);
+    return size;
+}
+
 /* The guest's bytes at gva, as it would fetch them. */
 size_t vcpu_code_peek(const struct vcpu *vcpu, uint64_t gva, uint8_t *bytes, size_t size)
 {
     struct mmu_context context;
+    size_t have;
 
     vcpu_mmu_context(vcpu, &context);
     if (vcpu_code(vcpu)->bits != 64) {
         gva &= UINT32_MAX;
     }
-    return mmu_peek(&vcpu->mmu, &context, gva, bytes, size);
+    have = mmu_peek(&vcpu->mmu, &context, gva, bytes, size);
+    return have ? have : code_view_peek(vcpu, gva, bytes, size);
 }
 
 /* True when a hook was added. */
@@ -165,6 +181,8 @@ static void block_analyse(struct vcpu *vcpu, struct block *block)
         }
         at += insn.length;
     }
+    /* Whatever it is, it must not run for nothing: the budget has to end. */
+    block->insns += block->insns == 0;
 }
 
 static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva);
@@ -210,7 +228,7 @@ static bool block_attend(struct vcpu *vcpu, uint64_t gva, uint32_t size)
         block_stop(vcpu, gva, size);
         return true;
     }
-    if (vcpu->resuming && (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF)) {
+    if (vcpu_debug_attends(vcpu) && (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF)) {
         vcpu->clear_resume = true;
         block_stop(vcpu, gva, size);
     }
@@ -251,7 +269,7 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
     if (slot->key & BLOCK_MODE) {
         vcpu->code.stale = true;
     }
-    if (vcpu->resuming || vcpu->code.stale) {
+    if (vcpu_debug_attends(vcpu) || vcpu->code.stale) {
         vcpu_limit_hold(vcpu);
     }
 }

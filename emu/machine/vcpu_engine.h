@@ -9,6 +9,7 @@
  *   vcpu_register.c  registers
  *   vcpu_segment.c   segments and modes
  *   vcpu_hidden.c    words of the engine that it has no call for
+ *   vcpu_debug.c     the guest's own instruction breakpoints
  */
 #ifndef SNPEMU_MACHINE_VCPU_ENGINE_H
 #define SNPEMU_MACHINE_VCPU_ENGINE_H
@@ -23,6 +24,7 @@
 #define LIMIT_NONE ((uint64_t)INT64_MAX)
 #define BLOCK_BYTES_MAX 8192 /* 512 instructions of at most 15 bytes fit */
 #define SITE_MAX 1024        /* a hook costs at each instruction that is translated */
+#define DEBUG_MAX 4
 #define CODE_VIEW_SLOTS 256
 #define OFFSET_SLOTS 256
 #define BLOCK_MODE (1u << 31)
@@ -122,6 +124,11 @@ struct vcpu {
     bool site_full;
     bool site_stale; /* a hook was met where nothing traps any more */
 
+    struct site debug[DEBUG_MAX]; /* the guest's instruction breakpoints */
+    uint32_t debug_count;
+    bool debug_stale;                 /* other registers came in: to be updated before code runs */
+    uint64_t resumed_gva, resumed_at; /* where RF was last found set, and when: no breakpoint */
+
     struct watch_range watch[VCPU_WATCH_MAX];
     size_t watch_count;
 
@@ -129,10 +136,13 @@ struct vcpu {
     uint32_t generation;
     unsigned vmpl;
     uint64_t efer; /* as last written; reading it from the engine is slow */
+    bool virtual_tom_active;
+    uint64_t virtual_tom;
 
     uc_context *saved;
     uint64_t saved_retired;
     bool saved_resuming;
+    uint64_t saved_resumed_gva, saved_resumed_at;
     unsigned saved_vmpl;
 
     uc_context *mending;   /* see "the engine's record of exceptions" */
@@ -173,6 +183,12 @@ void vcpu_settle(struct vcpu *vcpu, uint64_t gva);
 
 /* vcpu.c */
 void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
+
+/* vcpu_debug.c: the next instruction, whichever it is, must be looked at for RF. */
+bool vcpu_debug_attends(const struct vcpu *vcpu);
+/* RF was set at gva, where nothing has run yet. */
+void vcpu_debug_resumed(struct vcpu *vcpu, uint64_t gva);
+void vcpu_debug_forget(struct vcpu *vcpu);
 
 /* vcpu_fill.c */
 bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,

@@ -207,6 +207,14 @@ void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context)
     context->rflags = context->cr4 & CR4_SMAP ? vcpu_get(vcpu, VCPU_RFLAGS) : 0;
     context->cpl = vcpu_code(vcpu)->cpl;
     context->vmpl = vcpu_vmpl(vcpu);
+    context->virtual_tom_active = vcpu->virtual_tom_active;
+    context->virtual_tom = vcpu->virtual_tom;
+}
+
+void vcpu_set_virtual_tom(struct vcpu *vcpu, bool active, uint64_t gpa)
+{
+    vcpu->virtual_tom_active = active;
+    vcpu->virtual_tom = gpa;
 }
 
 unsigned vcpu_vmpl(const struct vcpu *vcpu)

@@ -265,6 +265,9 @@ void vmsa_store(const struct vcpu *vcpu, const struct vmsa_exit *exit, uint8_t *
     for (size_t i = 0; i < COUNT(registers); i++) {
         vmsa_set(page, registers[i].offset, vcpu_get(vcpu, registers[i].reg));
     }
+    if (vcpu_debug_passes(vcpu)) { /* the vCPU took RF away early */
+        vmsa_set(page, VMSA_RFLAGS, vmsa_get(page, VMSA_RFLAGS) | RFLAGS_RF);
+    }
     for (size_t i = 0; i < COUNT(msrs); i++) {
         vmsa_set(page, msrs[i].offset, vcpu_get_msr(vcpu, msrs[i].index));
     }

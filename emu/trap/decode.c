@@ -58,7 +58,9 @@ static const struct mnemonic_row mnemonic_rows[] = {
     {ZYDIS_MNEMONIC_MONITOR, INSN_MONITOR},
     {ZYDIS_MNEMONIC_MWAIT, INSN_MWAIT},
     {ZYDIS_MNEMONIC_MONITORX, INSN_MONITORX},
-    {ZYDIS_MNEMONIC_MWAITX, INSN_MONITORX},
+    {ZYDIS_MNEMONIC_MWAITX, INSN_MWAITX},
+    {ZYDIS_MNEMONIC_RDPRU, INSN_RDPRU},
+    {ZYDIS_MNEMONIC_CLZERO, INSN_CLZERO},
     {ZYDIS_MNEMONIC_WBINVD, INSN_WBINVD},
     {ZYDIS_MNEMONIC_INVD, INSN_INVD},
     {ZYDIS_MNEMONIC_VMRUN, INSN_VMRUN},
@@ -71,6 +73,7 @@ static const struct mnemonic_row mnemonic_rows[] = {
     {ZYDIS_MNEMONIC_RDPMC, INSN_RDPMC},
     {ZYDIS_MNEMONIC_INT, INSN_INT},
     {ZYDIS_MNEMONIC_INT3, INSN_INT},
+    {ZYDIS_MNEMONIC_INT1, INSN_INT1},
     {ZYDIS_MNEMONIC_HLT, INSN_HLT},
     {ZYDIS_MNEMONIC_PAUSE, INSN_PAUSE},
 };
@@ -97,6 +100,9 @@ static const char *const insn_names[INSN_COUNT] = {
     [INSN_SYSCALL] = "syscall",
     [INSN_MONITOR] = "monitor",
     [INSN_MWAIT] = "mwait",
+    [INSN_MWAITX] = "mwaitx",
+    [INSN_RDPRU] = "rdpru",
+    [INSN_CLZERO] = "clzero",
     [INSN_WBINVD] = "wbinvd",
     [INSN_INVD] = "invd",
     [INSN_MOV_DR] = "mov dr",
@@ -106,6 +112,7 @@ static const char *const insn_names[INSN_COUNT] = {
     [INSN_PAUSE] = "pause",
     [INSN_RDPMC] = "rdpmc",
     [INSN_INT] = "int n",
+    [INSN_INT1] = "int1",
     [INSN_SYSRET] = "sysret",
     [INSN_SYSENTER] = "sysenter",
     [INSN_MONITORX] = "monitorx",
@@ -181,6 +188,66 @@ static enum insn_id mnemonic_id(const ZydisDecodedInstruction *decoded)
         return INSN_MOV_DR;
     }
     return INSN_OTHER;
+}
+
+/*
+ * Of what extension an instruction is. AVX512's many are told by their foundation alone. FMA4, XOP,
+ * TBM and 3DNow! went with the families before 17h; the rest of the absent is Intel's, VIA's or
+ * newer than these processors.
+ */
+static const struct {
+    ZydisISAExt extension;
+    enum feature feature;
+} feature_rows_by_extension[] = {
+    {ZYDIS_ISA_EXT_AVX, FEATURE_AVX},
+    {ZYDIS_ISA_EXT_AVXAES, FEATURE_AVX},
+    {ZYDIS_ISA_EXT_AVX2, FEATURE_AVX2},
+    {ZYDIS_ISA_EXT_AVX2GATHER, FEATURE_AVX2},
+    {ZYDIS_ISA_EXT_AVX512EVEX, FEATURE_AVX512},
+    {ZYDIS_ISA_EXT_AVX512VEX, FEATURE_AVX512},
+    {ZYDIS_ISA_EXT_AVX_VNNI, FEATURE_AVX_VNNI},
+    {ZYDIS_ISA_EXT_F16C, FEATURE_F16C},
+    {ZYDIS_ISA_EXT_FMA, FEATURE_FMA},
+    {ZYDIS_ISA_EXT_SHA, FEATURE_SHA},
+    {ZYDIS_ISA_EXT_GFNI, FEATURE_GFNI},
+    {ZYDIS_ISA_EXT_VAES, FEATURE_VAES},
+    {ZYDIS_ISA_EXT_VPCLMULQDQ, FEATURE_VPCLMULQDQ},
+    {ZYDIS_ISA_EXT_INVPCID, FEATURE_INVPCID},
+    {ZYDIS_ISA_EXT_RDPID, FEATURE_RDPID},
+    {ZYDIS_ISA_EXT_PKU, FEATURE_PKU},
+    {ZYDIS_ISA_EXT_MOVDIR, FEATURE_MOVDIRI},
+    {ZYDIS_ISA_EXT_XSAVEC, FEATURE_XSAVEC},
+    {ZYDIS_ISA_EXT_XSAVES, FEATURE_XSAVES},
+    {ZYDIS_ISA_EXT_AMD3DNOW, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_FMA4, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_TBM, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_XOP, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_AMX_BF16, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_AMX_INT8, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_AMX_TILE, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_ENQCMD, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_KEYLOCKER, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_KEYLOCKER_WIDE, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_PADLOCK, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_PCONFIG, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_SGX, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_SMX, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_TDX, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_UINTR, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_VMFUNC, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_VTX, FEATURE_ABSENT},
+    {ZYDIS_ISA_EXT_WAITPKG, FEATURE_ABSENT},
+};
+
+static enum feature extension_feature(ZydisISAExt extension)
+{
+    for (size_t i = 0; i < sizeof(feature_rows_by_extension) / sizeof(feature_rows_by_extension[0]);
+         i++) {
+        if (feature_rows_by_extension[i].extension == extension) {
+            return feature_rows_by_extension[i].feature;
+        }
+    }
+    return FEATURE_UNKNOWN;
 }
 
 static void decoder_open(ZydisDecoder *decoder, unsigned code_bits)
@@ -262,7 +329,11 @@ void decode_insn(const uint8_t *bytes, size_t size_bytes, unsigned code_bits, st
     }
     insn->length = decoded.length;
     insn->id = mnemonic_id(&decoded);
+    insn->feature = extension_feature(decoded.meta.isa_ext);
+    insn->address_32 = decoded.address_width == 32;
     insn->spin = decode_is_spin(bytes, &decoded);
+    insn->repeats = decoded.attributes &
+                    (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE);
     insn->mode = decode_changes_mode(&decoded);
     decode_operands(&decoded, insn);
 }
@@ -278,12 +349,11 @@ void decode_for_vcpu(const uint8_t *bytes, size_t size_bytes, unsigned code_bits
     out->mode = insn.mode;
     /*
      * The engine reports what it does not know by itself; a hook there would only cost. But it
-     * executes some encodings that do not exist, RDMSR with LOCK among them.
+     * executes some encodings that do not exist, RDMSR with LOCK among them, and VEX-encoded
+     * instructions as if they were the SSE ones.
      */
-    out->trap = insn.id >= INSN_RDMSR || insn.id == INSN_PAUSE || insn.length == 0;
-    if (insn.id == INSN_MOV_DR) {
-        out->trap = insn.debug_register == 5 || insn.debug_register == 7;
-    }
+    out->trap = insn.id >= INSN_RDMSR || insn.id == INSN_PAUSE || insn.feature != FEATURE_UNKNOWN ||
+                insn.length == 0;
 }
 
 /* ---- where an access went: CR2 ---- */

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "machine/vcpu.h"
+#include "trap/profile.h"
 
 enum insn_id {
     INSN_OTHER,     /* the engine may execute it */
@@ -37,12 +38,16 @@ enum insn_id {
     INSN_RDSEED,
     INSN_XSETBV,
     INSN_INT, /* INT n, INT3 */
+    INSN_INT1,
     INSN_SYSCALL,
     INSN_SYSRET,
     INSN_SYSENTER, /* SYSENTER, SYSEXIT */
     INSN_MONITOR,
     INSN_MWAIT,
-    INSN_MONITORX, /* MONITORX, MWAITX */
+    INSN_MONITORX,
+    INSN_MWAITX,
+    INSN_RDPRU,
+    INSN_CLZERO,
     INSN_WBINVD,
     INSN_INVD,
     INSN_MOV_DR,
@@ -55,8 +60,10 @@ enum insn_id {
 
 struct insn {
     enum insn_id id;
+    enum feature feature;       /* INSN_OTHER: what a processor must have for it */
     uint8_t length;             /* bytes; 0 when it cannot be told */
     bool spin;                  /* a jump to itself */
+    bool repeats;               /* a string instruction with REP */
     bool mode;                  /* may change CS, the CPL or how code runs */
     bool too_long;              /* INSN_UNDEFINED: more than 15 bytes with its prefixes */
     uint8_t reg;                /* RDRAND, RDSEED, MOV DRn: number of the general register */
@@ -67,6 +74,7 @@ struct insn {
     uint8_t debug_register; /* MOV DRn */
     bool writes;            /* MOV DRn: to the debug register */
     bool wide;              /* SYSRET: with REX.W, to 64-bit code */
+    bool address_32;        /* CLZERO, MONITOR: the address is in EAX */
 };
 
 /* size_bytes is how many bytes are there to look at; 15 are enough. code_bits: 16, 32 or 64. */

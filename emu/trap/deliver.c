@@ -64,7 +64,7 @@ uint32_t deliver_selector(const struct fault *fault, uint16_t selector)
 
 bool deliver_sets_resume(const struct fault *fault)
 {
-    return !fault->software_length && !fault->injected;
+    return !fault->software_length && !fault->injected && !fault->no_resume;
 }
 
 uint64_t deliver_rflags(const struct trap_context *trap, const struct fault *fault)

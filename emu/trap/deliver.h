@@ -58,8 +58,8 @@ uint64_t load_le(const uint8_t *bytes, size_t size_bytes);
 /* EXT of the error codes on the way, and a selector's with it. APM Vol 2, selector error code. */
 uint32_t deliver_external(const struct fault *fault);
 uint32_t deliver_selector(const struct fault *fault, uint16_t selector);
-/* RF is set in the image that a fault pushes, not in that of INT n. That it is not set for what the
-   host injects is unverified. */
+/* RF is set in the image that a fault pushes, not in that of INT n, a trap or an instruction
+   breakpoint. That it is not set for what the host injects is unverified. */
 bool deliver_sets_resume(const struct fault *fault);
 uint64_t deliver_rflags(const struct trap_context *trap, const struct fault *fault);
 

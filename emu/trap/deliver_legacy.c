@@ -56,7 +56,8 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
     if (type != GATE_TASK && (type & ~9u) != GATE_INTERRUPT_16) {
         return attempt_refuse(next, VECTOR_GP, error_code);
     }
-    if (fault->software_length && ((bytes[5] >> 5) & 3u) < vcpu_cpl(trap->machine->vcpu)) {
+    if (fault->software_length && !fault->privileged &&
+        ((bytes[5] >> 5) & 3u) < vcpu_cpl(trap->machine->vcpu)) {
         return attempt_refuse(next, VECTOR_GP, error_code);
     }
     if (!(bytes[5] & 0x80)) {

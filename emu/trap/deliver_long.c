@@ -44,7 +44,7 @@ static enum attempt attempt_gate(struct trap_context *trap, const struct fault *
     if (gate->type != GATE_TYPE_INTERRUPT && gate->type != GATE_TYPE_TRAP) {
         return attempt_refuse(next, VECTOR_GP, error_code);
     }
-    if (fault->software_length && gate->dpl < vcpu_cpl(trap->machine->vcpu)) {
+    if (fault->software_length && !fault->privileged && gate->dpl < vcpu_cpl(trap->machine->vcpu)) {
         return attempt_refuse(next, VECTOR_GP, error_code);
     }
     if (!gate->present) {

@@ -120,6 +120,12 @@ enum trap_next fault_raise_software(struct trap_context *trap, uint8_t vector, u
     return fault_raise(trap, &(struct fault){.vector = vector, .software_length = length});
 }
 
+enum trap_next fault_raise_int1(struct trap_context *trap, uint8_t length)
+{
+    return fault_raise(
+        trap, &(struct fault){.vector = VECTOR_DB, .software_length = length, .privileged = true});
+}
+
 enum trap_next fault_raise_ud(struct trap_context *trap)
 {
     return fault_raise(trap, &(struct fault){.vector = VECTOR_UD});

@@ -22,6 +22,8 @@ struct fault {
     /* INT n and INT3: bytes of the instruction, which has retired when its handler runs. 0: none.
      */
     uint8_t software_length;
+    bool privileged; /* of those, INT1: whatever the gate's DPL */
+    bool no_resume;  /* a trap, or an instruction breakpoint: RF stays clear in the frame */
     /* The host injected it between two instructions: RIP's instruction has not begun. */
     bool injected;
     bool interrupt; /* an interrupt or NMI: benign whatever its vector is */
@@ -39,6 +41,9 @@ enum trap_next fault_raise_software(struct trap_context *trap, uint8_t vector, u
 enum trap_next fault_raise_ud(struct trap_context *trap);
 enum trap_next fault_raise_gp(struct trap_context *trap, uint32_t error_code);
 enum trap_next fault_raise_vc(struct trap_context *trap, uint32_t error_code);
+
+/* INT1: through the gate of #DB, with nothing in DR6 and whatever the gate's DPL. */
+enum trap_next fault_raise_int1(struct trap_context *trap, uint8_t length);
 
 /* What a failed translation means to the guest: #PF, #GP, #VC 0x404, or a nested page fault. */
 enum trap_next fault_raise_mmu(struct trap_context *trap, const struct mmu_fault *fault);

@@ -3,6 +3,7 @@
  * From a stop of the vCPU to what hardware does about it: one handler for each kind of stop.
  */
 #include "abi/x86.h"
+#include "trap/debug.h"
 #include "trap/decode.h"
 #include "trap/fault.h"
 #include "trap/insn.h"
@@ -24,6 +25,9 @@ static enum trap_next trap_fault(struct trap_context *trap, const struct vcpu_st
 {
     struct mmu_fault fault = stop->fault;
 
+    if (fault.access == MMU_FETCH && debug_at_breakpoint(trap, stop->code_gva)) {
+        return debug_raise_breakpoint(trap); /* it comes before the fetch */
+    }
     if (fault.access == MMU_FETCH) {
         fault.gva = (stop->code_gva & ~PAGE_MASK) == fault.gva ? stop->code_gva : fault.gva;
     } else {
@@ -55,6 +59,19 @@ static enum trap_next trap_insn(struct trap_context *trap, const struct vcpu_sto
     return insn_execute(trap, &insn);
 }
 
+/* The engine has executed one instruction, or one iteration of it, with TF set. */
+static enum trap_next trap_step(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    uint8_t bytes[INSN_BYTES_MAX];
+    struct insn insn = {0};
+
+    if (stop->again) {
+        decode_insn(bytes, trap_peek(trap, stop->code_gva, bytes),
+                    vcpu_code_bits(trap->machine->vcpu), &insn);
+    }
+    return debug_raise_step(trap, insn.repeats);
+}
+
 /* What the engine raises by itself. INT n and INT3 are instructions of ours: trap/insn.c. */
 static enum trap_next trap_interrupt(struct trap_context *trap, const struct vcpu_stop *stop)
 {
@@ -68,6 +85,9 @@ static enum trap_next trap_interrupt(struct trap_context *trap, const struct vcp
     };
     struct fault fault = {.vector = (uint8_t)stop->vector};
 
+    if (stop->vector == VECTOR_DB) {
+        return trap_step(trap, stop);
+    }
     if (stop->vector >= 32 || !rows[stop->vector].modelled) {
         return trap_end(trap, OUTCOME_UNMODELLED, "interrupt or exception %u raised by the engine",
                         stop->vector);
@@ -81,15 +101,22 @@ static enum trap_next trap_interrupt(struct trap_context *trap, const struct vcp
 
 static enum trap_next trap_halt(struct trap_context *trap, const struct vcpu_stop *stop)
 {
-    (void)trap;
     (void)stop;
+    if (debug_steps(trap)) {
+        return trap_end(trap, OUTCOME_UNMODELLED, "hlt in a single step");
+    }
     return TRAP_HALT;
 }
 
 static enum trap_next trap_spin(struct trap_context *trap, const struct vcpu_stop *stop)
 {
-    (void)trap;
-    (void)stop;
+    if (debug_at_breakpoint(trap, stop->code_gva)) {
+        return debug_raise_breakpoint(trap);
+    }
+    if (debug_steps(trap)) {
+        vcpu_retire(trap->machine->vcpu, 0);
+        return debug_raise_step(trap, false);
+    }
     return TRAP_SPIN;
 }
 
@@ -103,6 +130,12 @@ static enum trap_next trap_break(struct trap_context *trap, const struct vcpu_st
 {
     (void)stop;
     return trap_end(trap, OUTCOME_REACHED, NULL);
+}
+
+static enum trap_next trap_debug(struct trap_context *trap, const struct vcpu_stop *stop)
+{
+    (void)stop;
+    return debug_raise_breakpoint(trap);
 }
 
 static enum trap_next trap_engine(struct trap_context *trap, const struct vcpu_stop *stop)
@@ -119,7 +152,7 @@ enum trap_next trap_handle(struct trap_context *trap, const struct vcpu_stop *st
         [VCPU_STOP_HALT] = trap_halt,           [VCPU_STOP_FAULT] = trap_fault,
         [VCPU_STOP_INTERRUPT] = trap_interrupt, [VCPU_STOP_SPIN] = trap_spin,
         [VCPU_STOP_LIMIT] = trap_limit,         [VCPU_STOP_BREAK] = trap_break,
-        [VCPU_STOP_ENGINE] = trap_engine,
+        [VCPU_STOP_DEBUG] = trap_debug,         [VCPU_STOP_ENGINE] = trap_engine,
     };
 
     return handlers[stop->kind](trap, stop);

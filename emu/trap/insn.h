@@ -13,6 +13,7 @@ typedef enum trap_next insn_handler(struct trap_context *trap, const struct insn
 enum insn_flag {
     INSN_UNVERIFIED = 1, /* rests on a fact with no source that was read, in part at least */
     INSN_GUESS = 2,      /* all of it does: a strict run ends there */
+    INSN_UNMODELLED = 8, /* most of it is: the handler refuses what is certain to be refused */
     INSN_CPL_GUESS = 4,  /* what happens outside CPL 0 does: a strict run ends there */
 };
 

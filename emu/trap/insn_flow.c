@@ -3,6 +3,7 @@
  */
 #include "abi/msr.h"
 #include "abi/x86.h"
+#include "trap/debug.h"
 #include "trap/fault.h"
 #include "trap/handlers.h"
 
@@ -18,20 +19,38 @@ enum trap_next insn_int(struct trap_context *trap, const struct insn *insn)
     return fault_raise_software(trap, insn->vector, insn->length);
 }
 
+enum trap_next insn_int1(struct trap_context *trap, const struct insn *insn)
+{
+    return fault_raise_int1(trap, insn->length);
+}
+
+/*
+ * Whether a single step follows SYSCALL and SYSRET is read from the flags that they leave, the
+ * engine's authors say (QEMU target/i386/tcg/translate.c, do_gen_eob_worker); Bochs goes by those
+ * before. So it is certain where both are the same.
+ */
+static enum trap_next flow_done(struct trap_context *trap, bool stepped)
+{
+    if (stepped != debug_steps(trap) && trap_is_guess(trap, "single step over a change of TF")) {
+        return TRAP_END;
+    }
+    return debug_steps(trap) ? debug_raise_step(trap, false) : TRAP_RESUME;
+}
+
 static bool syscall_enabled(const struct trap_context *trap)
 {
     return vcpu_get_msr(trap->machine->vcpu, MSR_EFER) & EFER_SCE;
 }
 
-/* Flat segments of that level whatever their descriptors hold, and 64-bit code. */
-static void flow_set_code(struct vcpu *vcpu, uint64_t cs, uint64_t ss, unsigned cpl)
+/* Flat segments of that level whatever their descriptors hold. `code`: attributes at level 0. */
+static void flow_set_code(struct vcpu *vcpu, uint16_t code, uint64_t cs, uint64_t ss, unsigned cpl)
 {
     struct vcpu_segment segment[VCPU_SEGMENT_COUNT];
     const uint16_t dpl = (uint16_t)(cpl << 5);
 
     vcpu_get_segments(vcpu, segment);
     segment[VCPU_SEG_CS] = (struct vcpu_segment){
-        .selector = (uint16_t)cs, .attributes = SEGMENT_CODE_64 | dpl, .limit = UINT32_MAX};
+        .selector = (uint16_t)cs, .attributes = code | dpl, .limit = UINT32_MAX};
     segment[VCPU_SEG_SS] = (struct vcpu_segment){
         .selector = (uint16_t)ss, .attributes = SEGMENT_DATA_32 | dpl, .limit = UINT32_MAX};
     vcpu_set_segments(vcpu, segment);
@@ -43,25 +62,28 @@ enum trap_next insn_syscall(struct trap_context *trap, const struct insn *insn)
     struct vcpu *vcpu = trap->machine->vcpu;
     uint64_t rflags = vcpu_get(vcpu, VCPU_RFLAGS) & ~RFLAGS_RF;
     uint64_t selector;
+    bool stepped;
 
     if (!syscall_enabled(trap)) {
         return fault_raise_ud(trap);
     }
     selector = (vcpu_get_msr(vcpu, MSR_STAR) >> STAR_SYSCALL_SHIFT) & 0xFFFC;
-    insn_done(trap, insn);
+    stepped = debug_steps(trap);
+    vcpu_retire(vcpu, insn->length);
     vcpu_set(vcpu, VCPU_RCX, vcpu_get(vcpu, VCPU_RIP));
     vcpu_set(vcpu, VCPU_R11, rflags);
     vcpu_set(vcpu, VCPU_RFLAGS, (rflags & ~vcpu_get_msr(vcpu, MSR_SFMASK)) | RFLAGS_FIXED);
-    flow_set_code(vcpu, selector, selector + 8, 0);
+    flow_set_code(vcpu, SEGMENT_CODE_64, selector, selector + 8, 0);
     vcpu_set(vcpu, VCPU_RIP, vcpu_get_msr(vcpu, MSR_LSTAR));
-    return TRAP_RESUME;
+    return flow_done(trap, stepped);
 }
 
-/* Back to 64-bit code at CPL 3. AMD APM Vol 3 (24594), SYSRET. */
+/* Back to CPL 3: to 64-bit code with REX.W, else to 32-bit code. AMD APM Vol 3 (24594), SYSRET. */
 enum trap_next insn_sysret(struct trap_context *trap, const struct insn *insn)
 {
     struct vcpu *vcpu = trap->machine->vcpu;
-    uint64_t selector;
+    uint64_t selector, rcx = vcpu_get(vcpu, VCPU_RCX);
+    bool stepped;
 
     if (!syscall_enabled(trap)) {
         return fault_raise_ud(trap);
@@ -69,15 +91,15 @@ enum trap_next insn_sysret(struct trap_context *trap, const struct insn *insn)
     if (insn_cpl(trap) != 0) {
         return fault_raise_gp(trap, 0);
     }
-    if (!insn->wide) {
-        return trap_end(trap, OUTCOME_UNMODELLED, "sysret to compatibility mode");
-    }
     selector = vcpu_get_msr(vcpu, MSR_STAR) >> STAR_SYSRET_SHIFT;
-    insn_done(trap, insn);
+    stepped = debug_steps(trap);
+    vcpu_retire(vcpu, insn->length);
     vcpu_set(vcpu, VCPU_RFLAGS, (vcpu_get(vcpu, VCPU_R11) & SYSRET_RFLAGS) | RFLAGS_FIXED);
-    flow_set_code(vcpu, ((selector + 16) & 0xFFFF) | 3, ((selector + 8) & 0xFFFF) | 3, 3);
-    vcpu_set(vcpu, VCPU_RIP, vcpu_get(vcpu, VCPU_RCX));
-    return TRAP_RESUME;
+    flow_set_code(vcpu, insn->wide ? SEGMENT_CODE_64 : SEGMENT_CODE_32,
+                  ((selector + (insn->wide ? 16 : 0)) & 0xFFFF) | 3, ((selector + 8) & 0xFFFF) | 3,
+                  3);
+    vcpu_set(vcpu, VCPU_RIP, insn->wide ? rcx : (uint32_t)rcx);
+    return flow_done(trap, stepped);
 }
 
 enum permission {
@@ -86,8 +108,9 @@ enum permission {
     PERMISSION_ENDED, /* a fault was raised while looking */
 };
 
-/* The bits of the TSS's map that belong to the port's bytes. AMD APM Vol 2 (24593), I/O-permission
- * bitmap. */
+/* The bits of the TSS's map that belong to the port's bytes. QEMU target/i386/seg_helper.c
+ * check_io.
+ */
 static enum permission port_permission(struct trap_context *trap, uint16_t port, unsigned size,
                                        enum trap_next *next)
 {
@@ -143,18 +166,36 @@ enum trap_next insn_port_io(struct trap_context *trap, const struct insn *insn)
     }
 }
 
-/* The address is checked as for a read of one byte before the hypervisor hears of it. */
+/*
+ * No extension is defined for MONITOR, and the address is checked as for a read of one byte; both
+ * before the hypervisor hears of it. Source: Bochs bochs/cpu/mwait.cc MONITOR.
+ */
 enum trap_next insn_monitor(struct trap_context *trap, const struct insn *insn)
 {
     struct mmu_context context;
     struct mmu_fault fault;
+    uint64_t gva = vcpu_get(trap->machine->vcpu, VCPU_RAX);
     uint8_t byte;
 
-    (void)insn;
+    if (vcpu_get(trap->machine->vcpu, VCPU_RCX) != 0) {
+        return fault_raise_gp(trap, 0);
+    }
     vcpu_mmu_context(trap->machine->vcpu, &context);
-    if (!mmu_read(&trap->machine->mmu, &context, vcpu_get(trap->machine->vcpu, VCPU_RAX), &byte, 1,
+    if (!mmu_read(&trap->machine->mmu, &context, insn->address_32 ? (uint32_t)gva : gva, &byte, 1,
                   &fault)) {
         return fault_raise_mmu(trap, &fault);
     }
     return fault_raise_vc(trap, VC_MONITOR);
+}
+
+#define MWAIT_INTERRUPT 1u
+#define MWAITX_TIMED 2u
+
+/* Bochs bochs/cpu/mwait.cc MWAIT. */
+enum trap_next insn_mwait(struct trap_context *trap, const struct insn *insn)
+{
+    uint64_t known = MWAIT_INTERRUPT | (insn->id == INSN_MWAITX ? MWAITX_TIMED : 0);
+
+    return vcpu_get(trap->machine->vcpu, VCPU_RCX) & ~known ? fault_raise_gp(trap, 0)
+                                                            : fault_raise_vc(trap, VC_MWAIT);
 }

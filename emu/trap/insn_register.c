@@ -9,8 +9,7 @@
 #define XCR0_X87 (1ULL << 0)
 #define XCR0_SSE (1ULL << 1)
 #define XCR0_AVX (1ULL << 2)
-#define DR7_ENABLES 0xFFULL /* of the four breakpoints */
-#define DR7_GENERAL_DETECT (1ULL << 13)
+#define XCR0_AVX512 (7ULL << 5) /* all or none */
 
 static void insn_report_wrmsr(struct trap_context *trap, uint32_t index, uint64_t value)
 {
@@ -37,11 +36,22 @@ static enum trap_next insn_msr_unmodelled(struct trap_context *trap, const char 
     return trap_end(trap, OUTCOME_UNMODELLED, "%s of 0x%x", what, index);
 }
 
+/* A row that rests on an unverified fact. True in a strict run, which has ended. */
+static bool insn_msr_is_guess(struct trap_context *trap, uint32_t index)
+{
+    const struct msr_row *row = msr_row_by_index(index);
+
+    return row && (row->flags & MSR_UNVERIFIED) && trap_is_guess(trap, row->name);
+}
+
 enum trap_next insn_rdmsr(struct trap_context *trap, const struct insn *insn)
 {
     uint32_t index = insn_get32(trap, VCPU_RCX);
     uint64_t value = 0;
 
+    if (insn_msr_is_guess(trap, index)) {
+        return TRAP_END;
+    }
     switch (msr_read(trap->machine, index, &value)) {
     case MSR_OK:
         vcpu_set(trap->machine->vcpu, VCPU_RAX, (uint32_t)value);
@@ -61,7 +71,15 @@ enum trap_next insn_wrmsr(struct trap_context *trap, const struct insn *insn)
     uint32_t index = insn_get32(trap, VCPU_RCX);
     uint64_t value = (uint64_t)insn_get32(trap, VCPU_RDX) << 32 | insn_get32(trap, VCPU_RAX);
 
+    if (insn_msr_is_guess(trap, index)) {
+        return TRAP_END;
+    }
     switch (msr_write(trap->machine, index, value)) {
+    case MSR_GUESS:
+        if (trap_is_guess(trap, msr_row_by_index(index)->name)) {
+            return TRAP_END;
+        }
+        /* fallthrough */
     case MSR_OK:
         insn_report_wrmsr(trap, index, value);
         return insn_done(trap, insn);
@@ -117,6 +135,16 @@ enum trap_next insn_rdpmc(struct trap_context *trap, const struct insn *insn)
     return fault_raise_vc(trap, VC_RDPMC);
 }
 
+/* That CR4.TSD is looked at before the intercept is not certain. */
+enum trap_next insn_rdpru(struct trap_context *trap, const struct insn *insn)
+{
+    (void)insn;
+    if (insn_cpl(trap) != 0 && (vcpu_get(trap->machine->vcpu, VCPU_CR4) & CR4_TSD)) {
+        return trap_is_guess(trap, "rdpru with CR4.TSD") ? TRAP_END : fault_raise_ud(trap);
+    }
+    return fault_raise_vc(trap, VC_RDPRU);
+}
+
 /* The engine keeps XCR0, but knows no state beyond SSE and would refuse what hardware takes. */
 enum trap_next insn_xsetbv(struct trap_context *trap, const struct insn *insn)
 {
@@ -128,39 +156,13 @@ enum trap_next insn_xsetbv(struct trap_context *trap, const struct insn *insn)
         return fault_raise_ud(trap);
     }
     if (insn_cpl(trap) != 0 || insn_get32(trap, VCPU_RCX) != 0 || !(value & XCR0_X87) ||
-        (value & (XCR0_AVX | XCR0_SSE)) == XCR0_AVX) {
+        (value & (XCR0_AVX | XCR0_SSE)) == XCR0_AVX ||
+        ((value & XCR0_AVX512) && (~value & (XCR0_AVX512 | XCR0_AVX))) ||
+        (trap->profile && (value & ~trap->profile->xcr0))) {
         return fault_raise_gp(trap, 0);
     }
     if (value & ~(XCR0_X87 | XCR0_SSE)) {
         return trap_end(trap, OUTCOME_UNMODELLED, "xsetbv of 0x%llx", (unsigned long long)value);
-    }
-    vcpu_pass(vcpu);
-    return TRAP_RESUME;
-}
-
-/*
- * DR7 is intercepted unless debug swap gives the guest debug registers of its own; breakpoints that
- * it could then enable are not modelled. DR5 is DR7 where CR4.DE does not make it undefined.
- */
-enum trap_next insn_mov_dr(struct trap_context *trap, const struct insn *insn)
-{
-    struct vcpu *vcpu = trap->machine->vcpu;
-    uint64_t value = vcpu_get(vcpu, decode_register(insn->reg));
-
-    if (insn->debug_register == 5) {
-        return vcpu_get(vcpu, VCPU_CR4) & CR4_DE
-                   ? fault_raise_ud(trap)
-                   : trap_end(trap, OUTCOME_UNMODELLED, "mov of DR5, which is DR7");
-    }
-    if (!(trap->machine->state.sev_features & SEV_FEATURE_DEBUG_SWAP)) {
-        return fault_raise_vc(trap, insn->writes ? VC_DR7_WRITE : VC_DR7_READ);
-    }
-    if (insn->writes && value >> 32) {
-        return fault_raise_gp(trap, 0);
-    }
-    if (insn->writes && (value & (DR7_ENABLES | DR7_GENERAL_DETECT))) {
-        return trap_end(trap, OUTCOME_UNMODELLED, "breakpoints: mov of 0x%llx to DR7",
-                        (unsigned long long)value);
     }
     vcpu_pass(vcpu);
     return TRAP_RESUME;

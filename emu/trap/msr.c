@@ -18,6 +18,26 @@ static void msr_set_ghcb(struct machine *machine, uint64_t value)
     machine->state.ghcb_msr = value;
 }
 
+static uint64_t msr_get_virtual_tom(const struct machine *machine)
+{
+    return machine->state.virtual_tom;
+}
+
+/* A write flushes the guest's translations. */
+static void msr_set_virtual_tom(struct machine *machine, uint64_t value)
+{
+    machine_set_virtual_tom(machine, value);
+}
+
+/* Whether a bit that reads as zero may be written is not known. */
+static enum msr_result msr_check_virtual_tom(const struct machine *machine, uint64_t old,
+                                             uint64_t value)
+{
+    (void)machine;
+    (void)old;
+    return value & ~VIRTUAL_TOM_MASK ? MSR_UNMODELLED : MSR_OK;
+}
+
 static uint64_t msr_get_sev_status(const struct machine *machine)
 {
     return machine->state.sev_features << 2 | SEV_STATUS_SEV_ES | SEV_STATUS_SEV;
@@ -27,18 +47,22 @@ static uint64_t msr_get_sev_status(const struct machine *machine)
     (EFER_LMSLE | EFER_FFXSR | EFER_TCE | EFER_MCOMMIT | EFER_INTWB | EFER_UAIE | EFER_AIBRSE)
 
 /*
- * LME cannot change under paging, and LMA must be written as it is. Other bits that have a name
- * depend on what the processor supports, and the engine knows little of them.
+ * LME cannot change under paging. LMA stays as it is whatever is written: so Linux
+ * arch/x86/kvm/x86.c set_efer, Bochs bochs/cpu/crregs.cc SetEFER and QEMU target/i386
+ * cpu_load_efer, against a recollection that it must be written as it is. Other bits that have a
+ * name depend on what the processor supports, and the engine knows little of them.
  */
 static enum msr_result msr_check_efer(const struct machine *machine, uint64_t old, uint64_t value)
 {
     uint64_t changed = old ^ value;
 
-    if ((changed & EFER_LMA) ||
-        ((changed & EFER_LME) && (vcpu_get(machine->vcpu, VCPU_CR0) & CR0_PG))) {
+    if ((changed & EFER_LME) && (vcpu_get(machine->vcpu, VCPU_CR0) & CR0_PG)) {
         return MSR_GP;
     }
-    return changed & EFER_NOT_MODELLED ? MSR_UNMODELLED : MSR_OK;
+    if (changed & EFER_NOT_MODELLED) {
+        return MSR_UNMODELLED;
+    }
+    return changed & EFER_LMA ? MSR_GUESS : MSR_OK;
 }
 
 static enum msr_result msr_check_pat(const struct machine *machine, uint64_t old, uint64_t value)
@@ -71,10 +95,13 @@ static enum msr_result msr_check_32(const struct machine *machine, uint64_t old,
 }
 
 #define ALL (~0ULL)
-#define SYSTEM "AMD APM Vol 2 (24593) 3.1.7 and appendix A"
 #define KVM "Linux arch/x86/kvm/svm/svm.c svm_recalc_msr_intercepts"
 #define KVM_ES "Linux arch/x86/kvm/svm/sev.c sev_es_recalc_msr_intercepts"
 #define VC "#VC 0x7C"
+#define NUMBERS "Linux arch/x86/include/asm/msr-index.h; "
+#define SYSCALLS                                                                                   \
+    NUMBERS "QEMU target/i386/seg_helper.c helper_syscall, helper_sysret; Bochs "                  \
+            "bochs/cpu/proc_ctrl.cc SYSCALL"
 
 /*
  * KVM intercepts what it does not list; the hypervisor answers the event `msr` then. Those that it
@@ -102,7 +129,8 @@ const struct msr_row msr_rows[] = {
      .source = KVM},
     {MSR_PAT, .name = "PAT", .flags = MSR_ENGINE, .reset = PAT_RESET, .write_mask = ALL,
      .check = msr_check_pat, .does = "a reserved memory type: #GP(0)",
-     .source = "AMD APM Vol 2 (24593), page-attribute table; " KVM_ES},
+     .source = "Linux arch/x86/kvm/x86.h kvm_pat_valid; Bochs bochs/cpu/msr.cc "
+               "isValidMSR_PAT; " KVM_ES},
     {MSR_MTRR_DEF_TYPE, .name = "MTRR_DEF_TYPE", .flags = MSR_INTERCEPT, .does = VC, .source = KVM},
     {MSR_X2APIC, MSR_X2APIC + 0xFF, "X2APIC", MSR_INTERCEPT, .does = VC,
      .source = "AMD APM Vol 2 (24593) 15.36.16 and 15.36.21; " KVM},
@@ -111,21 +139,23 @@ const struct msr_row msr_rows[] = {
     {MSR_EFER, .name = "EFER", .flags = MSR_ENGINE, .reset = EFER_SVME,
      .write_mask = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_NOT_MODELLED,
      .ignored = EFER_SVME, .check = msr_check_efer,
-     .does = "reserved bits, LMA, and LME under paging: #GP(0); SVME is ignored",
-     .source = SYSTEM ", 15.36.12; " KVM_ES},
-    {MSR_STAR, .name = "STAR", .flags = MSR_ENGINE, .write_mask = ALL, .source = SYSTEM},
+     .does = "reserved bits, and LME under paging: #GP(0); SVME and LMA are ignored",
+     .source =
+         "Linux arch/x86/kvm/x86.c set_efer; Bochs bochs/cpu/crregs.cc SetEFER; AMD APM Vol 2 "
+         "(24593) 15.36.12; " KVM_ES},
+    {MSR_STAR, .name = "STAR", .flags = MSR_ENGINE, .write_mask = ALL, .source = SYSCALLS},
     {MSR_LSTAR, .name = "LSTAR", .flags = MSR_ENGINE | MSR_CANONICAL, .write_mask = ALL,
-     .source = SYSTEM},
+     .source = SYSCALLS},
     {MSR_CSTAR, .name = "CSTAR", .flags = MSR_ENGINE | MSR_CANONICAL, .write_mask = ALL,
-     .source = SYSTEM},
-    {MSR_SFMASK, .name = "SFMASK", .flags = MSR_ENGINE, .write_mask = 0xFFFFFFFFULL,
-     .source = SYSTEM},
+     .source = SYSCALLS},
+    {MSR_SFMASK, .name = "SFMASK", .flags = MSR_ENGINE, .write_mask = ALL, .check = msr_check_32,
+     .source = SYSCALLS},
     {MSR_FS_BASE, .name = "FS_BASE", .flags = MSR_ENGINE | MSR_CANONICAL, .write_mask = ALL,
-     .source = SYSTEM},
+     .source = NUMBERS "arch/x86/kvm/x86.c __kvm_set_msr"},
     {MSR_GS_BASE, .name = "GS_BASE", .flags = MSR_ENGINE | MSR_CANONICAL, .write_mask = ALL,
-     .source = SYSTEM},
+     .source = NUMBERS "arch/x86/kvm/x86.c __kvm_set_msr"},
     {MSR_KERNEL_GS_BASE, .name = "KERNEL_GS_BASE", .flags = MSR_ENGINE | MSR_CANONICAL,
-     .write_mask = ALL, .source = SYSTEM},
+     .write_mask = ALL, .source = NUMBERS "arch/x86/kvm/x86.c __kvm_set_msr"},
     {MSR_TSC_AUX, .name = "TSC_AUX", .flags = MSR_INTERCEPT,
      .does = VC ": the processor does not virtualize it", .source = KVM_ES},
     {MSR_SYSCFG, .name = "SYSCFG", .flags = MSR_INTERCEPT, .does = VC, .source = KVM},
@@ -140,7 +170,9 @@ const struct msr_row msr_rows[] = {
     {MSR_RMP_BASE, MSR_RMP_END, "RMP_BASE", MSR_INTERCEPT, .does = VC, .source = KVM},
     {MSR_GUEST_TSC_FREQ, .name = "GUEST_TSC_FREQ", .flags = MSR_INTERCEPT,
      .does = VC ": secure TSC is not active", .source = KVM_ES},
-    {MSR_VIRTUAL_TOM, .name = "VIRTUAL_TOM", .does = "#GP(0): virtual TOM is not active",
+    {MSR_VIRTUAL_TOM, .name = "VIRTUAL_TOM", .write_mask = ALL, .check = msr_check_virtual_tom,
+     .get = msr_get_virtual_tom, .set = msr_set_virtual_tom,
+     .does = "#GP(0) unless SEV_FEATURES has it; written: flushes",
      .source = "AMD APM Vol 2 (24593) 15.36.8"},
     {MSR_SECURE_AVIC, .name = "SECURE_AVIC", .flags = MSR_INTERCEPT | MSR_UNVERIFIED, .does = VC,
      .source = KVM},
@@ -168,8 +200,8 @@ static enum msr_result msr_reach(const struct machine *machine, const struct msr
     if (!row) {
         return MSR_UNMODELLED;
     }
-    if (row->index == MSR_VIRTUAL_TOM && (machine->state.sev_features & SEV_FEATURE_VTOM)) {
-        return MSR_UNMODELLED;
+    if (row->index == MSR_VIRTUAL_TOM && !(machine->state.sev_features & SEV_FEATURE_VTOM)) {
+        return MSR_GP;
     }
     if (row->flags & MSR_INTERCEPT) {
         return MSR_VC;
@@ -211,7 +243,7 @@ enum msr_result msr_write(struct machine *machine, uint32_t index, uint64_t valu
         return MSR_GP;
     }
     result = row->check ? row->check(machine, old, value) : MSR_OK;
-    if (result != MSR_OK) {
+    if (result != MSR_OK && result != MSR_GUESS) {
         return result;
     }
     if (row->flags & MSR_ENGINE) {
@@ -219,5 +251,5 @@ enum msr_result msr_write(struct machine *machine, uint32_t index, uint64_t valu
     } else {
         row->set(machine, value);
     }
-    return MSR_OK;
+    return result;
 }

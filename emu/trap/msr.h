@@ -14,6 +14,7 @@
 
 enum msr_result {
     MSR_OK,
+    MSR_GUESS,      /* done, as in MSR_OK, but on a fact whose sources disagree, or are missing */
     MSR_GP,         /* #GP(0) */
     MSR_VC,         /* #VC 0x7C */
     MSR_UNMODELLED, /* no row, or a value whose effect is not modelled */

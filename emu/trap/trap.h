@@ -13,6 +13,7 @@
 #include "check/outcome.h"
 #include "machine/machine.h"
 #include "trace/event.h"
+#include "trap/profile.h"
 
 enum trap_next {
     TRAP_RESUME, /* run on */
@@ -46,6 +47,7 @@ struct trap_context {
     bool strict;            /* end as `unmodelled` rather than rest on an unverified fact */
     bool unknown_msr_gp;    /* an MSR without a row: #GP(0) instead of `unmodelled` */
     uint32_t sev_cpuid_eax; /* CPUID 0x8000001F EAX of the guest's processor */
+    const struct cpu_profile *profile; /* NULL: any; what the engine does not know is unmodelled */
     struct trap_pvalidate_run pvalidate;
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One hostile guest through the real run loop, in a machine that is brought back to its launch for
- * each input: making one takes longer than most inputs run. One input in eight runs again in a new
- * machine, and there from a snapshot in the middle on: digests, outcomes and traces have to be the
- * same. So what an input does not leave as it was is found, too.
+ * One hostile guest through the real run loop. One input in eight runs again in a new machine, and
+ * there from a snapshot in the middle on: digests, outcomes and traces have to be the same. If
+ * asked to, it keeps machines and brings them back to their launch for each input: making one takes
+ * longer than most inputs run. So what an input does not leave as it was is found, too.
  */
 #include "guest.h"
 
@@ -15,8 +15,7 @@
 #include "trace/text.h"
 
 #define REPEAT_EVERY 8
-#define KEPT_MAX 4    /* machines */
-#define KEPT_RUNS 256 /* of a libFuzzer process, after which its machines are made anew */
+#define KEPT_MAX 4 /* machines */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,6 +36,8 @@ struct subject {
     struct error error;
     size_t launch_size; /* of the trace, at the snapshot of the launch */
 };
+
+bool fuzz_guest_keeps;
 
 /* Machines at their launch, by seed; each with a plain host. */
 static struct subject kept[KEPT_MAX];
@@ -182,7 +183,8 @@ static struct subject *subject_kept(const uint8_t *data, size_t size)
 
     guest_header_read(&header, data, size);
     subject = &kept[header.seed % KEPT_MAX];
-    if ((header.strict & 1) || header.features || (header.sev_features & 0x7E)) {
+    if (!fuzz_guest_keeps || (header.strict & 1) || header.features ||
+        (header.sev_features & 0x7E)) {
         return NULL;
     }
     if (!subject->run) {
@@ -339,10 +341,5 @@ int fuzz_guest(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static unsigned runs;
-
-    if (++runs % KEPT_RUNS == 0) {
-        fuzz_guest_forget();
-    }
     return fuzz_guest(data, size);
 }

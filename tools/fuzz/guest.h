@@ -84,10 +84,13 @@ void guest_image(uint8_t *file, const struct guest_header *header, const uint8_t
                  size_t size);
 
 /*
- * Always 0, or it aborts after saying why. Machines are kept from one input to the next;
- * fuzz_guest_forget closes them, so that what comes then does not depend on what came before.
+ * Whether machines are kept from one input to the next. fuzz_guest_forget closes them, so that what
+ * comes then does not depend on what came before.
  */
+extern bool fuzz_guest_keeps;
 void fuzz_guest_forget(void);
+
+/* Always 0, or it aborts after saying why. */
 int fuzz_guest(const uint8_t *data, size_t size);
 /* In a new machine first, with trace and outcome written to `out`, if any; then all repetitions.
    Returns the enum outcome_kind. */
@@ -97,7 +100,7 @@ int fuzz_guest_show(const uint8_t *data, size_t size, FILE *out);
 bool guest_regressions(void);
 
 /* A new input, the same for the same seed and number; returns its size, at most `room`. */
-#define GUEST_INPUT_MAX 4096
+#define GUEST_INPUT_MAX 8192
 size_t guest_generate(uint64_t seed, uint64_t number, uint8_t *data, size_t room);
 
 #endif

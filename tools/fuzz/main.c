@@ -44,6 +44,7 @@ static void usage(FILE *out)
         "  --first N     number of the first input (default 0)\n"
         "  --runs N      how many inputs (default 1000)\n"
         "  --seconds N   as many inputs as fit into that time\n"
+        "  --kept 1      keep machines and bring them back to their launch for each input\n"
         "  --write DIR   write the inputs, as a corpus, instead of running them\n",
         out);
 }
@@ -144,11 +145,14 @@ static void report(const struct options *options, uint64_t first, uint64_t faile
 {
     uint64_t machines = failed - failed % KEPT_INPUTS;
 
-    first = first > machines ? first : machines;
-    fprintf(stderr,
-            "FAILED: seed %" PRIu64 " input %" PRIu64 "; with those before it in its machines: "
-            "--seed %" PRIu64 " --first %" PRIu64 " --runs %" PRIu64 "\n",
-            options->seed, failed, options->seed, first, failed - first + 1);
+    fprintf(stderr, "FAILED: seed %" PRIu64 " input %" PRIu64 "\n", options->seed, failed);
+    if (fuzz_guest_keeps) {
+        first = first > machines ? first : machines;
+        fprintf(stderr,
+                "with those before it in its machines: --kept 1 --seed %" PRIu64 " --first %" PRIu64
+                " --runs %" PRIu64 "\n",
+                options->seed, first, failed - first + 1);
+    }
     write_input(options->keep, options->seed, failed);
 }
 
@@ -220,6 +224,10 @@ static bool read_option(struct options *options, const char *name, const char *v
     }
     if (!read_number(value, &number)) {
         return false;
+    }
+    if (strcmp(name, "--kept") == 0) {
+        fuzz_guest_keeps = number == 1;
+        return number <= 1;
     }
     if (strcmp(name, "--seconds") == 0) {
         options->seconds = (unsigned)number;

@@ -25,6 +25,8 @@ enum coverage_group {
     GROUP_PSP,
     GROUP_MSR,
     GROUP_INSN,
+    GROUP_DEBUG,
+    GROUP_PORT,
     GROUP_ACCESS,
     GROUP_COUNT,
 };

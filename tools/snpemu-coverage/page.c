@@ -21,6 +21,8 @@ static const struct {
     [GROUP_PSP] = {"Messages to the AMD-SP", "MSG_TYPE", "answer"},
     [GROUP_MSR] = {"MSRs", "number", "an SNP guest sees"},
     [GROUP_INSN] = {"Instructions", NULL, "an SNP guest sees"},
+    [GROUP_DEBUG] = {"Debug exceptions", NULL, "when, and how"},
+    [GROUP_PORT] = {"Port I/O devices", "ports", NULL},
     [GROUP_ACCESS] = {"Accesses and the RMP", NULL, "result"},
 };
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rows of the exit, MSR and instruction tables. */
+/* Rows of all tables but the one of accesses. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "coverage.h"
+#include "ghcb/port.h"
 #include "ghcb/table.h"
 #include "psp/psp.h"
+#include "trap/debug.h"
 #include "trap/insn.h"
 #include "trap/msr.h"
 
@@ -104,10 +106,44 @@ static void add_insns(struct coverage *coverage)
         struct coverage_row *row = coverage_add(coverage, GROUP_INSN, "insn", insn_name(id));
 
         row->source = insn->source;
-        row->status = !insn->handler                  ? STATUS_UNMODELLED
-                      : insn->flags & INSN_UNVERIFIED ? STATUS_UNVERIFIED
-                                                      : STATUS_MODELLED;
+        row->status = !insn->handler || (insn->flags & INSN_UNMODELLED) ? STATUS_UNMODELLED
+                      : insn->flags & INSN_UNVERIFIED                   ? STATUS_UNVERIFIED
+                                                                        : STATUS_MODELLED;
         snprintf(row->does, sizeof(row->does), "%s", insn->does ? insn->does : "");
+    }
+}
+
+static void add_debug(struct coverage *coverage)
+{
+    for (size_t i = 0; i < DEBUG_COUNT; i++) {
+        const struct debug_row *debug = &debug_rows[i];
+        struct coverage_row *row = coverage_add(coverage, GROUP_DEBUG, "debug", debug->name);
+
+        row->source = debug->source;
+        row->status = debug->flags & DEBUG_UNMODELLED ? STATUS_UNMODELLED
+                      : debug->flags & DEBUG_GUESS    ? STATUS_UNVERIFIED
+                                                      : STATUS_MODELLED;
+        snprintf(row->does, sizeof(row->does), "%s", debug->does ? debug->does : "");
+    }
+}
+
+/* Two devices at one port would hide each other. */
+static void add_ports(struct coverage *coverage)
+{
+    for (size_t i = 0; i < port_row_count; i++) {
+        const struct port_row *port = &port_rows[i];
+        struct coverage_row *row = coverage_add(coverage, GROUP_PORT, "port", port->name);
+
+        row->source = port->source;
+        row->status = STATUS_MODELLED;
+        snprintf(row->code, sizeof(row->code), "0x%" PRIx16 " to 0x%" PRIx16, port->first,
+                 port->last);
+        for (size_t j = 0; j < i; j++) {
+            if (port->first <= port_rows[j].last && port_rows[j].first <= port->last) {
+                coverage_mistake(coverage, "rows port/%s and port/%s: their ports overlap",
+                                 port_rows[j].name, port->name);
+            }
+        }
     }
 }
 
@@ -135,5 +171,7 @@ void coverage_add_rows(struct coverage *coverage)
     add_messages(coverage);
     add_msrs(coverage);
     add_insns(coverage);
+    add_debug(coverage);
+    add_ports(coverage);
     coverage_add_access(coverage);
 }
