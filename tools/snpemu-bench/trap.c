@@ -163,7 +163,7 @@ static int measure_row(const struct trap_task *task, const struct trap_row *row,
     return status;
 }
 
-/* HLT ends the run, and PAUSE is the engine's. */
+/* HLT ends the run, and PAUSEs in a row are taken for a spin, which is looked into. */
 static int check_list(struct error *error)
 {
     for (enum insn_id id = INSN_OTHER + 1; id < INSN_COUNT; id++) {

@@ -328,6 +328,7 @@ const struct trap_row trap_rows[] = {
      .setup = setup_sysret, .round = round_sysret},
     {"int", "INT n through the IDT", INSN_INT,
      .fault = {{0xCD, VECTOR_INT}, 2, VECTOR_INT, false, true}},
+    {"int1", "INT1 through the IDT", INSN_INT1, .fault = {{0xF1}, 1, VECTOR_DB, false, true}},
     {"cpuid", "CPUID: #VC", INSN_CPUID, VC(0x0F, 0xA2)},
     {"in", "IN: #VC", INSN_IO, .setup = setup_port, VC(0xEC)},
     {"vmmcall", "VMMCALL: #VC", INSN_VMMCALL, VC(0x0F, 0x01, 0xD9)},
