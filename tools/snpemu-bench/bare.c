@@ -21,8 +21,11 @@ struct bare {
     uc_engine *uc;
     uint8_t *ram;
     uint64_t next_trap;
+    unsigned vmpl; /* for the views: addresses of different VMPLs have nothing in common */
     bool at_trap, at_end, faulted;
-    uint64_t counted; /* by bare_count's hook */
+    bool passing;        /* the next hook lets its instruction execute */
+    uc_context *scratch; /* what is saved at a switch */
+    uint64_t counted;    /* by bare_count's hook */
 
     /* A snapshot: registers, and all memory; then the pages that have ever been written since. */
     uc_context *context;
@@ -54,17 +57,17 @@ static bool bare_on_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_e
                          void *opaque)
 {
     struct bare *bare = opaque;
-    uint64_t offset = gva - bare->recording->gva_first;
+    uint32_t page;
 
     (void)uc;
-    if (offset >> PAGE_SHIFT >= bare->recording->page_count) {
+    if (!views_find(&bare->recording->views, bare->vmpl, gva, bare->next_trap, &page)) {
         bare->faulted = true;
         return false;
     }
     if (type == UC_MEM_WRITE && bare->copy) {
-        bare_note_write(bare, offset >> PAGE_SHIFT);
+        bare_note_write(bare, page);
     }
-    entry->paddr = offset & ~PAGE_MASK;
+    entry->paddr = (uint64_t)page << PAGE_SHIFT;
     entry->perms = type == UC_MEM_FETCH   ? UC_PROT_READ | UC_PROT_EXEC
                    : type == UC_MEM_WRITE ? UC_PROT_READ | UC_PROT_WRITE
                                           : UC_PROT_READ;
@@ -86,6 +89,10 @@ static void bare_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaqu
 
     (void)gva;
     (void)size;
+    if (bare->passing) {
+        bare->passing = false;
+        return;
+    }
     bare->at_trap = true;
     uc_emu_stop(uc);
 }
@@ -137,7 +144,7 @@ static uc_err bare_add_sites(struct bare *bare)
 
     for (size_t i = 0; site && i < recording->trap_count; i++) {
         if (recording->trap[i].by_hook) {
-            site[count++] = recording->trap[i].rip;
+            site[count++] = recording->trap[i].code_gva;
         }
     }
     if (count > 1) {
@@ -217,41 +224,6 @@ static uint64_t bare_get(const struct bare *bare, enum vcpu_register reg)
     return value;
 }
 
-static void bare_set_table(struct bare *bare, enum vcpu_table_register reg,
-                           const struct vcpu_table *table)
-{
-    uc_x86_mmr mmr = {
-        .selector = table->selector,
-        .base = table->base,
-        .limit = table->limit,
-        .flags = table->flags,
-    };
-
-    uc_reg_write(bare->uc, vcpu_table_id[reg], &mmr);
-}
-
-static void bare_load_registers(struct bare *bare)
-{
-    const struct recording *recording = bare->recording;
-    const struct recording_registers *start = &recording->start;
-
-    /* Long mode first, in the order that the engine needs. */
-    bare_set(bare, VCPU_CR4, start->reg[VCPU_CR4]);
-    bare_set(bare, VCPU_CR3, start->reg[VCPU_CR3]);
-    for (size_t i = 0; i < recording->msr_count; i++) {
-        bare_set_msr(bare, recording->msr_index[i], start->msr[i]);
-    }
-    bare_set(bare, VCPU_CR0, start->reg[VCPU_CR0]);
-    for (unsigned i = 0; i < VCPU_TABLE_COUNT; i++) {
-        bare_set_table(bare, i, &start->table[i]);
-    }
-    for (unsigned i = 0; i < VCPU_REGISTER_COUNT; i++) {
-        if (i != VCPU_CR0 && i != VCPU_CR3 && i != VCPU_CR4) {
-            bare_set(bare, i, start->reg[i]);
-        }
-    }
-}
-
 static void bare_load_memory(struct bare *bare)
 {
     const struct recording *recording = bare->recording;
@@ -301,7 +273,14 @@ static int bare_open_with(struct bare **out, const struct recording *recording, 
         return bare_fail(err, "opening", error);
     }
     bare_load_memory(bare);
-    bare_load_registers(bare);
+    err = uc_context_alloc(bare->uc, &bare->scratch);
+    if (!err) {
+        err = uc_context_restore(bare->uc, recording->context[0]);
+    }
+    if (err) {
+        bare_close(bare);
+        return bare_fail(err, "start", error);
+    }
     *out = bare;
     return 0;
 }
@@ -320,6 +299,9 @@ void bare_close(struct bare *bare)
     if (bare->context) {
         uc_context_free(bare->context);
     }
+    if (bare->scratch) {
+        uc_context_free(bare->scratch);
+    }
     if (bare->uc) {
         uc_close(bare->uc);
     }
@@ -334,7 +316,21 @@ void bare_close(struct bare *bare)
 
 /* ---- running ---- */
 
-static void bare_answer(struct bare *bare)
+/*
+ * What a switch to another vCPU or VMPL takes at least: one context is kept, another comes in, and
+ * no translation stays.
+ */
+static uc_err bare_switch(struct bare *bare, const uc_context *context)
+{
+    uc_err err = uc_context_save(bare->uc, bare->scratch);
+
+    if (!err) {
+        err = uc_context_restore(bare->uc, (uc_context *)(uintptr_t)context);
+    }
+    return err ? err : bare_flush(bare->uc);
+}
+
+static uc_err bare_answer(struct bare *bare)
 {
     const struct recording *recording = bare->recording;
     const struct recording_trap *trap = &recording->trap[bare->next_trap++];
@@ -357,6 +353,20 @@ static void bare_answer(struct bare *bare)
         }
     }
     bare->at_trap = false;
+    bare->passing = trap->passes;
+    bare->vmpl = trap->vmpl;
+    return trap->context == RECORDING_NO_CONTEXT
+               ? UC_ERR_OK
+               : bare_switch(bare, recording->context[trap->context]);
+}
+
+/* The engine says nothing when it comes to HLT: it is done, and RIP is after it. */
+static bool bare_halted(const struct bare *bare, uint64_t rip)
+{
+    const struct recording *recording = bare->recording;
+
+    return !bare->at_end && bare->next_trap < recording->trap_count &&
+           recording->trap[bare->next_trap].halts && recording->trap[bare->next_trap].rip == rip;
 }
 
 int bare_run(struct bare *bare, uint64_t trap, struct error *error)
@@ -371,11 +381,15 @@ int bare_run(struct bare *bare, uint64_t trap, struct error *error)
             if (bare->next_trap == trap) {
                 return 0;
             }
-            bare_answer(bare);
+            err = bare_answer(bare);
+            if (err) {
+                return bare_fail(err, "switch", error);
+            }
             rip = bare_get(bare, VCPU_RIP);
         }
         err = uc_emu_start(bare->uc, rip, 0, 0, 0);
         rip = bare_get(bare, VCPU_RIP);
+        bare->at_trap = bare->at_trap || (!err && bare_halted(bare, rip));
         if (bare->at_end && bare->next_trap == recording->trap_count) {
             return 0;
         }
@@ -403,9 +417,9 @@ int bare_count(const struct recording *recording, uint64_t *instructions, struct
     }
     if (status == 0) {
         /* The hook saw each trapping instruction, and the one at the end, without executing it. */
-        *instructions = bare->counted - recording->trap_count - 1;
+        *instructions = bare->counted - 1;
         for (size_t i = 0; i < recording->trap_count; i++) {
-            *instructions += recording->trap[i].retired;
+            *instructions += recording->trap[i].retired - !recording->trap[i].halts;
         }
     }
     bare_close(bare);
@@ -444,7 +458,7 @@ int bare_save(struct bare *bare, struct error *error)
 
 /*
  * The engine's translations stay: addresses never change here, and a page that is writable in them
- * has been in the list of dirty pages since its first write.
+ * has been in the list of dirty pages since its first write. (For recordings without switches.)
  */
 int bare_restore(struct bare *bare, struct error *error)
 {
@@ -454,6 +468,8 @@ int bare_restore(struct bare *bare, struct error *error)
         memcpy(bare->ram + at, bare->copy + at, PAGE_SIZE);
     }
     bare->next_trap = bare->saved_trap;
+    bare->vmpl = bare->saved_trap ? bare->recording->trap[bare->saved_trap - 1].vmpl : 0;
+    bare->passing = false;
     bare->at_trap = true;
     bare->at_end = false;
     return bare_fail(uc_context_restore(bare->uc, bare->context), "restore", error);

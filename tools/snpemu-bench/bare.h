@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The bare CPU engine: what a run costs when nothing is emulated around it. Addresses are
- * translated by one constant offset, nothing is counted, and each trap is answered from a
- * recording. Page permissions are granted as the emulator grants them, one kind of access at a
- * time, because that decides how fast the engine's stores are.
+ * translated by a look into the recording, nothing is counted, and each trap is answered from it,
+ * switches to other vCPUs and VMPLs included. Page permissions are granted as the emulator grants
+ * them, one kind of access at a time, because that decides how fast the engine's stores are.
  */
 #ifndef SNPEMU_BENCH_BARE_H
 #define SNPEMU_BENCH_BARE_H

@@ -238,7 +238,7 @@ static int case_record(struct bench_case *c, struct error *error)
 {
     uint64_t counted;
     int status = recording_make(&c->recording, c->workload.subject.scenario,
-                                c->workload.subject.image, CASE_UNTIL, error);
+                                c->workload.subject.image, NULL, CASE_UNTIL, error);
 
     if (status == 0 && !c->recording->list_exit) {
         status = error_set(error, SNPEMU_ERR_INPUT, "the image does not ask for the APIC ID list");
@@ -261,7 +261,7 @@ static int case_work(const void *opaque, void *out, struct error *error)
     int status;
 
     c.task = opaque;
-    status = workload_open(&c.workload, c.task->image, c.task->cpus, error);
+    status = workload_open(&c.workload, c.task->image, c.task->cpus, "none", error);
     if (status == 0) {
         status = case_record(&c, error);
     }
@@ -297,7 +297,7 @@ static int peak_work(const void *opaque, void *out, struct error *error)
     const struct case_task *task = opaque;
     struct ours ours = {0};
     struct workload workload;
-    int status = workload_open(&workload, task->image, task->cpus, error);
+    int status = workload_open(&workload, task->image, task->cpus, "none", error);
 
     (void)out;
     if (status != 0) {

@@ -88,7 +88,7 @@ static int cost_work(const void *opaque, void *out, struct error *error)
                                   struct error *) = {cost_open, cost_exit};
     const struct case_task *task = opaque;
     struct workload workload;
-    int status = workload_open(&workload, task->image, task->cpus, error);
+    int status = workload_open(&workload, task->image, task->cpus, "none", error);
 
     for (size_t i = 0; status == 0 && i < sizeof(measure) / sizeof(measure[0]); i++) {
         status = measure[i](&workload, task->runs, out, error);

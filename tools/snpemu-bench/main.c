@@ -35,12 +35,13 @@ enum {
     KEY_CPUS,
     KEY_STEPS,
     KEY_TRAP,
+    KEY_UNTIL,
 };
 
 struct arguments {
     bool quick, steps;
     unsigned runs;
-    const char *json, *image;
+    const char *json, *image, *until;
     const struct trap_row *trap;
     uint32_t cpus[BENCH_CASE_MAX];
     size_t cpus_count;
@@ -57,7 +58,12 @@ static const struct argp_option bench_options[] = {
     {"steps", KEY_STEPS, NULL, 0, "Single steps and traps only, no whole runs", 0},
     {"trap", KEY_TRAP, "NAME", 0, "One kind of trap only, by its name in the JSON; for a profiler",
      0},
-    {"cpus", KEY_CPUS, "N,...", 0, "Numbers of CPUs instead of 1,4,32,256,1024", 0},
+    {"cpus", KEY_CPUS, "N,...", 0,
+     "Numbers of CPUs instead of 1,4,32,256,1024 (with --until: instead of 4,1023)", 0},
+    {"until", KEY_UNTIL, "SYMBOL", 0,
+     "Instead of all else: a whole boot of the image with its firmware, until SYMBOL is about to "
+     "execute, from a cold start and beside the bare engine",
+     0},
     {0},
 };
 
@@ -121,6 +127,9 @@ static error_t bench_parse(int key, char *arg, struct argp_state *state)
         if (*end) {
             argp_error(state, "--runs: '%.100s' is not a number", arg);
         }
+        return 0;
+    case KEY_UNTIL:
+        arguments->until = arg;
         return 0;
     case KEY_JSON:
         arguments->json = arg;
@@ -191,6 +200,23 @@ static int run_command(struct bench *bench, const char *image, struct error *err
     return 0;
 }
 
+static int run_boots(struct bench *bench, FILE *table, struct error *error)
+{
+    int status = 0;
+
+    output_boot_start(table, bench);
+    for (size_t i = 0; status == 0 && i < bench->boot_count; i++) {
+        status = boot_measure(&bench->boot_task[i], &bench->boot[i], error);
+        if (status == 0) {
+            output_boot(table, &bench->boot_task[i], &bench->boot[i]);
+        }
+    }
+    if (status == 0) {
+        output_boot_end(table);
+    }
+    return status;
+}
+
 static int write_json(const struct bench *bench, const char *path, struct error *error)
 {
     bool standard = strcmp(path, "-") == 0;
@@ -222,8 +248,13 @@ static int measure_all(struct bench *bench, const struct arguments *arguments, c
     };
     const struct miss_task miss_task = {.runs = trap_task.runs, .rounds = trap_task.rounds};
     bool whole = !arguments->steps && !arguments->trap;
-    int status = whole ? run_cases(bench, table, error) : 0;
+    int status;
 
+    if (bench->boot_count > 0) {
+        status = run_boots(bench, table, error);
+        return status == 0 && arguments->json ? write_json(bench, arguments->json, error) : status;
+    }
+    status = whole ? run_cases(bench, table, error) : 0;
     if (status == 0 && !arguments->trap) {
         status = cost_measure(&cost_task, &bench->cost, error);
     }
@@ -254,10 +285,29 @@ static int measure_all(struct bench *bench, const struct arguments *arguments, c
     return status;
 }
 
+/* The same with whole boots in place of the cases. */
+static void choose_boots(struct bench *bench, const struct arguments *arguments,
+                         const uint32_t *cpus, size_t count)
+{
+    static char command[PATH_MAX + 16];
+
+    beside("snpemu", command, sizeof(command));
+    bench->boot_count = arguments->cpus_count ? arguments->cpus_count : count;
+    for (size_t i = 0; i < bench->boot_count; i++) {
+        bench->boot_task[i] = (struct boot_task){
+            .image = bench->task[0].image,
+            .until = arguments->until,
+            .command = access(command, X_OK) == 0 ? command : NULL,
+            .cpus = arguments->cpus_count ? arguments->cpus[i] : cpus[i],
+            .runs = bench->task[0].runs,
+        };
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {bench_options, bench_parse, NULL, bench_doc, NULL, NULL, NULL};
-    static const uint32_t all[] = {1, 4, 32, 256, 1024}, few[] = {4, 256};
+    static const uint32_t all[] = {1, 4, 32, 256, 1024}, few[] = {4, 256}, boots[] = {4, 1023};
     static struct bench bench;
     struct arguments arguments = {0};
     struct error error = {{0}};
@@ -278,6 +328,9 @@ int main(int argc, char **argv)
                     : arguments.quick ? RUNS_QUICK
                                       : RUNS_DEFAULT,
         };
+    }
+    if (arguments.until) {
+        choose_boots(&bench, &arguments, boots, sizeof(boots) / sizeof(boots[0]));
     }
     status = measure_all(&bench, &arguments, bench.task[0].image, &error);
     if (status != 0) {

@@ -6,7 +6,8 @@
 
 #include "abi/x86.h"
 
-int workload_open(struct workload *workload, const char *image, uint32_t cpus, struct error *error)
+int workload_open(struct workload *workload, const char *image, uint32_t cpus, const char *firmware,
+                  struct error *error)
 {
     struct overrides *overrides = calloc(1, sizeof(*overrides)); /* large */
     const struct image *opened;
@@ -19,7 +20,7 @@ int workload_open(struct workload *workload, const char *image, uint32_t cpus, s
     }
     overrides->cpus_given = true;
     overrides->cpus = cpus;
-    overrides->firmware = "none"; /* the offset of all addresses is one */
+    overrides->firmware = firmware;
     status = subject_open(&workload->subject, image, overrides, error);
     free(overrides);
     if (status != 0) {
@@ -57,6 +58,7 @@ int ours_open(struct ours *ours, const struct workload *workload, const char *un
               struct error *error)
 {
     const struct run_options options = {
+        .firmware = workload->subject.firmware,
         .until = until,
         .translate = walk ? NULL : ours_offset,
         .translate_context = (void *)(uintptr_t)workload,

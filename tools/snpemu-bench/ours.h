@@ -19,7 +19,9 @@ struct workload {
     uint32_t page_count;
 };
 
-int workload_open(struct workload *workload, const char *image, uint32_t cpus, struct error *error);
+/* `firmware`: "none", which ours_open without `walk` needs; NULL: the built one. */
+int workload_open(struct workload *workload, const char *image, uint32_t cpus, const char *firmware,
+                  struct error *error);
 void workload_close(struct workload *workload);
 
 struct ours {

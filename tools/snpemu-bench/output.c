@@ -66,6 +66,89 @@ void output_table_end(FILE *file, const struct bench *bench)
     }
 }
 
+void output_boot_start(FILE *file, const struct bench *bench)
+{
+    const struct boot_task *task = &bench->boot_task[0];
+
+    fprintf(
+        file,
+        "snpemu %s, Unicorn %s: boot with firmware to %s, medians of %u runs\n"
+        "\n"
+        "%48s| in this process, CPU time                      | the command, from a cold start\n"
+        " cpus instructions  exits   traps switches  after |  open ms    run ms   MIPS   bare ms "
+        " ours/bare  hook |  wall s   least     CPU      peak\n",
+        SNPEMU_VERSION, vcpu_engine_version(), task->until, task->runs, "");
+}
+
+/* Of all instructions, those that come once the vCPU has been switched. */
+static double after_switch(const struct boot_result *result)
+{
+    return result->instructions ? (double)(result->instructions - result->switch_instructions) *
+                                      100 / (double)result->instructions
+                                : 0;
+}
+
+void output_boot(FILE *file, const struct boot_task *task, const struct boot_result *result)
+{
+    fprintf(file,
+            "%5" PRIu32 " %12" PRIu64 " %6" PRIu64 " %7" PRIu64 " %8" PRIu64
+            " %4.1f %% | %8.2f %9.2f %6.0f %9.2f  ratio %4.2f %5.2f |",
+            task->cpus, result->instructions, result->exits, result->traps, result->switches,
+            after_switch(result), result->open_ns / 1e6, result->run_ns / 1e6,
+            mips(result->instructions, result->run_ns), result->bare_ns / 1e6, result->ratio,
+            result->hook_ratio);
+    if (task->command) {
+        fprintf(file, " %7.3f %7.3f %7.3f %5.1f MiB", result->cold_wall_ns / 1e9,
+                result->cold_least_ns / 1e9, result->cold_cpu_ns / 1e9,
+                (double)result->cold_peak_kib / 1024);
+    }
+    fprintf(file, "\n");
+    fflush(file);
+}
+
+void output_boot_end(FILE *file)
+{
+    fprintf(file,
+            "\n"
+            "switches  to another vCPU or VMPL; after: share of instructions from the first\n"
+            "          one on\n"
+            "open      making the machine with its launch\n"
+            "bare      the CPU engine alone repeats the same instructions, all of them: traps\n"
+            "          and addresses come from a recording, a switch saves one context,\n"
+            "          restores another, and flushes the TLB; without opening\n"
+            "ours/bare our time without opening to its time\n"
+            "hook      the same to the CPU engine with an empty block hook\n"
+            "wall      snpemu run IMAGE --cpus N --until SYMBOL, from its start to its exit\n");
+}
+
+static void json_boots(FILE *file, const struct bench *bench)
+{
+    fprintf(file, ",\n  \"boots\": [\n");
+    for (size_t i = 0; i < bench->boot_count; i++) {
+        const struct boot_result *boot = &bench->boot[i];
+
+        fprintf(file,
+                "    {\n"
+                "      \"cpus\": %" PRIu32 ", \"runs\": %u, \"instructions\": %" PRIu64
+                ", \"exits\": %" PRIu64 ", \"traps\": %" PRIu64 ", \"switches\": %" PRIu64
+                ",\n      \"switch_instructions\": %" PRIu64
+                ", \"open_ns\": %.0f, \"run_ns\": %.0f, \"bare_ns\": %.0f,\n"
+                "      \"ratio\": %.4f, \"hook_ratio\": %.4f",
+                bench->boot_task[i].cpus, bench->boot_task[i].runs, boot->instructions, boot->exits,
+                boot->traps, boot->switches, boot->switch_instructions, boot->open_ns, boot->run_ns,
+                boot->bare_ns, boot->ratio, boot->hook_ratio);
+        if (bench->boot_task[i].command) {
+            fprintf(file,
+                    ",\n      \"cold_wall_ns\": %.0f, \"cold_least_ns\": %.0f, "
+                    "\"cold_cpu_ns\": %.0f, \"cold_peak_kib\": %ld",
+                    boot->cold_wall_ns, boot->cold_least_ns, boot->cold_cpu_ns,
+                    boot->cold_peak_kib);
+        }
+        fprintf(file, "\n    }%s\n", i + 1 < bench->boot_count ? "," : "");
+    }
+    fprintf(file, "  ]");
+}
+
 void output_costs(FILE *file, const struct bench *bench)
 {
     fprintf(file, "\n");
@@ -141,12 +224,9 @@ static void json_case(FILE *file, const struct case_task *task, const struct cas
     fprintf(file, "\n    }");
 }
 
-void output_json(FILE *file, const struct bench *bench)
+static void json_steps(FILE *file, const struct bench *bench)
 {
-    fprintf(file,
-            "{\n  \"version\": %d,\n  \"snpemu\": \"%s\",\n  \"engine\": \"Unicorn %s\",\n"
-            "  \"cases\": [\n",
-            BENCH_JSON_VERSION, SNPEMU_VERSION, vcpu_engine_version());
+    fprintf(file, ",\n  \"cases\": [\n");
     for (size_t i = 0; i < bench->case_count; i++) {
         json_case(file, &bench->task[i], &bench->result[i]);
         fprintf(file, "%s\n", i + 1 < bench->case_count ? "," : "");
@@ -172,6 +252,17 @@ void output_json(FILE *file, const struct bench *bench)
         fprintf(file,
                 ",\n  \"command\": { \"wall_ns\": %.0f, \"cpu_ns\": %.0f, \"peak_kib\": %ld }",
                 bench->command.wall_ns, bench->command.cpu_ns, bench->command.peak_kib);
+    }
+}
+
+void output_json(FILE *file, const struct bench *bench)
+{
+    fprintf(file, "{\n  \"version\": %d,\n  \"snpemu\": \"%s\",\n  \"engine\": \"Unicorn %s\"",
+            BENCH_JSON_VERSION, SNPEMU_VERSION, vcpu_engine_version());
+    if (bench->boot_count > 0) {
+        json_boots(file, bench);
+    } else {
+        json_steps(file, bench);
     }
     fprintf(file, "\n}\n");
 }

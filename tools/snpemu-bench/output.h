@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "boot.h"
 #include "case.h"
 #include "measure.h"
 #include "miss.h"
@@ -18,6 +19,9 @@ struct bench {
     struct case_task task[BENCH_CASE_MAX];
     struct case_result result[BENCH_CASE_MAX];
     size_t case_count;
+    struct boot_task boot_task[BENCH_CASE_MAX]; /* with --until, instead of all others */
+    struct boot_result boot[BENCH_CASE_MAX];
+    size_t boot_count;
     bool command_measured; /* `snpemu run` of the main job */
     struct command_cost command;
     struct cost_result cost;
@@ -28,6 +32,9 @@ struct bench {
 void output_table_start(FILE *file, const struct bench *bench);
 void output_table_row(FILE *file, const struct case_task *task, const struct case_result *result);
 void output_table_end(FILE *file, const struct bench *bench);
+void output_boot_start(FILE *file, const struct bench *bench);
+void output_boot(FILE *file, const struct boot_task *task, const struct boot_result *result);
+void output_boot_end(FILE *file);
 void output_costs(FILE *file, const struct bench *bench);
 void output_traps(FILE *file, const struct bench *bench);
 void output_misses(FILE *file, const struct bench *bench);

@@ -5,28 +5,23 @@
 #include <string.h>
 
 #include "abi/msr.h"
-#include "ghcb/answer.h"
-#include "ghcb/page.h"
-#include "ghcb/table.h"
-#include "launch.h"
+#include "machine/vcpu_engine.h"
+#include "run_internal.h"
 #include "trap/msr.h"
-#include "trap/trap.h"
 
 #define TRAP_MAX 1000000u
+#define ROOT_MAX 64
 #define DIFF_GAP_BYTES 64 /* equal bytes that do not end a write */
 
 /* The run that is written down, and a second memory that holds what is written down already. */
 struct recorder {
     struct recording *out;
-    struct machine machine;
-    struct hypervisor hypervisor;
-    struct psp *psp;
-    struct trap_context trap;
-    struct outcome outcome;
     struct host *host;
-    struct exit exit;
-    struct reply reply;
+    struct run *run;
     struct memory shadow;
+    uint64_t root[ROOT_MAX]; /* of page tables, each once */
+    size_t root_count;
+    const char *failure; /* why the run cannot be repeated; NULL: it can */
 };
 
 /* Room for one more element of *array; false when there is none. */
@@ -69,7 +64,7 @@ static bool add_data(struct recording *out, const uint8_t *bytes, size_t size, s
 
 static void registers_read(const struct recorder *recorder, struct recording_registers *registers)
 {
-    const struct vcpu *vcpu = recorder->machine.vcpu;
+    const struct vcpu *vcpu = recorder->run->machine.vcpu;
     const struct recording *out = recorder->out;
 
     for (unsigned i = 0; i < VCPU_REGISTER_COUNT; i++) {
@@ -137,7 +132,7 @@ static bool record_page(struct recorder *recorder, uint32_t page, const uint8_t 
     if (shadow->flags[page] & MEMORY_TOUCHED) {
         return true;
     }
-    shadow->generation[page] = recorder->machine.memory.generation[page];
+    shadow->generation[page] = recorder->run->machine.memory.generation[page];
     if (bytes) {
         memcpy(memory_bytes(shadow, page), bytes, PAGE_SIZE);
     }
@@ -162,7 +157,7 @@ static void dirty_start(struct memory *memory)
 /* What the guest has written by itself since the last trap needs no record. */
 static bool follow_guest(struct recorder *recorder)
 {
-    struct memory *memory = &recorder->machine.memory;
+    struct memory *memory = &recorder->run->machine.memory;
 
     for (uint32_t i = 0; i < memory->dirty_count; i++) {
         uint32_t page = memory->dirty[i];
@@ -180,7 +175,7 @@ static bool follow_guest(struct recorder *recorder)
 static bool record_difference(struct recorder *recorder, uint32_t page)
 {
     struct recording *out = recorder->out;
-    const uint8_t *now = ram_page(&recorder->machine.memory, page);
+    const uint8_t *now = ram_page(&recorder->run->machine.memory, page);
     uint8_t *was = ram_page(&recorder->shadow, page);
     size_t at = 0;
 
@@ -214,7 +209,7 @@ static bool record_difference(struct recorder *recorder, uint32_t page)
 
 static bool record_memory(struct recorder *recorder)
 {
-    struct memory *memory = &recorder->machine.memory;
+    struct memory *memory = &recorder->run->machine.memory;
     uint32_t count = memory->dirty_count;
     bool done = true;
 
@@ -233,104 +228,188 @@ static bool record_memory(struct recorder *recorder)
     return done;
 }
 
-/* ---- the run ---- */
+/* ---- where addresses lead ---- */
 
-static void drop_console(void *context, const uint8_t *bytes, size_t size)
+static void note_root(struct recorder *recorder, uint64_t cr3)
 {
-    (void)context;
-    (void)bytes;
-    (void)size;
+    for (size_t i = recorder->root_count; i > 0; i--) {
+        if (recorder->root[i - 1] == cr3) {
+            return;
+        }
+    }
+    if (recorder->root_count == ROOT_MAX) {
+        recorder->failure = "too many roots of page tables";
+        return;
+    }
+    recorder->root[recorder->root_count++] = cr3;
 }
 
-static int refuse_watch(void *context, const struct reply_watch *watch, struct error *error)
+/* In place of the emulator's own translation, which it calls. */
+static bool record_translate(void *opaque, uint64_t gva, enum mmu_access access,
+                             struct mmu_translation *place)
 {
-    (void)context;
-    (void)watch;
-    return error_set(error, SNPEMU_ERR_INTERNAL, "an honest host watches nothing");
+    struct recorder *recorder = opaque;
+    struct vcpu *vcpu = recorder->run->machine.vcpu;
+    uint64_t linear = gva;
+    struct mmu_context context;
+
+    vcpu_mmu_context(vcpu, &context);
+    if (access == MMU_FETCH && vcpu_code_bits(vcpu) != 64) {
+        linear &= UINT32_MAX;
+    }
+    if (!mmu_translate(&vcpu->mmu, &context, linear, access, place, &vcpu->stop.fault)) {
+        return false;
+    }
+    note_root(recorder, context.cr3);
+    if (place->ciphertext) {
+        recorder->failure = "the guest looks at ciphertext";
+        return true;
+    }
+    switch (views_note(&recorder->out->views, context.vmpl, gva, recorder->out->trap_count,
+                       place->page)) {
+    case VIEWS_NOTED:
+        break;
+    case VIEWS_TWICE:
+        recorder->failure = "between two traps one address leads to two pages";
+        break;
+    case VIEWS_MEMORY:
+        recorder->failure = "out of memory";
+        break;
+    }
+    return true;
+}
+
+/* ---- the run ---- */
+
+static int add_context(struct recorder *recorder, size_t *index, struct error *error)
+{
+    struct recording *out = recorder->out;
+    uc_engine *uc = recorder->run->machine.vcpu->uc;
+    uc_context *context;
+
+    if (!GROW(out, context, context_capacity, context_count, 1) || uc_context_alloc(uc, &context)) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
+    }
+    *index = out->context_count;
+    out->context[out->context_count++] = context;
+    return uc_context_save(uc, context)
+               ? error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not save its context")
+               : 0;
+}
+
+/* Who runs: equal numbers for the same vCPU at the same VMPL. */
+static uint64_t who_runs(const struct run *run)
+{
+    const struct vcpus *vcpus = &run->hypervisor.vcpus;
+
+    return (uint64_t)vcpus->current << 8 | vcpus->current_vmpl;
 }
 
 static int answer_exit(struct recorder *recorder, struct error *error)
 {
-    const struct answer_ops ops = {.console = drop_console, .watch = refuse_watch};
     struct recording *out = recorder->out;
-    struct exit *exit = &recorder->exit;
-    char why[96];
+    struct run *run = recorder->run;
+    uint64_t retired = vcpu_retired(run->machine.vcpu);
     int status;
 
-    if (!ghcb_take_exit(&recorder->machine, &recorder->hypervisor, exit, why, sizeof(why))) {
-        return error_set(error, SNPEMU_ERR_INPUT, "exit refused: %s", why);
-    }
-    exit->number = exit->nth = ++out->exits;
-    if (strcmp(exit->name, "apic_id_list") == 0 && !out->list_exit) {
-        out->list_exit = exit->number;
+    run->state.at_exit = false;
+    status = run_answer_exit(run, error);
+    out->exits = run->state.exits;
+    if (status == 0 && !out->list_exit && strcmp(run->exit.name, "apic_id_list") == 0) {
+        out->list_exit = run->exit.number;
         out->list_trap = out->trap_count;
-        out->list_instructions = vcpu_retired(recorder->machine.vcpu);
+        out->list_instructions = retired;
     }
-    reply_reset(&recorder->reply);
-    status = recorder->host->answer(recorder->host, &recorder->hypervisor, exit, &recorder->reply,
-                                    error);
-    if (status == 0 && recorder->reply.resume != REPLY_RESUME) {
-        status = error_set(error, SNPEMU_ERR_INPUT, "the host does not resume: %s",
-                           recorder->reply.reason);
+    return status;
+}
+
+/* What the emulator does at a stop: handle it, answer, let another vCPU run. */
+static int handle_stop(struct recorder *recorder, const struct vcpu_stop *stop, struct error *error)
+{
+    struct run *run = recorder->run;
+    int status = 0;
+
+    run_after_trap(run, trap_handle(&run->trap, stop));
+    if (run->state.at_exit) {
+        status = answer_exit(recorder, error);
     }
-    return status ? status
-                  : ghcb_answer(&recorder->trap, &recorder->hypervisor, exit, &recorder->reply,
-                                &ops, error);
+    if (status == 0 && run->outcome.kind != OUTCOME_NONE) {
+        status = error_set(error, SNPEMU_ERR_INPUT, "the run ended early: %s %.200s",
+                           outcome_name(run->outcome.kind), run->outcome.detail);
+    }
+    return status;
 }
 
 /* One stop of the vCPU that is not the end. */
 static int record_trap(struct recorder *recorder, const struct vcpu_stop *stop, struct error *error)
 {
     struct recording *out = recorder->out;
+    struct run *run = recorder->run;
     struct recording_registers before;
     struct recording_trap row = {
         .rip = stop->rip,
+        .code_gva = stop->code_gva,
         .by_hook = stop->kind == VCPU_STOP_SITE,
+        .halts = stop->kind == VCPU_STOP_HALT,
+        .context = RECORDING_NO_CONTEXT,
         .set_first = out->set_count,
         .write_first = out->write_count,
     };
-    uint64_t retired = vcpu_retired(recorder->machine.vcpu);
-    int status = 0;
+    uint64_t retired = vcpu_retired(run->machine.vcpu), who = who_runs(run);
+    int status;
 
-    if (stop->kind != VCPU_STOP_SITE && stop->kind != VCPU_STOP_INVALID) {
+    if (!row.by_hook && !row.halts && stop->kind != VCPU_STOP_INVALID) {
         return error_set(error, SNPEMU_ERR_INPUT,
                          "a stop of kind %d at 0x%llx, which cannot be repeated", stop->kind,
                          (unsigned long long)stop->rip);
     }
     registers_read(recorder, &before);
-    if (trap_handle(&recorder->trap, stop) == TRAP_EXIT) {
-        status = answer_exit(recorder, error);
-    }
-    if (status == 0 && recorder->outcome.kind != OUTCOME_NONE) {
-        status = error_set(error, SNPEMU_ERR_INPUT, "the run ended early: %s",
-                           outcome_name(recorder->outcome.kind));
-    }
+    status = handle_stop(recorder, stop, error);
     if (status != 0) {
         return status;
     }
-    row.retired = vcpu_retired(recorder->machine.vcpu) - retired;
-    if (!record_memory(recorder) || !record_registers(recorder, &before) ||
-        out->trap_count == TRAP_MAX || !GROW(out, trap, trap_capacity, trap_count, 1)) {
-        return error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
+    row.retired = vcpu_retired(run->machine.vcpu) - retired;
+    row.instructions = vcpu_retired(run->machine.vcpu);
+    row.passes = run->machine.vcpu->passing;
+    row.vmpl = run->hypervisor.vcpus.current_vmpl;
+    if (who != who_runs(run)) {
+        status = add_context(recorder, &row.context, error);
+    } else if (!record_registers(recorder, &before)) {
+        status = error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
     }
-    row.set_count = out->set_count - row.set_first;
-    row.write_count = out->write_count - row.write_first;
-    out->trap[out->trap_count++] = row;
-    return 0;
+    if (status == 0 && (!record_memory(recorder) || out->trap_count == TRAP_MAX ||
+                        !GROW(out, trap, trap_capacity, trap_count, 1))) {
+        status = error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
+    }
+    if (status == 0) {
+        row.set_count = out->set_count - row.set_first;
+        row.write_count = out->write_count - row.write_first;
+        out->trap[out->trap_count++] = row;
+    }
+    return status;
 }
 
+/* The emulator's loop, with its quanta. The bare engine counts nothing, so none may run out. */
 static int record_run(struct recorder *recorder, struct error *error)
 {
-    struct vcpu *vcpu = recorder->machine.vcpu;
+    struct run *run = recorder->run;
+    struct vcpu *vcpu = run->machine.vcpu;
     struct vcpu_stop stop = {0};
-    int status = vcpu_set_break(vcpu, recorder->out->until_gva, error);
+    int status = 0;
 
     while (status == 0) {
         /* So that the guest's writes come through the fill, which lists their pages. */
         vcpu_flush(vcpu);
+        vcpu_set_limit(vcpu, run->state.slice_end < run->scenario->budget ? run->state.slice_end
+                                                                          : run->scenario->budget);
         status = vcpu_run(vcpu, &stop, error);
         if (status == 0 && !follow_guest(recorder)) {
             status = error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
+        }
+        if (status == 0 && recorder->failure) {
+            status =
+                error_set(error, SNPEMU_ERR_INPUT, "a run that cannot be repeated, at 0x%llx: %s",
+                          (unsigned long long)stop.rip, recorder->failure);
         }
         if (status == 0 && stop.kind == VCPU_STOP_BREAK) {
             break;
@@ -347,7 +426,7 @@ static int record_run(struct recorder *recorder, struct error *error)
 /* Mark the tables below `gpa`; the tree has at most 512^3 entries, of which few are present. */
 static void mark_tables(struct recorder *recorder, uint64_t gpa, unsigned level)
 {
-    struct memory *memory = &recorder->machine.memory;
+    struct memory *memory = &recorder->run->machine.memory;
     uint32_t page = memory_page(memory, gpa);
 
     if (page == MEMORY_NO_PAGE || !(memory->flags[page] & MEMORY_TOUCHED)) {
@@ -388,63 +467,42 @@ uint64_t recording_hash(const struct recording *recording, const uint8_t *ram)
 }
 
 static int recorder_open(struct recorder *recorder, const struct scenario *scenario,
-                         const struct image *image, struct error *error)
+                         const struct image *image, const struct firmware *firmware,
+                         const char *until, struct error *error)
 {
-    struct memory *memory = &recorder->machine.memory;
-    int status = launch_psp(&recorder->psp, &scenario->host, scenario->seed, error);
+    const struct run_options options = {
+        .firmware = firmware,
+        .until = until,
+        .translate = record_translate,
+        .translate_context = recorder,
+    };
+    struct memory *memory;
+    int status;
 
-    if (status == 0) {
-        const struct launch launch = {
-            .image = image,
-            .config = &scenario->host,
-            .psp = recorder->psp,
-            .memory_mib = scenario->memory_mib,
-            .seed = scenario->seed,
-        };
-
-        status = launch_machine(&recorder->machine, &launch, error);
-    }
-    if (status == 0) {
-        status =
-            memory_init(&recorder->shadow, memory->slot, memory->slot_count, memory->seed, error);
-    }
     recorder->host = host_honest_new();
-    if (status == 0 && !recorder->host) {
-        status = error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
+    if (!recorder->host) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
     }
+    status = run_new(&recorder->run, scenario, image, recorder->host, &options, error);
+    if (status != 0) {
+        return status;
+    }
+    memory = &recorder->run->machine.memory;
+    status = memory_init(&recorder->shadow, memory->slot, memory->slot_count, memory->seed, error);
     for (uint32_t page = 0; status == 0 && page < memory->page_count; page++) {
         if ((memory->flags[page] & MEMORY_TOUCHED) &&
             !record_page(recorder, page, ram_page(memory, page))) {
             status = error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
         }
     }
-    if (status != 0) {
-        return status;
-    }
-    recorder->hypervisor = (struct hypervisor){
-        .config = &scenario->host,
-        .memory = memory,
-        .rmp = &recorder->machine.rmp,
-        .psp = recorder->psp,
-    };
-    if (!hypervisor_open(&recorder->hypervisor)) {
-        return error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
-    }
-    recorder->trap = (struct trap_context){
-        .machine = &recorder->machine,
-        .outcome = &recorder->outcome,
-    };
     dirty_start(memory);
-    return 0;
+    return status;
 }
 
 static void recorder_close(struct recorder *recorder)
 {
-    machine_release(&recorder->machine);
-    hypervisor_close(&recorder->hypervisor);
-    psp_free(recorder->psp);
+    run_free(recorder->run);
     memory_release(&recorder->shadow);
-    reply_release(&recorder->reply);
     if (recorder->host) {
         recorder->host->free(recorder->host);
     }
@@ -452,10 +510,12 @@ static void recorder_close(struct recorder *recorder)
 }
 
 int recording_make(struct recording **recording, const struct scenario *scenario,
-                   const struct image *image, const char *until, struct error *error)
+                   const struct image *image, const struct firmware *firmware, const char *until,
+                   struct error *error)
 {
     struct recording *out = calloc(1, sizeof(*out));
     struct recorder *recorder = calloc(1, sizeof(*recorder));
+    size_t start;
     int status;
 
     if (!out || !recorder) {
@@ -467,18 +527,20 @@ int recording_make(struct recording **recording, const struct scenario *scenario
     choose_msrs(out);
     status =
         image_symbol_find(image, until, &out->until_gva, NULL)
-            ? recorder_open(recorder, scenario, image, error)
+            ? recorder_open(recorder, scenario, image, firmware, until, error)
             : error_set(error, SNPEMU_ERR_INPUT, "%.200s: no symbol '%.100s'", image->path, until);
     if (status == 0) {
-        out->page_count = recorder->machine.memory.page_count;
-        out->gva_first = recorder->machine.memory.slot[0].gpa + image->gva_offset;
-        registers_read(recorder, &out->start);
+        out->page_count = recorder->run->machine.memory.page_count;
+        status = add_context(recorder, &start, error);
+    }
+    if (status == 0) {
         status = record_run(recorder, error);
     }
     if (status == 0) {
-        mark_tables(recorder, out->start.reg[VCPU_CR3] & PTE_ADDR_MASK & ~CBIT_MASK, 4);
-        mark_tables(recorder, out->end.reg[VCPU_CR3] & PTE_ADDR_MASK & ~CBIT_MASK, 4);
-        out->memory_hash = recording_hash(out, recorder->machine.memory.ram);
+        for (size_t i = 0; i < recorder->root_count; i++) {
+            mark_tables(recorder, recorder->root[i] & PTE_ADDR_MASK & ~CBIT_MASK, 4);
+        }
+        out->memory_hash = recording_hash(out, recorder->run->machine.memory.ram);
         *recording = out;
     } else {
         recording_free(out);
@@ -490,6 +552,11 @@ int recording_make(struct recording **recording, const struct scenario *scenario
 void recording_free(struct recording *recording)
 {
     if (recording) {
+        for (size_t i = 0; i < recording->context_count; i++) {
+            uc_context_free(recording->context[i]);
+        }
+        free(recording->context);
+        views_release(&recording->views);
         free(recording->page);
         free(recording->trap);
         free(recording->set);

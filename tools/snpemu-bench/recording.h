@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One run of ours, written down so that a bare CPU engine can repeat it without knowing anything:
- * what memory held at the start, and after each trap which registers and bytes had changed.
+ * what memory held at the start, where addresses led, and after each trap which registers and bytes
+ * had changed. Where another vCPU or VMPL ran after a trap, all of its registers instead.
  */
 #ifndef SNPEMU_BENCH_RECORDING_H
 #define SNPEMU_BENCH_RECORDING_H
@@ -12,12 +13,15 @@
 
 #include "error.h"
 #include "host/scenario.h"
+#include "image/firmware.h"
 #include "image/image.h"
 #include "machine/vcpu.h"
+#include "views.h"
 
 #define RECORDING_MSR_MAX 16
+#define RECORDING_NO_CONTEXT SIZE_MAX
 
-/* All that a trap may change of a vCPU, or a run may start from. */
+/* All that a trap may change of a vCPU. */
 struct recording_registers {
     uint64_t reg[VCPU_REGISTER_COUNT];
     struct vcpu_table table[VCPU_TABLE_COUNT];
@@ -40,9 +44,14 @@ struct recording_write {
 
 /* Ranges into recording.set and recording.write. */
 struct recording_trap {
-    uint64_t rip;
-    bool by_hook; /* an instruction that the engine would execute by itself */
+    uint64_t rip, code_gva;
+    bool by_hook;   /* an instruction that the engine would execute by itself */
+    bool halts;     /* HLT, which has retired */
+    bool passes;    /* the engine executes it after all */
+    uint8_t vmpl;   /* that runs after it */
+    size_t context; /* another vCPU or VMPL runs after it, with these; RECORDING_NO_CONTEXT */
     uint64_t retired;
+    uint64_t instructions; /* at its end */
     size_t set_first, set_count;
     size_t write_first, write_count;
 };
@@ -56,10 +65,13 @@ struct recording_page {
 
 struct recording {
     uint32_t page_count;
-    uint64_t gva_first; /* guest virtual address of page 0; the others follow */
     uint64_t until_gva; /* the run ends before this instruction */
+    struct views views;
 
-    struct recording_registers start, end;
+    /* All registers, in the engine's own form: of the start, and of each switch. */
+    void **context;
+    size_t context_count, context_capacity;
+    struct recording_registers end;
     uint32_t msr_index[RECORDING_MSR_MAX];
     size_t msr_count;
 
@@ -84,10 +96,11 @@ struct recording {
 
 /*
  * Run the scenario on the image until `until` is about to execute. SNPEMU_ERR_INPUT when it ends
- * any other way.
+ * any other way. firmware: NULL for none.
  */
 int recording_make(struct recording **recording, const struct scenario *scenario,
-                   const struct image *image, const char *until, struct error *error);
+                   const struct image *image, const struct firmware *firmware, const char *until,
+                   struct error *error);
 void recording_free(struct recording *recording); /* takes NULL */
 
 /* Of the pages that the run touched; A and D bits of page tables count as zero. */
