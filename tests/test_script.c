@@ -57,11 +57,13 @@ static void bench_open(struct bench *bench, const char *before, const char *on)
     bench->hypervisor.config = &bench->scenario->host;
     bench->hypervisor.memory = &bench->memory;
     bench->hypervisor.rmp = &bench->rmp;
+    ck_assert(hypervisor_same_vcpus(&bench->hypervisor, &bench->hypervisor.vcpus));
 }
 
 static void bench_close(struct bench *bench)
 {
     reply_release(&bench->reply);
+    vcpus_release(&bench->hypervisor.vcpus);
     bench->host->free(bench->host);
     scenario_free(bench->scenario);
     memory_release(&bench->memory);
@@ -502,6 +504,122 @@ START_TEST(override_from_nothing)
 }
 END_TEST
 
+/* ---- any exit, and answers given again ---- */
+
+START_TEST(any_where_nothing_else_answers)
+{
+    struct bench bench;
+
+    bench_open(&bench, "",
+               "any = function(exit, reply) reply:honest(); reply:keep_marks() end,\n"
+               "cpuid = { { nth = 2, rax = 7 } }");
+    bench_exit(&bench, "cpuid"); /* not the second */
+    ck_assert(bench.host->handles(bench.host, &bench.exit));
+    bench_answer_well(&bench);
+    ck_assert(bench.reply.keep_marks);
+    ck_assert(bench.reply.written & FIELD_BIT(FIELD_RAX));
+    bench_exit(&bench, "cpuid");
+    bench_answer_well(&bench);
+    ck_assert(!bench.reply.keep_marks);
+    ck_assert_uint_eq(bench.reply.field[FIELD_RAX], 7);
+    bench_exit(&bench, "msr_version"); /* it has no marks to keep */
+    bench_answer_well(&bench);
+    ck_assert(bench.reply.msr_written && !bench.reply.keep_marks);
+    bench_exit(&bench, "hv_timer"); /* without an honest answer: what the host does then */
+    bench_answer_well(&bench);
+    ck_assert_int_eq(bench.reply.resume, REPLY_UNMODELLED);
+    bench_finish_well(&bench);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(any_by_number)
+{
+    struct bench bench;
+
+    bench_open(&bench, "", "any = { { nth = 2, honest = false, keep_marks = true } }");
+    bench_exit(&bench, "cpuid");
+    ck_assert(!bench.host->handles(bench.host, &bench.exit));
+    bench_answer_well(&bench);
+    ck_assert(!bench.reply.keep_marks);
+    ck_assert_int_eq(bench.host->finish(bench.host, &bench.error), SNPEMU_ERR_INPUT);
+    ck_assert_ptr_nonnull(strstr(bench.error.text, "on.any[1] never applied"));
+    bench_exit(&bench, "apic_id_list"); /* the first of its name, the second of all */
+    bench_answer_well(&bench);
+    ck_assert(bench.reply.keep_marks && !bench.reply.written && !bench.reply.marked);
+    bench_finish_well(&bench);
+    bench_close(&bench);
+}
+END_TEST
+
+/* What the machine would remember of the last reply. */
+static void bench_keep(struct bench *bench)
+{
+    reply_keep(&bench->reply, bench->exit.protocol == EXIT_PAGE,
+               &vcpus_current_level(&bench->hypervisor.vcpus)->answer);
+}
+
+START_TEST(answers_are_repeated)
+{
+    struct bench bench;
+
+    bench_open(&bench, "",
+               "cpuid = { honest = false, rax = 5, unmark = 'rax', mark = 'r8' },\n"
+               "msr_version = { honest = false, msr = 77 },\n"
+               "msr_features = { repeat_answer = true },\n"
+               "page_state_change = { repeat_answer = true },\n"
+               "apic_id_list = function(exit, reply)\n"
+               "  reply.rcx = 1\n"
+               "  assert(reply:repeat_answer() and reply.rcx == nil and reply.rax == 5)\n"
+               "  reply.info1 = 9\n"
+               "end");
+    bench_exit(&bench, "cpuid");
+    bench_answer_well(&bench);
+    bench_keep(&bench);
+    bench_exit(&bench, "msr_version");
+    bench_answer_well(&bench);
+    bench_keep(&bench);
+
+    bench_psc(&bench); /* the page's, not the MSR's; the work of this exit is done */
+    bench_answer_well(&bench);
+    ck_assert_uint_eq(bench.reply.written, FIELD_BIT(FIELD_RAX));
+    ck_assert_uint_eq(bench.reply.field[FIELD_RAX], 5);
+    ck_assert_uint_eq(bench.reply.marked, FIELD_BIT(FIELD_R8));
+    ck_assert(!bench.reply.keep_marks && !bench.reply.msr_written);
+    ck_assert_uint_eq(bench.reply.action_count, 3);
+
+    bench_exit(&bench, "msr_features"); /* the MSR's, not the page's */
+    bench_answer_well(&bench);
+    ck_assert(bench.reply.msr_written && bench.reply.msr == 77 && !bench.reply.written);
+
+    bench_list(&bench); /* what is written afterwards comes on top */
+    bench_answer_well(&bench);
+    ck_assert_uint_eq(bench.reply.written, FIELD_BIT(FIELD_RAX) | FIELD_BIT(FIELD_INFO1));
+    ck_assert_uint_eq(bench.reply.action_count, 0);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(nothing_to_repeat)
+{
+    struct bench bench;
+
+    bench_open(&bench, "",
+               "cpuid = function(exit, reply) assert(not reply:repeat_answer()) end,\n"
+               "msr_version = { repeat_answer = true }");
+    bench_exit(&bench, "cpuid");
+    bench_answer_well(&bench);
+    ck_assert(bench.reply.keep_marks && !bench.reply.written && !bench.reply.marked);
+    bench_keep(&bench); /* it wrote nothing: still nothing to repeat */
+    bench_exit(&bench, "cpuid");
+    bench_answer_well(&bench);
+    bench_exit(&bench, "msr_version");
+    bench_answer_well(&bench);
+    ck_assert(!bench.reply.msr_written);
+    bench_close(&bench);
+}
+END_TEST
+
 /* ---- state and use ---- */
 
 START_TEST(no_run_sees_another)
@@ -637,6 +755,8 @@ static const struct {
     {"cpuid", "reply:assign{ gpa = 0x1001 }", "0x1001 is not aligned to its page size"},
     {"cpuid", "reply:assign{ gpa = 0x1000, size = '2m' }", "not aligned"},
     {"cpuid", "reply:assign{ entry = 1 }", "no page state change entry 1"},
+    {"any", "reply.msr = exit.nth; return 1", "on.any must return nothing"},
+    {"cpuid", "reply:repeat_answer(); reply:honest()", "must come first"},
     {"cpuid", "reply:skip_page{}", "must say where: gpa or entry"},
     {"cpuid", "reply:rmpupdate{ gpa = 0 }", "must say what the entry becomes"},
     {"cpuid", "reply:rmpupdate{ asid = 2 }", "must say where: gpa or entry"},
@@ -691,7 +811,7 @@ START_TEST(bad)
     snprintf(on, sizeof(on), "%s = function(exit, reply) %s end", bad_rows[_i].event,
              bad_rows[_i].body);
     bench_open(&bench, "", on);
-    bench_exit(&bench, bad_rows[_i].event);
+    bench_exit(&bench, strcmp(bad_rows[_i].event, "any") == 0 ? "cpuid" : bad_rows[_i].event);
     ck_assert_msg(bench_answer(&bench) == SNPEMU_ERR_INPUT, "%s: no error", bad_rows[_i].body);
     ck_assert_msg(strstr(bench.error.text, bad_rows[_i].message) != NULL, "\"%s\" lacks \"%s\"",
                   bench.error.text, bad_rows[_i].message);
@@ -744,6 +864,10 @@ int main(void)
     tcase_add_test(tcase, override_by_nth);
     tcase_add_test(tcase, override_of_entries);
     tcase_add_test(tcase, override_from_nothing);
+    tcase_add_test(tcase, any_where_nothing_else_answers);
+    tcase_add_test(tcase, any_by_number);
+    tcase_add_test(tcase, answers_are_repeated);
+    tcase_add_test(tcase, nothing_to_repeat);
     tcase_add_test(tcase, no_run_sees_another);
     tcase_add_test(tcase, watch_must_fire);
     tcase_add_loop_test(tcase, unused, 0, COUNT(unused_rows));

@@ -183,6 +183,7 @@ static void answer_fields(struct answer *answer)
     if (!page) {
         return;
     }
+    reply_keep(reply, true, &vcpus_current_level(&answer->hypervisor->vcpus)->answer);
     if (!reply->keep_marks) {
         memset(page + GHCB_VALID_BITMAP, 0, GHCB_VALID_BITMAP_SIZE);
     }
@@ -206,6 +207,9 @@ static void answer_msr(struct answer *answer)
     uint64_t request = answer->exit->msr;
 
     answer->trap->machine->state.ghcb_msr = answer->reply->msr;
+    if (answer->exit->protocol == EXIT_MSR) {
+        reply_keep(answer->reply, false, &level->answer);
+    }
     if ((request & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ &&
         answer->reply->msr == (request - GHCB_MSR_REGISTER_REQ + GHCB_MSR_REGISTER_RESP)) {
         level->registered = true;

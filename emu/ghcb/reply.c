@@ -113,6 +113,37 @@ void reply_exception(struct reply *reply, uint8_t vector, bool has_error_code, u
     reply_set(reply, FIELD_INFO2, event);
 }
 
+void reply_keep(const struct reply *reply, bool page, struct reply_bytes *bytes)
+{
+    if (page && (reply->written || reply->marked || !reply->keep_marks)) {
+        bytes->page_given = true;
+        bytes->keep_marks = reply->keep_marks;
+        bytes->has_time = reply->has_time;
+        bytes->written = reply->written;
+        bytes->marked = reply->marked;
+        memcpy(bytes->field, reply->field, sizeof(bytes->field));
+    }
+    if (!page && reply->msr_written) {
+        bytes->msr_given = true;
+        bytes->msr = reply->msr;
+    }
+}
+
+bool reply_repeat(struct reply *reply, bool page, const struct reply_bytes *bytes)
+{
+    reply->msr_written = !page && bytes->msr_given;
+    reply->msr = reply->msr_written ? bytes->msr : 0;
+    if (!page) {
+        return bytes->msr_given;
+    }
+    reply->keep_marks = bytes->page_given ? bytes->keep_marks : true;
+    reply->has_time = bytes->has_time;
+    reply->written = bytes->page_given ? bytes->written : 0;
+    reply->marked = bytes->page_given ? bytes->marked : 0;
+    memcpy(reply->field, bytes->field, sizeof(reply->field));
+    return bytes->page_given;
+}
+
 /* Double the capacity of a buffer of `item_size` items until it holds `need`; false at `max`. */
 static bool grow(void **buffer, size_t *capacity, size_t need, size_t first, size_t max,
                  size_t item_size)

@@ -107,6 +107,16 @@ struct reply_action {
     struct reply_vcpu vcpu;
 };
 
+/* What an answer wrote into the GHCB page, or into the MSR: what can be given once more. */
+struct reply_bytes {
+    bool page_given; /* the next five are set */
+    bool keep_marks, has_time;
+    uint32_t written, marked;
+    uint64_t field[FIELD_COUNT];
+    bool msr_given; /* `msr` is set, by an answer to the MSR protocol */
+    uint64_t msr;
+};
+
 #define REPLY_ACTION_MAX 8192
 #define REPLY_DATA_MAX (1u << 20)
 
@@ -146,6 +156,15 @@ void reply_hold(struct reply *reply, const char *reason);
 void reply_malformed(struct reply *reply, uint64_t reason);
 /* SW_EXITINFO1 and 2: the guest is to raise this exception in itself. */
 void reply_exception(struct reply *reply, uint8_t vector, bool has_error_code, uint32_t error_code);
+
+/* Keep what the reply writes, to the page or to the MSR; a reply that writes nothing is not kept.
+ */
+void reply_keep(const struct reply *reply, bool page, struct reply_bytes *bytes);
+/*
+ * Write what was kept, instead of all that the reply has to write there; its actions stay. False
+ * when nothing was kept: then nothing is written, and the guest's own marks stay.
+ */
+bool reply_repeat(struct reply *reply, bool page, const struct reply_bytes *bytes);
 
 /* Each returns false, and sets overflow, when the reply is full. */
 bool reply_write(struct reply *reply, uint64_t gpa, const void *bytes, size_t size_bytes);

@@ -173,6 +173,13 @@ void vcpus_bytes(const struct vcpus *vcpus, uint8_t *bytes)
             used += 4;
             memcpy(words + used, level->doorbell.no_eoi, sizeof(level->doorbell.no_eoi));
             used += 4;
+            words[used++] = (uint64_t)level->answer.page_given << 3 |
+                            (uint64_t)level->answer.keep_marks << 2 |
+                            (uint64_t)level->answer.has_time << 1 | level->answer.msr_given;
+            words[used++] = (uint64_t)level->answer.written << 32 | level->answer.marked;
+            words[used++] = level->answer.msr;
+            memcpy(words + used, level->answer.field, sizeof(level->answer.field));
+            used += FIELD_COUNT;
         }
         words[used++] = slot->apic.base;
         words[used++] = slot->apic.tpr;

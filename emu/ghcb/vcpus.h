@@ -18,6 +18,7 @@
 #include "abi/rmp.h"
 #include "ghcb/apic.h"
 #include "ghcb/doorbell.h"
+#include "ghcb/reply.h"
 
 enum vcpu_activity {
     VCPU_ABSENT, /* no save area: it waits for AP creation */
@@ -34,9 +35,10 @@ struct vcpu_level {
     bool resuming; /* see vcpu_expect_resume */
     uint64_t vmsa_gpa;
     uint64_t ghcb_msr;
-    uint64_t registered_gpa;  /* of the GHCB */
-    uint64_t doorbell_gpa;    /* of the #HV doorbell page; DOORBELL_NONE */
-    struct doorbell doorbell; /* what waits for room in it */
+    uint64_t registered_gpa;   /* of the GHCB */
+    uint64_t doorbell_gpa;     /* of the #HV doorbell page; DOORBELL_NONE */
+    struct doorbell doorbell;  /* what waits for room in it */
+    struct reply_bytes answer; /* the last one */
 };
 
 struct vcpu_slot {
@@ -87,7 +89,8 @@ uint32_t vcpus_next(const struct vcpus *vcpus, uint32_t after);
 /* Both made by vcpus_init of the same IDs. */
 void vcpus_copy(struct vcpus *to, const struct vcpus *from);
 /* The state as bytes, equal for equal states. */
-#define VCPUS_SLOT_BYTES (8u * (2 + VMPL_COUNT * (8 + 8) + 12))
+#define VCPUS_LEVEL_WORDS (8 + 8 + 3 + FIELD_COUNT)
+#define VCPUS_SLOT_BYTES (8u * (2 + VMPL_COUNT * VCPUS_LEVEL_WORDS + 12))
 size_t vcpus_bytes_size(const struct vcpus *vcpus);
 void vcpus_bytes(const struct vcpus *vcpus, uint8_t *bytes);
 

@@ -11,36 +11,42 @@
 #include "host/internal.h"
 #include "host/value.h"
 
-static struct script_event *event_of(const struct script *script, const struct exit *exit)
-{
-    for (size_t i = 0; i < script->event_count; i++) {
-        if (script->event[i].row == exit->row) {
-            return &script->event[i];
-        }
-    }
-    return NULL;
-}
-
 /* True when the event answers this exit, and not only others of its name. */
 static bool answers(const struct script_event *event, const struct exit *exit)
 {
+    if (event->row && event->row != exit->row) {
+        return false;
+    }
     if (event->function != LUA_NOREF) {
         return true;
     }
     for (size_t i = 0; i < event->override_count; i++) {
-        if (script_override_matches(&event->override[i], exit)) {
+        if (script_override_matches(event, &event->override[i], exit)) {
             return true;
         }
     }
     return false;
 }
 
+/* The event that answers this exit, `any` when no other does; NULL: the honest host. */
+static struct script_event *event_of(const struct script *script, const struct exit *exit)
+{
+    struct script_event *any = NULL;
+
+    for (size_t i = 0; i < script->event_count; i++) {
+        if (answers(&script->event[i], exit)) {
+            if (script->event[i].row) {
+                return &script->event[i];
+            }
+            any = &script->event[i];
+        }
+    }
+    return any;
+}
+
 static bool script_handles(struct host *host, const struct exit *exit)
 {
-    struct script *script = (struct script *)host;
-    struct script_event *event = event_of(script, exit);
-
-    return event && answers(event, exit);
+    return event_of((struct script *)host, exit) != NULL;
 }
 
 static int run_function(lua_State *L, struct script *script)
@@ -58,7 +64,7 @@ static int run_function(lua_State *L, struct script *script)
         lua_rawgeti(L, LUA_REGISTRYINDEX, reference);
         lua_getinfo(L, ">S", &record);
         return luaL_error(L, "%s:%d: on.%s must return nothing, not a %s; it answers through reply",
-                          record.short_src, record.linedefined, script->exit->name,
+                          record.short_src, record.linedefined, script_event_name(script->current),
                           luaL_typename(L, -1));
     }
     return 0;
@@ -82,7 +88,7 @@ static int script_answer(struct host *host, struct hypervisor *hypervisor, const
     struct script_event *event = event_of(script, exit);
     int status;
 
-    if (!event || !answers(event, exit)) {
+    if (!event) {
         hypervisor_answer(hypervisor, exit, reply);
         return SNPEMU_OK;
     }
@@ -117,7 +123,8 @@ static bool find_unused(const struct script *script, char *text, size_t size)
         char path[VALUE_PATH_MAX];
 
         if (event->function != LUA_NOREF && !event->used) {
-            snprintf(text, size, "on.%s never ran: there was no such exit", event->row->name);
+            snprintf(text, size, "on.%s never ran: there was no such exit",
+                     script_event_name(event));
             return true;
         }
         for (size_t j = 0; j < event->override_count; j++) {

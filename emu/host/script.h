@@ -92,6 +92,7 @@ struct script_override {
     bool honest;
     bool keep_marks;
     bool msr_written;
+    bool repeat_answer;
     bool unused_ok;
     uint64_t msr;
     uint32_t written, mark, unmark, leave; /* FIELD_BIT() */
@@ -101,9 +102,11 @@ struct script_override {
     bool used;
 };
 
+#define SCRIPT_EVENT_ANY "any"
+
 struct script_event {
-    const struct exit_row *row;
-    int function; /* reference in Lua's registry, or LUA_NOREF with overrides */
+    const struct exit_row *row; /* NULL: `any`, for each exit that no other event answers */
+    int function;               /* reference in Lua's registry, or LUA_NOREF with overrides */
     struct script_override *override;
     size_t override_count;
     bool is_list; /* written as { {...}, ... }: messages then number them */
@@ -137,7 +140,9 @@ struct script {
 size_t script_read_events(lua_State *L, const char *path, struct script_event **event);
 /* Apply the overrides of the current event that name this exit. */
 void script_apply_overrides(lua_State *L, struct script *script);
-bool script_override_matches(const struct script_override *override, const struct exit *exit);
+bool script_override_matches(const struct script_event *event,
+                             const struct script_override *override, const struct exit *exit);
+const char *script_event_name(const struct script_event *event);
 /* "on.apic_id_list[2]" */
 void script_override_path(char path[VALUE_PATH_MAX], const struct script_event *event, size_t i);
 
@@ -172,6 +177,8 @@ void script_open_reply(lua_State *L);
 void script_push_reply(lua_State *L);
 /* Fill in the honest answer, or raise an error where there is none. */
 void script_answer_honestly(lua_State *L, struct script *script);
+/* Write what the last answer to this vCPU and VMPL wrote; false when there was none. */
+bool script_repeat_answer(struct script *script);
 /* Raise an error unless the current exit has a GHCB page. */
 void script_need_page(lua_State *L, const struct script *script, const char *path);
 

@@ -11,6 +11,7 @@
 
 #define OVERRIDE_MAX 1024
 
+/* The events' rows, then none: `any`. */
 static const struct exit_row *row_at(size_t i)
 {
     if (i < exit_msr_row_count) {
@@ -20,12 +21,19 @@ static const struct exit_row *row_at(size_t i)
     return i < exit_nae_row_count ? &exit_nae_rows[i] : NULL;
 }
 
+#define EVENT_COUNT (exit_msr_row_count + exit_nae_row_count + 1)
+
 static const char *event_name_at(const void *names, size_t i)
 {
     const struct exit_row *row = row_at(i);
 
     (void)names;
-    return row ? row->name : NULL;
+    return row ? row->name : i < EVENT_COUNT ? SCRIPT_EVENT_ANY : NULL;
+}
+
+const char *script_event_name(const struct script_event *event)
+{
+    return event->row ? event->row->name : SCRIPT_EVENT_ANY;
 }
 
 static const char *field_name_at(const void *names, size_t i)
@@ -144,6 +152,7 @@ static const struct value_row override_rows[] = {
     {"unmark", read_names, AT(unmark), 0, 0},
     {"leave", read_names, AT(leave), 0, 0},
     {"refuse", read_refuse, 0, 0, 0},
+    {"repeat_answer", value_read_bool, AT(repeat_answer), 0, 0},
     {"skip_page", read_ops, SCRIPT_SKIP_PAGE, 0, 0},
     {"write", read_ops, SCRIPT_WRITE, 0, 0},
     {"assign", read_ops, SCRIPT_ASSIGN, 0, 0},
@@ -181,6 +190,9 @@ static void read_override(lua_State *L, const char *path, const struct exit_row 
     if (!(given & ~(uint64_t)GIVEN_NOTHING)) {
         value_error(L, path, "changes nothing");
     }
+    if (!event) {
+        return; /* `any`: which exit it is shows when it comes */
+    }
     if (event->protocol == EXIT_MSR && (override->keep_marks || override->written ||
                                         override->mark || override->unmark || override->leave)) {
         value_error(L, path, "%s has no GHCB page; its answer is msr = ...", event->name);
@@ -212,7 +224,7 @@ static void read_overrides(lua_State *L, const char *path, struct script_event *
 
 static void read_event(lua_State *L, const char *path, struct script_event *event)
 {
-    if (event->row->flags & EXIT_TERMINATES) {
+    if (event->row && (event->row->flags & EXIT_TERMINATES)) {
         value_error(L, path, "the run ends with it; there is nothing to answer");
     }
     if (lua_istable(L, -1)) {
@@ -229,23 +241,23 @@ static void read_event(lua_State *L, const char *path, struct script_event *even
 
 size_t script_read_events(lua_State *L, const char *path, struct script_event **result)
 {
-    size_t row_count = exit_msr_row_count + exit_nae_row_count;
     struct script_event *event;
     size_t count = 0;
 
     luaL_checkstack(L, 16, path);
     value_check_names(L, -1, path, "event", event_name_at, NULL);
-    event = lua_newuserdatauv(L, row_count * sizeof(*event), 0);
+    event = lua_newuserdatauv(L, EVENT_COUNT * sizeof(*event), 0);
     luaL_ref(L, LUA_REGISTRYINDEX);
-    memset(event, 0, row_count * sizeof(*event));
-    for (size_t i = 0; i < row_count; i++) {
+    memset(event, 0, EVENT_COUNT * sizeof(*event));
+    for (size_t i = 0; i < EVENT_COUNT; i++) {
+        const char *name = event_name_at(NULL, i);
         char event_path[VALUE_PATH_MAX];
 
-        lua_pushstring(L, row_at(i)->name);
+        lua_pushstring(L, name);
         if (lua_rawget(L, -2) != LUA_TNIL) {
             event[count].row = row_at(i);
             event[count].function = LUA_NOREF;
-            value_path(event_path, path, row_at(i)->name);
+            value_path(event_path, path, name);
             read_event(L, event_path, &event[count++]);
         }
         lua_pop(L, 1);
@@ -265,7 +277,7 @@ void script_override_path(char path[VALUE_PATH_MAX], const struct script_event *
 {
     char name[VALUE_PATH_MAX];
 
-    value_path(name, "on", event->row->name);
+    value_path(name, "on", script_event_name(event));
     if (event->is_list) {
         value_path_index(path, name, i + 1);
     } else {
@@ -273,13 +285,20 @@ void script_override_path(char path[VALUE_PATH_MAX], const struct script_event *
     }
 }
 
-bool script_override_matches(const struct script_override *override, const struct exit *exit)
+/* `nth` counts what the event is about: exits of its name, or all. */
+bool script_override_matches(const struct script_event *event,
+                             const struct script_override *override, const struct exit *exit)
 {
-    return override->nth == 0 || override->nth == exit->nth;
+    return override->nth == 0 || override->nth == (event->row ? exit->nth : exit->number);
 }
 
-static void apply_fields(const struct script_override *override, struct reply *reply)
+static void apply_fields(const struct script_override *override, struct script *script)
 {
+    struct reply *reply = script->reply;
+
+    if (override->repeat_answer) {
+        script_repeat_answer(script);
+    }
     for (int field = 0; field < FIELD_COUNT; field++) {
         if (override->leave & FIELD_BIT(field)) {
             reply_leave(reply, (enum ghcb_field)field);
@@ -290,7 +309,7 @@ static void apply_fields(const struct script_override *override, struct reply *r
     }
     reply->marked |= override->mark;
     reply->marked &= ~override->unmark;
-    reply->keep_marks |= override->keep_marks;
+    reply->keep_marks |= override->keep_marks && script->exit->protocol == EXIT_PAGE;
     if (override->msr_written) {
         reply_set_msr(reply, override->msr);
     }
@@ -305,7 +324,11 @@ static void apply_override(lua_State *L, struct script *script, const char *path
 {
     bool used = true;
 
-    apply_fields(override, script->reply);
+    /* `any` does not know beforehand whether there is a page to write to. */
+    if (override->written | override->mark | override->unmark | override->leave) {
+        script_need_page(L, script, path);
+    }
+    apply_fields(override, script);
     for (const struct script_op *op = override->op; op; op = op->next) {
         char op_path[VALUE_PATH_MAX];
 
@@ -323,7 +346,7 @@ void script_apply_overrides(lua_State *L, struct script *script)
     bool honest = true;
 
     for (size_t i = 0; i < event->override_count; i++) {
-        if (script_override_matches(&event->override[i], script->exit)) {
+        if (script_override_matches(event, &event->override[i], script->exit)) {
             honest = honest && event->override[i].honest;
         }
     }
@@ -333,7 +356,7 @@ void script_apply_overrides(lua_State *L, struct script *script)
     for (size_t i = 0; i < event->override_count; i++) {
         char path[VALUE_PATH_MAX];
 
-        if (script_override_matches(&event->override[i], script->exit)) {
+        if (script_override_matches(event, &event->override[i], script->exit)) {
             script_override_path(path, event, i);
             apply_override(L, script, path, &event->override[i]);
         }

@@ -35,7 +35,8 @@ void script_need_page(lua_State *L, const struct script *script, const char *pat
 
 void script_answer_honestly(lua_State *L, struct script *script)
 {
-    if (!script->exit->row->answer) {
+    /* For `any`, which cannot know which exits come, it is what the host does with such an exit. */
+    if (!script->exit->row->answer && script->current->row) {
         luaL_error(L, "%s: no honest answer is modelled", script->exit->name);
     }
     hypervisor_answer(script->hypervisor, script->exit, script->reply);
@@ -60,12 +61,28 @@ static int reply_honest(lua_State *L)
     return 0;
 }
 
+bool script_repeat_answer(struct script *script)
+{
+    const struct vcpu_level *level = vcpus_current_level(&script->hypervisor->vcpus);
+
+    return reply_repeat(script->reply, script->exit->protocol == EXIT_PAGE, &level->answer);
+}
+
+static int reply_repeat_answer(lua_State *L)
+{
+    lua_pushboolean(L, script_repeat_answer(active(L)));
+    return 1;
+}
+
 static int reply_keep_marks(lua_State *L)
 {
     struct script *script = active(L);
 
-    script_need_page(L, script, "reply:keep_marks");
-    script->reply->keep_marks = true;
+    if (script->current->row) {
+        script_need_page(L, script, "reply:keep_marks");
+    }
+    /* `any` meets the MSR protocol, too, which has no marks. */
+    script->reply->keep_marks = script->exit->protocol == EXIT_PAGE;
     return 0;
 }
 
@@ -205,6 +222,7 @@ OP_METHOD(doorbell, SCRIPT_DOORBELL)
 static const luaL_Reg methods[] = {
     {"honest", reply_honest},
     {"keep_marks", reply_keep_marks},
+    {"repeat_answer", reply_repeat_answer},
     {"refuse", reply_refuse_method},
     {"exception", reply_exception_method},
     {"mark", reply_mark_method},

@@ -163,11 +163,8 @@ static int measure_row(const struct trap_task *task, const struct trap_row *row,
     return status;
 }
 
-<<<<<<< HEAD
-/* HLT ends the run, PAUSE gives way to another vCPU, and some rows do no more than refuse. */
-=======
-/* HLT ends the run, and PAUSEs in a row are taken for a spin, which is looked into. */
->>>>>>> w-bench
+/* HLT ends the run, PAUSEs in a row are taken for a spin, which is looked into, and some rows do no
+   more than refuse. */
 static int check_list(struct error *error)
 {
     for (enum insn_id id = INSN_OTHER + 1; id < INSN_COUNT; id++) {
