@@ -20,6 +20,7 @@ struct bare {
     const struct recording *recording;
     uc_engine *uc;
     uint8_t *ram;
+    struct memory layout; /* its slots alone */
     uint64_t next_trap;
     unsigned vmpl; /* for the views: addresses of different VMPLs have nothing in common */
     bool at_trap, at_end, faulted;
@@ -53,6 +54,40 @@ static void bare_note_write(struct bare *bare, uint64_t page)
     }
 }
 
+static uint64_t bare_get(const struct bare *bare, enum vcpu_register reg)
+{
+    uint64_t value = 0;
+
+    uc_reg_read(bare->uc, vcpu_register_id[reg], &value);
+    return value;
+}
+
+/* For addresses whose page is not known before: the guest's tables, without a check. */
+static bool bare_walk(const struct bare *bare, uint64_t gva, uint32_t *page)
+{
+    uint64_t entry = bare_get(bare, VCPU_CR3);
+
+    for (unsigned shift = PAGE_SHIFT + 27;; shift -= 9) {
+        uint64_t gpa = entry & PTE_ADDR_MASK & ~CBIT_MASK;
+        bool large = entry & PTE_LARGE;
+
+        if (shift < PAGE_SHIFT || (large && shift < PAGE_SHIFT + 18)) {
+            uint64_t inside = (1ULL << (shift + 9)) - 1;
+
+            *page = memory_guest_page(&bare->layout, (gpa & ~inside) | (gva & inside));
+            return *page != MEMORY_NO_PAGE;
+        }
+        *page = memory_guest_page(&bare->layout, gpa);
+        if (*page == MEMORY_NO_PAGE) {
+            return false;
+        }
+        memcpy(&entry, bare->ram + (size_t)*page * PAGE_SIZE + (gva >> shift & 511) * 8, 8);
+        if (!(entry & PTE_PRESENT)) {
+            return false;
+        }
+    }
+}
+
 static bool bare_on_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
                          void *opaque)
 {
@@ -60,7 +95,8 @@ static bool bare_on_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_e
     uint32_t page;
 
     (void)uc;
-    if (!views_find(&bare->recording->views, bare->vmpl, gva, bare->next_trap, &page)) {
+    if (!views_find(&bare->recording->views, bare->vmpl, gva, bare->next_trap, &page) ||
+        (page == VIEWS_WALK && !bare_walk(bare, gva, &page))) {
         bare->faulted = true;
         return false;
     }
@@ -216,14 +252,6 @@ static void bare_set(struct bare *bare, enum vcpu_register reg, uint64_t value)
     uc_reg_write(bare->uc, vcpu_register_id[reg], &value);
 }
 
-static uint64_t bare_get(const struct bare *bare, enum vcpu_register reg)
-{
-    uint64_t value = 0;
-
-    uc_reg_read(bare->uc, vcpu_register_id[reg], &value);
-    return value;
-}
-
 static void bare_load_memory(struct bare *bare)
 {
     const struct recording *recording = bare->recording;
@@ -251,6 +279,8 @@ static int bare_open_with(struct bare **out, const struct recording *recording, 
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
     }
     bare->recording = recording;
+    bare->layout.slot_count = recording->slot_count;
+    memcpy(bare->layout.slot, recording->slot, sizeof(recording->slot));
     bare->ram = mmap(NULL, bare_ram_size(bare), PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (bare->ram == MAP_FAILED) {

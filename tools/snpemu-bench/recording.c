@@ -265,16 +265,9 @@ static bool record_translate(void *opaque, uint64_t gva, enum mmu_access access,
         recorder->failure = "the guest looks at ciphertext";
         return true;
     }
-    switch (views_note(&recorder->out->views, context.vmpl, gva, recorder->out->trap_count,
-                       place->page)) {
-    case VIEWS_NOTED:
-        break;
-    case VIEWS_TWICE:
-        recorder->failure = "between two traps one address leads to two pages";
-        break;
-    case VIEWS_MEMORY:
+    if (!views_note(&recorder->out->views, context.vmpl, gva, recorder->out->trap_count,
+                    place->page)) {
         recorder->failure = "out of memory";
-        break;
     }
     return true;
 }
@@ -531,6 +524,8 @@ int recording_make(struct recording **recording, const struct scenario *scenario
             : error_set(error, SNPEMU_ERR_INPUT, "%.200s: no symbol '%.100s'", image->path, until);
     if (status == 0) {
         out->page_count = recorder->run->machine.memory.page_count;
+        out->slot_count = recorder->run->machine.memory.slot_count;
+        memcpy(out->slot, recorder->run->machine.memory.slot, sizeof(out->slot));
         status = add_context(recorder, &start, error);
     }
     if (status == 0) {

@@ -65,6 +65,8 @@ struct recording_page {
 
 struct recording {
     uint32_t page_count;
+    struct memory_slot slot[MEMORY_SLOT_MAX];
+    size_t slot_count;
     uint64_t until_gva; /* the run ends before this instruction */
     struct views views;
 

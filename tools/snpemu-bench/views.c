@@ -54,30 +54,30 @@ static bool views_grow(struct views *views)
     return true;
 }
 
-enum views_note views_note(struct views *views, unsigned vmpl, uint64_t gva, uint64_t trap,
-                           uint32_t page)
+bool views_note(struct views *views, unsigned vmpl, uint64_t gva, uint64_t trap, uint32_t page)
 {
     uint64_t key = views_key(vmpl, gva);
     uint32_t *link;
 
     if (views->count == views->capacity && !views_grow(views)) {
-        return VIEWS_MEMORY;
+        return false;
     }
     link = views_slot(views, key);
     while (*link) {
         struct view *view = &views->view[*link - 1];
 
         if (!view->next && view->page == page) {
-            return VIEWS_NOTED;
+            return true;
         }
         if (!view->next && view->trap == trap) {
-            return VIEWS_TWICE;
+            view->page = VIEWS_WALK;
+            return true;
         }
         link = &view->next;
     }
     views->view[views->count++] = (struct view){.key = key, .trap = trap, .page = page};
     *link = (uint32_t)views->count;
-    return VIEWS_NOTED;
+    return true;
 }
 
 bool views_find(const struct views *views, unsigned vmpl, uint64_t gva, uint64_t trap,

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Between two traps it led to several pages: only the guest's page tables tell when to which. */
+#define VIEWS_WALK UINT32_MAX
+
 struct view {
     uint64_t key;  /* of views_key */
     uint64_t trap; /* it holds from after this many traps on */
@@ -24,16 +27,9 @@ struct views {
     size_t slot_count;
 };
 
-enum views_note {
-    VIEWS_NOTED,
-    VIEWS_TWICE, /* between two traps it led to two pages: nobody could tell when to change */
-    VIEWS_MEMORY,
-};
-
-/* Calls come with `trap` ascending. */
-enum views_note views_note(struct views *views, unsigned vmpl, uint64_t gva, uint64_t trap,
-                           uint32_t page);
-/* False when it led nowhere by then. */
+/* Calls come with `trap` ascending. False: out of memory. */
+bool views_note(struct views *views, unsigned vmpl, uint64_t gva, uint64_t trap, uint32_t page);
+/* False when it led nowhere by then. *page may be VIEWS_WALK. */
 bool views_find(const struct views *views, unsigned vmpl, uint64_t gva, uint64_t trap,
                 uint32_t *page);
 void views_release(struct views *views);
