@@ -36,9 +36,9 @@ enum snpemu_outcome {
     SNPEMU_TRIPLE_FAULT,
     SNPEMU_NESTED_FAULT, /* the host cannot make progress on a nested page fault */
     SNPEMU_REFUSED,      /* the host will not go on, or VMRUN refused a save area */
-    SNPEMU_STUCK,        /* a jump to itself, a loop for what nobody changes, no vCPU that can run */
-    SNPEMU_BUDGET,       /* instructions or exits used up */
-    SNPEMU_UNMODELLED,   /* the guest reached something that the emulator does not know */
+    SNPEMU_STUCK,      /* a jump to itself, a loop for what nobody changes, no vCPU that can run */
+    SNPEMU_BUDGET,     /* instructions or exits used up */
+    SNPEMU_UNMODELLED, /* the guest reached something that the emulator does not know */
 };
 
 /* A judgement of the outcome. */
