@@ -70,7 +70,7 @@ static int run_guest(struct run *run, struct error *error)
         } else if (stop.kind != VCPU_STOP_LIMIT) {
             run_after_trap(run, trap_handle(&run->trap, &stop));
         } else if (vcpu_retired(vcpu) >= slice) {
-            run_spin_reset(run);
+            run_spin_quantum(run);
             run_schedule(run, CAUSE_QUANTUM);
         } else {
             run_spin_limit(run);

@@ -52,6 +52,7 @@ struct run_spin {
     uint64_t since, next_look; /* in retired instructions */
     uint32_t runnable;         /* vCPUs that took part */
     bool due;                  /* somebody should look whether it is a spin */
+    bool proven;               /* a round of all came back to where it began */
     bool watching;             /* a round of all vCPUs is being compared, from the PAUSE of: */
     uint32_t vcpu;
     uint8_t begin[VMSA_SIZE]; /* its registers there */
@@ -104,6 +105,8 @@ enum run_cause {
 };
 
 void run_schedule_reset(struct run *run);
+/* The next one in turn. False, with the outcome, when VMRUN refuses. */
+bool run_schedule_turn(struct run *run);
 /* Whether all that can run have their turns one after the other. */
 bool run_schedule_is_fair(const struct run *run);
 /* Pick the one that runs next and let the machine hold it. The outcome is set when there is none.
@@ -114,6 +117,7 @@ void run_schedule(struct run *run, enum run_cause cause);
 void run_spin_reset(struct run *run); /* something else happened */
 void run_spin_pause(struct run *run);
 void run_spin_limit(struct run *run);
+void run_spin_quantum(struct run *run); /* a turn is over */
 /* When spin.due: end the run if its loop never ends. 0, or the emulator's own failure. */
 int run_spin_examine(struct run *run, struct error *error);
 

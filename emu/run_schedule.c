@@ -233,3 +233,20 @@ void run_schedule(struct run *run, enum run_cause cause)
         schedule_report(run, cause);
     }
 }
+
+bool run_schedule_turn(struct run *run)
+{
+    const struct vcpus *vcpus = &run->hypervisor.vcpus;
+    uint32_t next = vcpus_next(vcpus, vcpus->current);
+    uint64_t now = vcpu_retired(run->machine.vcpu), length = schedule_length(run);
+
+    run->state.slice_end = length < UINT64_MAX - now ? now + length : UINT64_MAX - 1;
+    if (schedule_holds(vcpus, next)) {
+        return true;
+    }
+    if (!schedule_switch(run, next, CAUSE_QUANTUM)) {
+        return false;
+    }
+    schedule_report(run, CAUSE_QUANTUM);
+    return true;
+}

@@ -6,9 +6,11 @@
  * for one.
  *
  * With one vCPU able to run it is stepped through its loop. With several that all sit in PAUSE
- * loops, a whole round of them is compared.
+ * loops and have their turns in order, a whole round of them is compared. With several otherwise
+ * each is stepped through its loop, and none may write a page that another one's uses.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "run_internal.h"
@@ -19,6 +21,60 @@
 #define SPIN_STEPS 4096        /* instructions of a loop that is looked at */
 #define SPIN_INSN_BYTES 15
 #define SPIN_READS 4 /* of one instruction */
+#define SPIN_PAGES 512
+
+/* The pages that the loops of several vCPUs use. */
+struct spin_pages {
+    bool full;
+    uint32_t count;
+    struct {
+        uint32_t page, vcpu;
+        bool written;
+    } use[SPIN_PAGES];
+};
+
+/* What is known of a loop while it is stepped through. */
+struct spin_look {
+    /* What it waits for, as far as its reads tell; 0: nothing yet. The last place in a page that
+       the loop itself does not write, and the last in one that it does, the stack's aside. */
+    uint64_t apart, beside;
+    struct spin_pages *pages; /* NULL: there are no other loops */
+};
+
+static void spin_page_use(struct run *run, struct spin_pages *pages, uint32_t page, bool written)
+{
+    uint32_t i = 0;
+
+    while (i < pages->count &&
+           (pages->use[i].page != page || pages->use[i].vcpu != run->trap.vcpu)) {
+        i++;
+    }
+    if (i == SPIN_PAGES) {
+        pages->full = true;
+        return;
+    }
+    if (i == pages->count) {
+        pages->count++;
+        pages->use[i].page = page;
+        pages->use[i].vcpu = run->trap.vcpu;
+        pages->use[i].written = false;
+    }
+    pages->use[i].written = pages->use[i].written || written;
+}
+
+/* Does any loop write what another one uses? */
+static bool spin_pages_meet(const struct spin_pages *pages)
+{
+    for (uint32_t i = 0; i < pages->count; i++) {
+        for (uint32_t j = 0; pages->use[i].written && j < pages->count; j++) {
+            if (pages->use[j].page == pages->use[i].page &&
+                pages->use[j].vcpu != pages->use[i].vcpu) {
+                return true;
+            }
+        }
+    }
+    return pages->full;
+}
 
 /* All registers of the vCPU that runs, as its save area would have them. */
 static void spin_take(const struct run *run, uint8_t state[VMSA_SIZE])
@@ -36,6 +92,7 @@ void run_spin_reset(struct run *run)
     }
     spin->watching = false;
     spin->due = false;
+    spin->proven = false;
     spin->pauses = 0;
     spin->patience = SPIN_PATIENCE;
     spin->since = vcpu_retired(run->machine.vcpu);
@@ -44,47 +101,58 @@ void run_spin_reset(struct run *run)
 
 /* ---- one vCPU ---- */
 
-/* What a loop waits for, as far as its reads tell. 0: nothing yet. */
-struct spin_awaited {
-    uint64_t apart;  /* the last place in a page that the loop itself does not write */
-    uint64_t beside; /* the last in one that it does, the stack's aside */
-};
+/* A place that the loop reads: data, or its own code. */
+static void spin_note_place(struct run *run, struct spin_look *look,
+                            const struct mmu_context *context, uint64_t gva, bool data)
+{
+    struct machine *machine = &run->machine;
+    uint64_t stack = vcpu_get(machine->vcpu, VCPU_RSP) & ~PAGE_MASK;
+    struct mmu_translation place;
+    struct mmu_fault fault;
+
+    if (!mmu_translate(&machine->mmu, context, gva, data ? MMU_READ : MMU_FETCH, &place, &fault)) {
+        return;
+    }
+    if (look->pages) {
+        spin_page_use(run, look->pages, place.page, false);
+    }
+    if (data && !memory_log_has(&machine->memory, place.page)) {
+        look->apart = gva;
+    } else if (data && (gva & ~PAGE_MASK) != stack) {
+        look->beside = gva;
+    }
+}
 
 /* What the instruction at RIP reads. */
-static void spin_note_reads(struct run *run, struct spin_awaited *awaited)
+static void spin_note_reads(struct run *run, struct spin_look *look)
 {
     struct machine *machine = &run->machine;
     uint8_t bytes[SPIN_INSN_BYTES];
     uint64_t gva[SPIN_READS], rip = vcpu_get(machine->vcpu, VCPU_RIP);
-    uint64_t stack = vcpu_get(machine->vcpu, VCPU_RSP) & ~PAGE_MASK;
+    uint64_t code_gva = vcpu_code_gva(machine->vcpu);
     struct mmu_context context;
     size_t have, count;
 
     vcpu_mmu_context(machine->vcpu, &context);
-    have = mmu_peek(&machine->mmu, &context, vcpu_code_gva(machine->vcpu), bytes, sizeof(bytes));
+    have = mmu_peek(&machine->mmu, &context, code_gva, bytes, sizeof(bytes));
     count = decode_reads(machine->vcpu, bytes, have, rip, gva, SPIN_READS);
+    spin_note_place(run, look, &context, code_gva, false);
     for (size_t i = 0; i < count; i++) {
-        struct mmu_translation place;
-        struct mmu_fault fault;
-
-        if (!mmu_translate(&machine->mmu, &context, gva[i], MMU_READ, &place, &fault)) {
-            continue;
-        }
-        if (!memory_log_has(&machine->memory, place.page)) {
-            awaited->apart = gva[i];
-        } else if ((gva[i] & ~PAGE_MASK) != stack) {
-            awaited->beside = gva[i];
-        }
+        spin_note_place(run, look, &context, gva[i], true);
     }
 }
 
-/* Executes one instruction. False when it was anything but a plain one or PAUSE. */
+/* Executes one instruction. False when it was anything but a plain one or PAUSE, or one too many.
+ */
 static bool spin_step(struct run *run, int *status, struct error *error)
 {
     struct vcpu *vcpu = run->machine.vcpu;
     struct vcpu_stop stop;
     enum trap_next next;
 
+    if (vcpu_retired(vcpu) >= run->scenario->budget) {
+        return false;
+    }
     vcpu_set_limit(vcpu, vcpu_retired(vcpu) + 1);
     *status = vcpu_run(vcpu, &stop, error);
     if (*status != 0 || stop.kind == VCPU_STOP_LIMIT) {
@@ -106,33 +174,57 @@ static void spin_end(struct run *run, uint64_t awaited)
              (unsigned long long)awaited, symbol ? ", " : "", symbol ? symbol : "");
 }
 
-/* Does the vCPU come back to where it stands, with nothing changed? Then the run ends. */
-static int spin_examine(struct run *run, struct error *error)
+/* Does the vCPU come back to where it stands, with nothing changed? */
+static int spin_examine(struct run *run, struct spin_look *look, bool *again, struct error *error)
 {
     struct memory *memory = &run->machine.memory;
     uint8_t begin[VMSA_SIZE], now[VMSA_SIZE];
-    struct spin_awaited awaited = {0};
     uint64_t rip = vcpu_get(run->machine.vcpu, VCPU_RIP);
-    bool again = false;
     int status = 0;
 
+    *again = false;
     spin_take(run, begin);
     memory_log_start(memory);
     vcpu_flush(run->machine.vcpu);
-    for (unsigned step = 0; !again && step < SPIN_STEPS; step++) {
-        spin_note_reads(run, &awaited);
+    for (unsigned step = 0; !*again && step < SPIN_STEPS; step++) {
+        spin_note_reads(run, look);
         if (!spin_step(run, &status, error)) {
             break;
         }
         if (vcpu_get(run->machine.vcpu, VCPU_RIP) == rip) {
             spin_take(run, now);
-            again = memcmp(begin, now, sizeof(now)) == 0 && memory_log_unchanged(memory);
+            *again = memcmp(begin, now, sizeof(now)) == 0 && memory_log_unchanged(memory);
         }
     }
     memory_log_stop(memory);
-    if (again) {
-        spin_end(run, awaited.apart ? awaited.apart : awaited.beside);
+    for (uint32_t i = 0; look->pages && i < memory->log.count; i++) {
+        spin_page_use(run, look->pages, memory->log.page[i], true);
     }
+    return status;
+}
+
+/* `count` vCPUs, one after the other. The last one is the outcome's. */
+static int spin_examine_all(struct run *run, uint32_t count, struct error *error)
+{
+    struct spin_pages *pages = count > 1 ? calloc(1, sizeof(*pages)) : NULL;
+    struct spin_look look = {0};
+    bool again = true;
+    int status = 0;
+
+    if (count > 1 && !pages) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
+    }
+    for (uint32_t i = 0; status == 0 && again && i < count; i++) {
+        again = i == 0 || run_schedule_turn(run);
+        if (again) {
+            look = (struct spin_look){.pages = pages};
+            status = spin_examine(run, &look, &again, error);
+        }
+    }
+    if (status == 0 && again && !(pages && spin_pages_meet(pages))) {
+        spin_end(run, look.apart ? look.apart : look.beside);
+    }
+    free(pages);
     return status;
 }
 
@@ -140,12 +232,14 @@ int run_spin_examine(struct run *run, struct error *error)
 {
     struct run_spin *spin = &run->spin;
     uint64_t begin = vcpu_retired(run->machine.vcpu);
+    uint32_t count = spin->proven ? 1 : run->hypervisor.vcpus.runnable;
 
     spin->due = false;
+    spin->proven = false;
     spin->patience *= 2;
     spin->pauses = 0;
     spin->next_look = begin + 2 * (begin - spin->since);
-    return spin_examine(run, error);
+    return spin_examine_all(run, count, error);
 }
 
 /* ---- several vCPUs ---- */
@@ -165,7 +259,8 @@ static void spin_round(struct run *run)
         vcpu_flush(run->machine.vcpu);
     } else if (spin->watching && spin->vcpu == run->trap.vcpu) {
         spin_take(run, now);
-        spin->due = memcmp(spin->begin, now, sizeof(now)) == 0 && memory_log_unchanged(memory);
+        spin->proven = memcmp(spin->begin, now, sizeof(now)) == 0 && memory_log_unchanged(memory);
+        spin->due = spin->proven;
         spin->watching = false;
         spin->pauses = 0;
         spin->patience *= 2;
@@ -183,10 +278,10 @@ void run_spin_pause(struct run *run)
         spin->runnable = runnable;
     }
     spin->pauses++;
-    if (runnable == 1) {
-        spin->due = spin->pauses >= spin->patience;
-    } else if (run_schedule_is_fair(run)) {
+    if (runnable > 1 && run_schedule_is_fair(run)) {
         spin_round(run);
+    } else {
+        spin->due = spin->pauses >= (uint64_t)spin->patience * runnable;
     }
 }
 
@@ -194,6 +289,17 @@ void run_spin_limit(struct run *run)
 {
     struct run_spin *spin = &run->spin;
 
-    spin->due =
-        run->hypervisor.vcpus.runnable == 1 && vcpu_retired(run->machine.vcpu) >= spin->next_look;
+    spin->due = vcpu_retired(run->machine.vcpu) >= spin->next_look;
+}
+
+void run_spin_quantum(struct run *run)
+{
+    struct run_spin *spin = &run->spin;
+
+    if (spin->watching) {
+        memory_log_stop(&run->machine.memory);
+        spin->watching = false;
+    }
+    spin->pauses = 0;
+    run_spin_limit(run);
 }

@@ -35,10 +35,10 @@ enum snpemu_outcome {
     SNPEMU_TERMINATED, /* the guest asked for it: reason_set, reason_code */
     SNPEMU_TRIPLE_FAULT,
     SNPEMU_NESTED_FAULT, /* the host cannot make progress on a nested page fault */
-    SNPEMU_REFUSED,      /* the host will not go on */
-    SNPEMU_STUCK,        /* a jump to itself */
-    SNPEMU_BUDGET,       /* instructions or exits used up */
-    SNPEMU_UNMODELLED,   /* the guest reached something that the emulator does not know */
+    SNPEMU_REFUSED,      /* the host will not go on, or VMRUN refused a save area */
+    SNPEMU_STUCK,      /* a jump to itself, a loop for what nobody changes, no vCPU that can run */
+    SNPEMU_BUDGET,     /* instructions or exits used up */
+    SNPEMU_UNMODELLED, /* the guest reached something that the emulator does not know */
 };
 
 /* A judgement of the outcome. */
@@ -56,8 +56,8 @@ struct snpemu_result {
     enum snpemu_outcome outcome;
     enum snpemu_verdict verdict;
     uint8_t reason_set, reason_code; /* SNPEMU_TERMINATED */
-    uint64_t rip;                    /* guest virtual */
-    uint64_t instructions;           /* retired since launch */
+    uint64_t rip;                    /* guest virtual, of the vCPU that the outcome is about */
+    uint64_t instructions;           /* retired since launch, by all vCPUs */
     uint64_t exits;
     char phrase[64];      /* "halted", "terminated 0xf:0x6" */
     char symbol[96];      /* function at rip; empty when unknown */

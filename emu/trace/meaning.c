@@ -118,8 +118,10 @@ static const char *const outcome_words[OUTCOME_KIND_COUNT] = {
     [OUTCOME_REFUSED] =
         "The host would not go on, or could not: its script said so, KVM would stop "
         "the guest there, or VMRUN refused a vCPU's save area.",
-    [OUTCOME_STUCK] = "The guest cannot make progress any more: it jumps to itself, or no vCPU "
-                      "can run. linux-svsm ends a panic like this, without telling the host.",
+    [OUTCOME_STUCK] =
+        "The guest cannot make progress any more: it jumps to itself, waits in a loop "
+        "for what nobody changes, or no vCPU can run. linux-svsm ends a panic like "
+        "this, without telling the host.",
     [OUTCOME_BUDGET] = "The instructions or exits that the run was allowed are used up.",
     [OUTCOME_UNMODELLED] = "The guest used an instruction, MSR, CPUID leaf or exit that the "
                            "emulator does not model. Nothing is guessed, so the run ends there.",
