@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Private to the files of a run:
+ * Private to the files of a run (and to the benchmark's recorder, which goes through one step by
+ * step):
  *
  *   run.c       from launch to outcome; snapshots
  *   run_exit.c  one exit: take it, ask the host, carry out the reply

@@ -1,64 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "recording.h"
+#include "recorder.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/msr.h"
 #include "machine/vcpu_engine.h"
-#include "run_internal.h"
 #include "trap/msr.h"
 
 #define TRAP_MAX 1000000u
-#define ROOT_MAX 64
-#define DIFF_GAP_BYTES 64 /* equal bytes that do not end a write */
-
-/* The run that is written down, and a second memory that holds what is written down already. */
-struct recorder {
-    struct recording *out;
-    struct host *host;
-    struct run *run;
-    struct memory shadow;
-    uint64_t root[ROOT_MAX]; /* of page tables, each once */
-    size_t root_count;
-    const char *failure; /* why the run cannot be repeated; NULL: it can */
-};
-
-/* Room for one more element of *array; false when there is none. */
-static bool grow(void **array, size_t *capacity, size_t count, size_t more, size_t element_size)
-{
-    size_t wanted = *capacity ? *capacity : 256;
-    void *moved;
-
-    while (wanted < count + more) {
-        wanted *= 2;
-    }
-    if (wanted == *capacity) {
-        return true;
-    }
-    moved = realloc(*array, wanted * element_size);
-    if (!moved) {
-        return false;
-    }
-    *array = moved;
-    *capacity = wanted;
-    return true;
-}
-
-#define GROW(recording, array, capacity, count, more)                                              \
-    grow((void **)&(recording)->array, &(recording)->capacity, (recording)->count, (more),         \
-         sizeof(*(recording)->array))
-
-static bool add_data(struct recording *out, const uint8_t *bytes, size_t size, size_t *offset)
-{
-    if (!GROW(out, data, data_capacity, data_size_bytes, size)) {
-        return false;
-    }
-    memcpy(out->data + out->data_size_bytes, bytes, size);
-    *offset = out->data_size_bytes;
-    out->data_size_bytes += size;
-    return true;
-}
 
 /* ---- registers ---- */
 
@@ -113,119 +63,6 @@ static void choose_msrs(struct recording *out)
             out->msr_index[out->msr_count++] = msr_rows[i].index;
         }
     }
-}
-
-/* ---- memory ---- */
-
-static uint8_t *ram_page(const struct memory *memory, uint32_t page)
-{
-    return memory->ram + (size_t)page * PAGE_SIZE;
-}
-
-/* The first sight of a page: note what it held when it was first touched. */
-static bool record_page(struct recorder *recorder, uint32_t page, const uint8_t *bytes)
-{
-    struct recording *out = recorder->out;
-    struct memory *shadow = &recorder->shadow;
-    struct recording_page *row;
-
-    if (shadow->flags[page] & MEMORY_TOUCHED) {
-        return true;
-    }
-    shadow->generation[page] = recorder->run->machine.memory.generation[page];
-    if (bytes) {
-        memcpy(memory_bytes(shadow, page), bytes, PAGE_SIZE);
-    }
-    if (!GROW(out, page, page_capacity, page_touched_count, 1)) {
-        return false;
-    }
-    row = &out->page[out->page_touched_count++];
-    *row = (struct recording_page){.page = page};
-    return add_data(out, memory_bytes(shadow, page), PAGE_SIZE, &row->data_offset);
-}
-
-/* From here on memory->dirty lists what is written. */
-static void dirty_start(struct memory *memory)
-{
-    memory->tracking = true;
-    for (uint32_t i = 0; i < memory->dirty_count; i++) {
-        memory->flags[memory->dirty[i]] &= (uint8_t)~MEMORY_DIRTY;
-    }
-    memory->dirty_count = 0;
-}
-
-/* What the guest has written by itself since the last trap needs no record. */
-static bool follow_guest(struct recorder *recorder)
-{
-    struct memory *memory = &recorder->run->machine.memory;
-
-    for (uint32_t i = 0; i < memory->dirty_count; i++) {
-        uint32_t page = memory->dirty[i];
-
-        if (!record_page(recorder, page, NULL)) {
-            return false;
-        }
-        memcpy(ram_page(&recorder->shadow, page), ram_page(memory, page), PAGE_SIZE);
-    }
-    dirty_start(memory);
-    return true;
-}
-
-/* The bytes in which a page differs from its shadow. */
-static bool record_difference(struct recorder *recorder, uint32_t page)
-{
-    struct recording *out = recorder->out;
-    const uint8_t *now = ram_page(&recorder->run->machine.memory, page);
-    uint8_t *was = ram_page(&recorder->shadow, page);
-    size_t at = 0;
-
-    while (at < PAGE_SIZE) {
-        size_t first = at, last;
-        struct recording_write *row;
-
-        while (first < PAGE_SIZE && now[first] == was[first]) {
-            first++;
-        }
-        if (first == PAGE_SIZE) {
-            break;
-        }
-        last = first;
-        for (at = first; at < PAGE_SIZE && at - last <= DIFF_GAP_BYTES; at++) {
-            last = now[at] != was[at] ? at : last;
-        }
-        if (!GROW(out, write, write_capacity, write_count, 1)) {
-            return false;
-        }
-        row = &out->write[out->write_count++];
-        row->offset = (uint64_t)page * PAGE_SIZE + first;
-        row->size_bytes = (uint32_t)(last - first + 1);
-        if (!add_data(out, now + first, row->size_bytes, &row->data_offset)) {
-            return false;
-        }
-    }
-    memcpy(was, now, PAGE_SIZE);
-    return true;
-}
-
-static bool record_memory(struct recorder *recorder)
-{
-    struct memory *memory = &recorder->run->machine.memory;
-    uint32_t count = memory->dirty_count;
-    bool done = true;
-
-    for (uint32_t i = 0; done && i < count; i++) {
-        uint32_t page = memory->dirty[i];
-        bool known = recorder->shadow.flags[page] & MEMORY_TOUCHED;
-
-        if (!known && !(memory->flags[page] & MEMORY_TOUCHED)) {
-            continue; /* it changed hands; nobody has looked yet */
-        }
-        /* Contents that were lost come back as a pattern at the next touch: have it now. */
-        memory_bytes(memory, page);
-        done = record_page(recorder, page, NULL) && record_difference(recorder, page);
-    }
-    dirty_start(memory);
-    return done;
 }
 
 /* ---- where addresses lead ---- */
@@ -370,7 +207,7 @@ static int record_trap(struct recorder *recorder, const struct vcpu_stop *stop, 
     } else if (!record_registers(recorder, &before)) {
         status = error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
     }
-    if (status == 0 && (!record_memory(recorder) || out->trap_count == TRAP_MAX ||
+    if (status == 0 && (!recorder_memory(recorder) || out->trap_count == TRAP_MAX ||
                         !GROW(out, trap, trap_capacity, trap_count, 1))) {
         status = error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
     }
@@ -396,7 +233,7 @@ static int record_run(struct recorder *recorder, struct error *error)
         vcpu_set_limit(vcpu, run->state.slice_end < run->scenario->budget ? run->state.slice_end
                                                                           : run->scenario->budget);
         status = vcpu_run(vcpu, &stop, error);
-        if (status == 0 && !follow_guest(recorder)) {
+        if (status == 0 && !recorder_follow_guest(recorder)) {
             status = error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
         }
         if (status == 0 && recorder->failure) {
@@ -415,49 +252,6 @@ static int record_run(struct recorder *recorder, struct error *error)
 }
 
 /* ---- the end ---- */
-
-/* Mark the tables below `gpa`; the tree has at most 512^3 entries, of which few are present. */
-static void mark_tables(struct recorder *recorder, uint64_t gpa, unsigned level)
-{
-    struct memory *memory = &recorder->run->machine.memory;
-    uint32_t page = memory_page(memory, gpa);
-
-    if (page == MEMORY_NO_PAGE || !(memory->flags[page] & MEMORY_TOUCHED)) {
-        return;
-    }
-    for (size_t i = 0; i < recorder->out->page_touched_count; i++) {
-        if (recorder->out->page[i].page == page) {
-            recorder->out->page[i].is_table = true;
-        }
-    }
-    for (size_t i = 0; level > 1 && i < PAGE_SIZE / 8; i++) {
-        uint64_t entry;
-
-        memcpy(&entry, ram_page(memory, page) + i * 8, 8);
-        if ((entry & PTE_PRESENT) && !(entry & PTE_LARGE)) {
-            mark_tables(recorder, entry & PTE_ADDR_MASK & ~CBIT_MASK, level - 1);
-        }
-    }
-}
-
-uint64_t recording_hash(const struct recording *recording, const uint8_t *ram)
-{
-    uint64_t hash = 0xCBF29CE484222325ULL;
-
-    for (size_t i = 0; i < recording->page_touched_count; i++) {
-        const struct recording_page *row = &recording->page[i];
-        uint64_t ignored = row->is_table ? PTE_ACCESSED | PTE_DIRTY : 0;
-
-        for (size_t at = 0; at < PAGE_SIZE; at += 8) {
-            uint64_t word;
-
-            memcpy(&word, ram + (size_t)row->page * PAGE_SIZE + at, 8);
-            hash = (hash ^ (word & ~ignored)) * 0x9E3779B97F4A7C15ULL;
-            hash ^= hash >> 29;
-        }
-    }
-    return hash;
-}
 
 static int recorder_open(struct recorder *recorder, const struct scenario *scenario,
                          const struct image *image, const struct firmware *firmware,
@@ -484,11 +278,11 @@ static int recorder_open(struct recorder *recorder, const struct scenario *scena
     status = memory_init(&recorder->shadow, memory->slot, memory->slot_count, memory->seed, error);
     for (uint32_t page = 0; status == 0 && page < memory->page_count; page++) {
         if ((memory->flags[page] & MEMORY_TOUCHED) &&
-            !record_page(recorder, page, ram_page(memory, page))) {
+            !recorder_page(recorder, page, memory->ram + (size_t)page * PAGE_SIZE)) {
             status = error_set(error, SNPEMU_ERR_MEMORY, "no room for the recording");
         }
     }
-    dirty_start(memory);
+    recorder_dirty_start(recorder);
     return status;
 }
 
@@ -532,10 +326,7 @@ int recording_make(struct recording **recording, const struct scenario *scenario
         status = record_run(recorder, error);
     }
     if (status == 0) {
-        for (size_t i = 0; i < recorder->root_count; i++) {
-            mark_tables(recorder, recorder->root[i] & PTE_ADDR_MASK & ~CBIT_MASK, 4);
-        }
-        out->memory_hash = recording_hash(out, recorder->run->machine.memory.ram);
+        recorder_end_memory(recorder);
         *recording = out;
     } else {
         recording_free(out);

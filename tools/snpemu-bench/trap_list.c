@@ -289,8 +289,10 @@ static void setup_address(struct code *code)
     code_move(code, CODE_RAX, CODE_PRIVATE);
 }
 
-#define VC(...) .fault = {{__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), VECTOR_VC, true}
-#define UD(...) .fault = {{__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), VECTOR_UD}
+#define VC(...)                                                                                    \
+    .fault = {{__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), VECTOR_VC, true, false}
+#define UD(...)                                                                                    \
+    .fault = {{__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), VECTOR_UD, false, false}
 #define RETIRES(...) .bytes = {__VA_ARGS__}, .size = sizeof((const uint8_t[]){__VA_ARGS__})
 
 const struct trap_row trap_rows[] = {
@@ -324,6 +326,7 @@ const struct trap_row trap_rows[] = {
     {"rdseed", "RDSEED", INSN_RDSEED, RETIRES(0x48, 0x0F, 0xC7, 0xF8)},
     {"clzero", "CLZERO", INSN_CLZERO, .setup = setup_address, RETIRES(0x0F, 0x01, 0xFC)},
     {"xsetbv", "XSETBV", INSN_XSETBV, .setup = setup_xsetbv, RETIRES(0x0F, 0x01, 0xD1)},
+    {"clzero", "CLZERO", INSN_CLZERO, .setup = setup_address, RETIRES(0x0F, 0x01, 0xFC)},
     {"syscall", "SYSCALL from CPL 0", INSN_SYSCALL, .setup = setup_syscall, .round = round_syscall},
     {"sysret", "SYSRET to CPL 3 and SYSCALL back, each", INSN_SYSRET, .traps = 2,
      .setup = setup_sysret, .round = round_sysret},
@@ -348,14 +351,14 @@ const struct trap_row trap_rows[] = {
     {"ud2", "UD2: #UD", INSN_UNDEFINED, UD(0x0F, 0x0B)},
     {"sysenter", "SYSENTER: #UD", INSN_SYSENTER, UD(0x0F, 0x34)},
     {"page_fault", "#PF of a page that is not present", .setup = setup_memory_unmapped,
-     .fault = {{0x8A, 0x07}, 2, VECTOR_PF, true}},
+     .fault = {{0x8A, 0x07}, 2, VECTOR_PF, true, false}},
     {"not_validated", "#VC of a page that is not validated", .setup = setup_memory_rescinded,
-     .fault = {{0x8A, 0x07}, 2, VECTOR_VC, true}},
+     .fault = {{0x8A, 0x07}, 2, VECTOR_VC, true, false}},
     {"not_canonical", "#GP of an address that is not canonical",
-     .setup = setup_memory_not_canonical, .fault = {{0x8A, 0x07}, 2, VECTOR_GP, true}},
+     .setup = setup_memory_not_canonical, .fault = {{0x8A, 0x07}, 2, VECTOR_GP, true, false}},
     {"divide", "#DE, raised by the CPU engine", .setup = setup_divide,
-     .fault = {{0xF7, 0xF1}, 2, VECTOR_DE}},
+     .fault = {{0xF7, 0xF1}, 2, VECTOR_DE, false, false}},
     {"selector", "#GP with a selector, raised by the CPU engine", .setup = setup_selector,
-     .fault = {{0x8E, 0xD9}, 2, VECTOR_GP, true}},
+     .fault = {{0x8E, 0xD9}, 2, VECTOR_GP, true, false}},
 };
 const size_t trap_row_count = sizeof(trap_rows) / sizeof(trap_rows[0]);
