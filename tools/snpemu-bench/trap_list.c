@@ -326,7 +326,6 @@ const struct trap_row trap_rows[] = {
     {"rdseed", "RDSEED", INSN_RDSEED, RETIRES(0x48, 0x0F, 0xC7, 0xF8)},
     {"clzero", "CLZERO", INSN_CLZERO, .setup = setup_address, RETIRES(0x0F, 0x01, 0xFC)},
     {"xsetbv", "XSETBV", INSN_XSETBV, .setup = setup_xsetbv, RETIRES(0x0F, 0x01, 0xD1)},
-    {"clzero", "CLZERO", INSN_CLZERO, .setup = setup_address, RETIRES(0x0F, 0x01, 0xFC)},
     {"syscall", "SYSCALL from CPL 0", INSN_SYSCALL, .setup = setup_syscall, .round = round_syscall},
     {"sysret", "SYSRET to CPL 3 and SYSCALL back, each", INSN_SYSRET, .traps = 2,
      .setup = setup_sysret, .round = round_sysret},
