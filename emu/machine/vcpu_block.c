@@ -55,7 +55,9 @@ void vcpu_block_forget_all(struct vcpu *vcpu)
         vcpu->kept = *vcpu->current;
         vcpu->current = &vcpu->kept;
     }
-    memset(vcpu->block, 0, sizeof(vcpu->block));
+    if (vcpu->block_count != 0) { /* a megabyte, most of it never touched */
+        memset(vcpu->block, 0, sizeof(vcpu->block));
+    }
     memset(vcpu->offset, 0, sizeof(vcpu->offset));
     vcpu->block_count = 0;
 }
