@@ -103,12 +103,13 @@ struct vcpu_fpu {
     uint16_t control, status, opcode;
     uint16_t tags; /* as FXSAVE writes them: bit n is set when register n is in use */
     uint16_t cs, ds;
-    uint64_t rip, dp;
     uint32_t mxcsr;
+    uint64_t rip, dp;
     /* ST0 to ST7: eight times bytes 7:0, then eight times bytes 9:8. Linux
        arch/x86/kvm/svm/sev.c sev_es_sync_vmsa. */
     uint8_t x87[80];
 };
+_Static_assert(sizeof(struct vcpu_fpu) == 112, "no padding: states are compared as bytes");
 
 /* Why vcpu_run came back. RIP is that of the instruction in question unless it says otherwise. */
 enum vcpu_stop_kind {
