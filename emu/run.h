@@ -34,6 +34,10 @@ struct run_options {
     /* Asked now and then; true ends the run with SNPEMU_ERR_INTERNAL. May be NULL.
      */
     bool (*cancelled)(void *context);
+    uint32_t oracles; /* ORACLE_BIT()s of those that watch; 0: none */
+    /* They are shown the instruction of each access, their hits become events, and the run is
+       several times slower. Else a hit is a suspicion: run again, exactly. */
+    bool oracles_exact;
     vcpu_translate *translate; /* for measurements: see vcpu_set_translation; NULL otherwise */
     void *translate_context;
 };
