@@ -82,6 +82,7 @@ static enum vcpu_view on_view(void *context, uint64_t gva, const struct mmu_tran
 {
     static const enum vcpu_view views[] = {
         [ORACLE_VIEW_NONE] = VCPU_VIEW_NONE,
+        [ORACLE_VIEW_LOADS] = VCPU_VIEW_LOADS,
         [ORACLE_VIEW_READS] = VCPU_VIEW_READS,
         [ORACLE_VIEW_ALL] = VCPU_VIEW_ALL,
     };

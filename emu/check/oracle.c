@@ -307,14 +307,15 @@ enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t g
             oracles->ops.flush(oracles->ops.context);
         }
     }
-    if (oracles->exact && oracle_on(oracles, ORACLE_LEAK)) {
-        return ORACLE_VIEW_ALL; /* what is loaded from private memory, too */
-    }
     if (*guard || (shared && (gpa & ~PAGE_MASK) == oracles->vcpu[vcpu].ghcb_gpa) ||
         (!shared && stale_private_has(oracles, gpa))) {
         return ORACLE_VIEW_ALL;
     }
-    return shared ? ORACLE_VIEW_READS : ORACLE_VIEW_NONE;
+    if (shared) {
+        return ORACLE_VIEW_READS;
+    }
+    return oracles->exact && oracle_on(oracles, ORACLE_LEAK) ? ORACLE_VIEW_LOADS
+                                                             : ORACLE_VIEW_NONE;
 }
 
 /* What the guest stores in its GHCB page. */

@@ -108,6 +108,7 @@ uint32_t oracles_hits(const struct oracles *oracles);
 
 enum oracle_view {
     ORACLE_VIEW_NONE,
+    ORACLE_VIEW_LOADS, /* exact: what is loaded from private memory, and by which instruction */
     ORACLE_VIEW_READS,
     ORACLE_VIEW_ALL,
 };

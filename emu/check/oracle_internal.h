@@ -16,6 +16,7 @@
 
 #define LENT_MAX 16    /* the oldest makes room */
 #define LENT_TRAIL 16  /* instructions that are remembered to have gone through a buffer */
+#define LENT_BEHIND 8  /* bytes behind the end in which the first access beyond it begins */
 #define LENT_NEAR 64   /* bytes: an instruction that was this near the end goes on behind it */
 #define GIVEN_MAX 4096 /* ranges that are the hypervisor's; the oldest makes room */
 #define STALE_MAX 64   /* pages; the oldest makes room */

@@ -64,7 +64,7 @@ static struct lent *ends_before(struct oracles *oracles, const struct oracle_acc
         struct lent *lent = &state->lent[i];
 
         if (lent->vcpu == access->vcpu && access->guard == (lent->guard_gva != 0) &&
-            behind(lent, access) < LENT_NEAR) {
+            behind(lent, access) < LENT_BEHIND) {
             return lent;
         }
     }

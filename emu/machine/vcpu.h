@@ -159,6 +159,7 @@ typedef void vcpu_watch(void *context, uint64_t gpa, uint32_t size_bytes, uint64
 /* How much of the guest's accesses to a page an observer wants to see. */
 enum vcpu_view {
     VCPU_VIEW_NONE,
+    VCPU_VIEW_LOADS, /* reads, where that costs nothing but time; of them not when they were */
     VCPU_VIEW_READS, /* writes, too, where that costs nothing: exact */
     VCPU_VIEW_ALL,
 };
@@ -175,7 +176,7 @@ struct vcpu_access {
     bool write;            /* not done yet */
     uint64_t value;        /* of a write, up to eight bytes */
     uint64_t code_gva;     /* the instruction; 0 unless exact */
-    uint64_t retired;      /* when; unless exact, the end of the block */
+    uint64_t retired;      /* when; unless exact, and of VCPU_VIEW_LOADS, the end of the block */
 };
 
 /*

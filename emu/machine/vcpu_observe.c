@@ -77,14 +77,21 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
         .value = (uint64_t)value,
     };
 
+    enum vcpu_view view;
+
     (void)uc;
-    if (access.page >= vcpu->memory->page_count || vcpu->view[access.page] == VCPU_VIEW_NONE) {
+    if (access.page >= vcpu->memory->page_count) {
+        return;
+    }
+    view = (enum vcpu_view)vcpu->view[access.page];
+    if (view == VCPU_VIEW_NONE || (view == VCPU_VIEW_LOADS && access.write)) {
         return;
     }
     access.size_bytes = (uint64_t)size < left ? (uint32_t)size : (uint32_t)left;
     access.beyond_bytes = (uint32_t)size - access.size_bytes;
     access.code_gva = vcpu_code_gva(vcpu);
-    access.retired = vcpu_retired_at(vcpu, access.code_gva);
+    access.retired = view == VCPU_VIEW_LOADS ? vcpu_retired(vcpu)
+                                             : vcpu_retired_at(vcpu, access.code_gva);
     vcpu->observer.access(vcpu->observer.context, &access);
 }
 
@@ -97,7 +104,7 @@ void vcpu_observe_fill(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
     enum vcpu_view view = vcpu->observer.view(vcpu->observer.context, gva, place);
 
     vcpu->view[place->page] = (uint8_t)view;
-    if (view == VCPU_VIEW_NONE || vcpu->observer.exact || vcpu->watch_count > 0 ||
+    if (view <= VCPU_VIEW_LOADS || vcpu->observer.exact || vcpu->watch_count > 0 ||
         (vcpu->memory->flags[place->page] & MEMORY_CODE)) {
         return;
     }

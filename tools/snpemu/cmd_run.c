@@ -187,9 +187,9 @@ static int run_prepare(struct run_command *command, struct error *error)
         .console = run_console_bytes,
         .context = command,
         .cancelled = run_cancelled,
-        .oracles_exact = true,
     };
     struct text_header header;
+    uint32_t suspects;
     int status = subject_open(&command->subject, command->path, &command->overrides, error);
 
     if (status != SNPEMU_OK) {
@@ -216,6 +216,12 @@ static int run_prepare(struct run_command *command, struct error *error)
     command->console =
         command->trace_path && strcmp(command->trace_path, "-") == 0 ? stderr : stdout;
     options.firmware = command->subject.firmware;
+    status = run_suspects(command->subject.scenario, command->subject.image, &options, &suspects,
+                          error);
+    if (status != SNPEMU_OK) {
+        return status;
+    }
+    options.oracles_exact = suspects != 0;
     status = scenario_host(command->subject.scenario, &command->host, error);
     if (status != SNPEMU_OK) {
         return status;
