@@ -111,6 +111,51 @@ enum oracle_kind oracle_named(const char *name)
     return (enum oracle_kind)kind;
 }
 
+/* The mask that one name stands for; false when there is none of that name. */
+static bool mask_named(const char *name, uint32_t *mask)
+{
+    static const struct {
+        const char *name;
+        uint32_t mask;
+    } groups[] = {{"cheap", ORACLES_CHEAP}, {"all", ORACLES_ALL}, {"none", ORACLES_NONE}};
+    enum oracle_kind kind = oracle_named(name);
+
+    *mask = kind == ORACLE_COUNT ? 0 : ORACLE_BIT(kind);
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        if (strcmp(name, groups[i].name) == 0) {
+            *mask = groups[i].mask;
+            return true;
+        }
+    }
+    return kind != ORACLE_COUNT;
+}
+
+bool oracles_parse(const char *text, uint32_t *mask, char *why, size_t size)
+{
+    uint32_t found = 0;
+
+    do {
+        size_t length = strcspn(text, ",");
+        char name[32];
+        uint32_t bits;
+
+        snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name)),
+                 text);
+        if (!mask_named(name, &bits)) {
+            char all[200];
+
+            oracle_list(ORACLES_ALL, all, sizeof(all));
+            snprintf(why, size, "there is none of the name '%s'; it is cheap, all, none, or of: %s",
+                     name, all);
+            return false;
+        }
+        found |= bits;
+        text += length + (text[length] == ',');
+    } while (*text);
+    *mask = found;
+    return true;
+}
+
 void oracle_list(uint32_t mask, char *text, size_t size)
 {
     size_t used = 0;

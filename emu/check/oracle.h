@@ -49,6 +49,11 @@ const char *oracle_name(enum oracle_kind kind);
 const char *oracle_meaning(enum oracle_kind kind);
 /* ORACLE_COUNT when there is none of that name. */
 enum oracle_kind oracle_named(const char *name);
+/*
+ * Read "cheap", "all", "none" or "double-fetch,leak" as ORACLE_BIT()s. False, with the reason in
+ * `why`, and *mask unchanged.
+ */
+bool oracles_parse(const char *text, uint32_t *mask, char *why, size_t size);
 /* "double-fetch, leak"; "none". */
 void oracle_list(uint32_t mask, char *text, size_t size);
 
