@@ -131,6 +131,7 @@ struct vcpu {
 
     struct watch_range watch[VCPU_WATCH_MAX];
     size_t watch_count;
+    bool watch_often; /* all blocks are translated for watched memory */
 
     struct page_fill *fill; /* per page */
     uint32_t generation;

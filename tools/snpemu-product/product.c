@@ -141,10 +141,15 @@ static int run_one(struct product *product, struct run *run, struct product_host
     struct outcome outcome;
     int status = run_restore(run, error);
 
+    product_axes_pick(&product->axes, number, &combination);
+    if (status == SNPEMU_OK && !host->watches &&
+        combination.row[AXIS_CHANGE]->deed[0].kind == DEED_READ) {
+        status = run_watch_often(run, error);
+        host->watches = true;
+    }
     if (status != SNPEMU_OK) {
         return status;
     }
-    product_axes_pick(&product->axes, number, &combination);
     product_host_play(host, &combination);
     status = run_to_end(run, &outcome, error);
     if (status != SNPEMU_OK) {

@@ -117,8 +117,9 @@ struct product_host {
     struct host host; /* first: the two are cast into each other */
     uint32_t cpus;
     const struct combination *combination;
-    bool asked; /* the guest asked for the list */
-    bool met;   /* the change took place: memory was read, a page was taken */
+    bool asked;   /* the guest asked for the list */
+    bool met;     /* the change took place: memory was read, a page was taken */
+    bool watches; /* the run is ready for watched memory */
     uint32_t word[1 + PRODUCT_IDS_MAX];
 };
 

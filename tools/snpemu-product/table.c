@@ -87,7 +87,7 @@ static void print_axis(FILE *file, const struct product *product, enum product_a
             fprintf(file, " %11s", verdict_name(verdict));
         }
     }
-    fprintf(file, " %11s\n", axis == AXIS_FIRST ? "" : "seen");
+    fprintf(file, "%s\n", axis == AXIS_FIRST ? "" : "        seen");
     for (size_t i = 0; i < product->axes.rows[axis]; i++) {
         fprintf(file, "%-20s", product->axes.row[axis][i].name);
         for (enum verdict verdict = 0; verdict < VERDICT_COUNT; verdict++) {
@@ -110,10 +110,10 @@ void product_print(FILE *file, const struct product *product)
     tally = calloc(AXIS_COUNT, sizeof(*tally));
     outcome_phrase(&product->honest, phrase, sizeof(phrase));
     fprintf(file,
-            "honest: %s %s after %" PRIu64 " instructions and %" PRIu64
+            "honest: %s after %" PRIu64 " instructions and %" PRIu64
             " exits\n%zu first answers x %zu second answers x %zu lists x %zu changes: %" PRIu64
             " combinations\n\n",
-            phrase, product->until, product->honest.instructions, product->honest.exits,
+            phrase, product->honest.instructions, product->honest.exits,
             product->axes.rows[AXIS_FIRST], product->axes.rows[AXIS_SECOND],
             product->axes.rows[AXIS_SHAPE], product->axes.rows[AXIS_CHANGE],
             product_axes_size(&product->axes));
