@@ -157,13 +157,21 @@ static enum status say_error(int status, const struct error *error)
     return status == SNPEMU_ERR_INPUT || status == SNPEMU_ERR_IO ? STATUS_INPUT : STATUS_INTERNAL;
 }
 
-/* What the scenario has to say of the firmware; NULL: there is none. */
-static const char *firmware_given(const struct command *command)
+/* What a scenario has to say besides what the host does. */
+static struct product_script script_of(const struct command *command, const struct outcome *outcome)
 {
-    if (!command->honest.product.subject.firmware) {
-        return NULL;
-    }
-    return command->overrides.firmware ? command->overrides.firmware : SCENARIO_FIRMWARE_BUILT;
+    const struct product *product = &command->honest.product;
+    const char *firmware = command->overrides.firmware;
+
+    return (struct product_script){
+        .subject = &product->subject,
+        .image = command->path,
+        .firmware = !product->subject.firmware ? NULL
+                    : firmware                 ? firmware
+                                               : SCENARIO_FIRMWARE_BUILT,
+        .until = product->until,
+        .outcome = outcome,
+    };
 }
 
 static int open_subject(struct command *command, struct error *error)
@@ -208,17 +216,20 @@ static enum status product_and_say(struct command *command)
         status = error_set(&error, SNPEMU_ERR_INPUT, "there are %" PRIu64 " combinations", size);
         return say_error(status, &error);
     }
-    product->to = command->scenario ? 0 : product->to; /* the honest run alone: it makes budgets */
+    if (command->scenario) {
+        product->from = command->scenario;
+        product->to = command->scenario;
+    }
     status = product_run(product, &error);
     if (status != SNPEMU_OK) {
         return say_error(status, &error);
     }
     if (command->scenario) {
+        struct product_script script = script_of(command, &product->last);
         struct combination combination;
 
         product_axes_pick(&product->axes, command->scenario, &combination);
-        product_print_scenario(stdout, &combination, &product->subject, command->path,
-                               firmware_given(command), product->until);
+        product_print_scenario(stdout, &script, &combination);
         return STATUS_FINE;
     }
     product_print(stdout, product);
@@ -246,11 +257,11 @@ static enum status honest_and_say(struct command *command)
         return say_error(status, &error);
     }
     if (command->scenario) {
+        struct product_script script = script_of(command, &honest->product.honest);
         struct honest_list list;
 
         honest_list_make(&list, honest->seed, command->scenario);
-        honest_print_scenario(stdout, &list, &honest->product.subject, command->path,
-                              firmware_given(command), honest->product.until);
+        honest_print_scenario(stdout, &script, &list);
         return STATUS_FINE;
     }
     printf("%" PRIu64 " honest lists of seed %" PRIu64 ", %" PRIu64 " CPUs on average: %" PRIu64

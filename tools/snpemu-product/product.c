@@ -138,7 +138,6 @@ static int run_one(struct product *product, struct run *run, struct product_host
 {
     struct product_result *result = &product->result[number - 1];
     struct combination combination;
-    struct outcome outcome;
     int status = run_restore(run, error);
 
     product_axes_pick(&product->axes, number, &combination);
@@ -151,11 +150,11 @@ static int run_one(struct product *product, struct run *run, struct product_host
         return status;
     }
     product_host_play(host, &combination);
-    status = run_to_end(run, &outcome, error);
+    status = run_to_end(run, &product->last, error);
     if (status != SNPEMU_OK) {
         return status;
     }
-    result->class = class_of(product, &outcome);
+    result->class = class_of(product, &product->last);
     if (result->class == PRODUCT_CLASSES_MAX) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "more than %d kinds of outcomes",
                          PRODUCT_CLASSES_MAX);

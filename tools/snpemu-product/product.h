@@ -126,10 +126,16 @@ struct product_host {
 void product_host_init(struct product_host *host, uint32_t cpus);
 void product_host_play(struct product_host *host, const struct combination *combination);
 
-/* script.c: the scenario with which snpemu run plays it, until `until`. */
-void product_print_scenario(FILE *file, const struct combination *combination,
-                            const struct subject *subject, const char *image, const char *firmware,
-                            const char *until);
+/* script.c: a scenario with which snpemu run --until plays it, to the same outcome. */
+struct product_script {
+    const struct subject *subject;
+    const char *image, *firmware; /* as a scenario has them; firmware NULL: none */
+    const char *until;
+    const struct outcome *outcome;
+};
+
+void product_print_scenario(FILE *file, const struct product_script *script,
+                            const struct combination *combination);
 
 /* ---- the runs ---- */
 
@@ -157,6 +163,7 @@ struct product {
     struct product_axes axes;
 
     struct outcome honest;
+    struct outcome last;           /* of the last run */
     struct product_result *result; /* by number - 1 */
     uint64_t runs;
     double seconds;
@@ -199,8 +206,7 @@ struct honest {
 void honest_list_make(struct honest_list *list, uint64_t seed, uint64_t number);
 /* Alarms are printed as they come, at most `most`. */
 int honest_run(struct honest *honest, FILE *file, uint64_t most, struct error *error);
-void honest_print_scenario(FILE *file, const struct honest_list *list,
-                           const struct subject *subject, const char *image, const char *firmware,
-                           const char *until);
+void honest_print_scenario(FILE *file, const struct product_script *script,
+                           const struct honest_list *list);
 
 #endif

@@ -143,35 +143,46 @@ static void put_exit(FILE *file, const struct combination *combination, unsigned
     fprintf(file, "    return\n  end\n");
 }
 
-static void put_base(FILE *file, const struct subject *subject, const char *image,
-                     const char *firmware)
+static void put_base(FILE *file, const struct product_script *script, uint32_t cpus)
 {
-    const struct scenario *scenario = subject->scenario;
+    const struct scenario *scenario = script->subject->scenario;
+    const struct outcome *outcome = script->outcome;
 
     fprintf(file, "  image = ");
-    put_text(file, image);
-    if (firmware) {
+    put_text(file, script->image);
+    if (script->firmware) {
         fprintf(file, ",\n  firmware = ");
-        put_text(file, firmware);
+        put_text(file, script->firmware);
     }
     fprintf(file,
             ",\n  cpus = %" PRIu32 ",\n  seed = %" PRIu64 ",\n  budget = %" PRIu64
             ",\n  exit_budget = %" PRIu64 ",\n",
-            scenario->cpus, scenario->seed, scenario->budget, scenario->exit_budget);
+            cpus, scenario->seed, scenario->budget, scenario->exit_budget);
+    fprintf(file, "  expect = { outcome = \"%s", outcome_name(outcome->kind));
+    if (outcome->kind == OUTCOME_TERMINATED) {
+        fprintf(file, " 0x%x:0x%x", outcome->term_set, outcome->term_code);
+    }
+    fprintf(file, "\", verdict = \"%s\" },\n", verdict_name(outcome_verdict(outcome)));
 }
 
-void product_print_scenario(FILE *file, const struct combination *combination,
-                            const struct subject *subject, const char *image, const char *firmware,
-                            const char *until)
+static void put_head(FILE *file, const struct product_script *script)
 {
-    uint32_t cpus = subject->scenario->cpus;
+    fprintf(file, "-- snpemu run --until %s THIS_FILE\n", script->until);
+}
 
-    fprintf(file, "-- snpemu run --until %s THIS_FILE\n", until);
+void product_print_scenario(FILE *file, const struct product_script *script,
+                            const struct combination *combination)
+{
+    uint32_t cpus = script->subject->scenario->cpus;
+
+    put_head(file, script);
     for (size_t axis = 0; axis < AXIS_COUNT; axis++) {
         const struct product_row *row = combination->row[axis];
 
         fprintf(file, "-- %s: %s (%s)\n", product_axis_names[axis], row->name, row->words);
     }
+    fprintf(file, "-- It ends after %" PRIu64 " instructions and %" PRIu64 " exits.\n",
+            script->outcome->instructions, script->outcome->exits);
     fprintf(file, "local function marked(exit, name)\n"
                   "  return exit.marked[name] and exit[name] or 0\nend\n"
                   "local function list(exit, reply)\n"
@@ -183,16 +194,16 @@ void product_print_scenario(FILE *file, const struct combination *combination,
     put_exit(file, combination, 1, cpus);
     put_exit(file, combination, 2, cpus);
     fprintf(file, "  reply:honest()\nend\nreturn {\n");
-    put_base(file, subject, image, firmware);
+    put_base(file, script, cpus);
     fprintf(file, "  on = { apic_id_list = list },\n}\n");
 }
 
-void honest_print_scenario(FILE *file, const struct honest_list *list,
-                           const struct subject *subject, const char *image, const char *firmware,
-                           const char *until)
+void honest_print_scenario(FILE *file, const struct product_script *script,
+                           const struct honest_list *list)
 {
-    fprintf(file, "-- snpemu run --until %s THIS_FILE\nreturn {\n", until);
-    put_base(file, subject, image, firmware);
+    put_head(file, script);
+    fprintf(file, "return {\n");
+    put_base(file, script, list->count);
     fprintf(file, "  host = { apic_ids = { bsp = 0x%" PRIx32 ", ids = {", list->bsp);
     for (uint32_t i = 0; i < list->count; i++) {
         fprintf(file, "%s0x%" PRIx32 ",", i % 8 ? " " : "\n    ", list->id[i]);
