@@ -94,6 +94,9 @@ bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entr
     entry->perms = access == MMU_FETCH   ? UC_PROT_READ | UC_PROT_EXEC
                    : access == MMU_WRITE ? UC_PROT_READ | UC_PROT_WRITE
                                          : UC_PROT_READ;
+    if (vcpu->observer.view && access != MMU_FETCH && !place.ciphertext) {
+        vcpu_observe_fill(vcpu, gva, access, &place, entry);
+    }
     return true;
 }
 
@@ -124,13 +127,16 @@ void vcpu_page_changed(struct vcpu *vcpu, uint32_t page)
     }
 }
 
-/* The presence of memory hooks is compiled into blocks. */
+/*
+ * The presence of memory hooks is compiled into blocks; and whether an observed page is memory goes
+ * by it, too.
+ */
 static void watch_change(struct vcpu *vcpu)
 {
     if (!vcpu->watch_often) {
         engine_flush_blocks(vcpu->uc);
-        vcpu_flush(vcpu);
     }
+    vcpu_flush(vcpu);
 }
 
 int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_watch *callback,
@@ -159,6 +165,9 @@ int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_wa
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
     if (vcpu->watch_count++ == 0) {
+        if (vcpu_observe_watched(vcpu, true)) {
+            return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+        }
         watch_change(vcpu);
     }
     return 0;
@@ -173,16 +182,19 @@ void vcpu_watch_clear(struct vcpu *vcpu)
         uc_hook_del(vcpu->uc, vcpu->watch[i].hook);
     }
     vcpu->watch_count = 0;
+    vcpu_observe_watched(vcpu, false);
     watch_change(vcpu);
 }
 
 int vcpu_watch_often(struct vcpu *vcpu, struct error *error)
 {
+    /* With an observer watched memory has hooks on writes as well. */
+    int kinds = vcpu->observer.view ? UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE : UC_HOOK_MEM_READ;
     uc_hook hook;
 
     /* Of an address that no memory has: it is there, and is never called. */
-    if (uc_hook_add(vcpu->uc, &hook, UC_HOOK_MEM_READ, (void *)vcpu_on_watched_read, vcpu->watch,
-                    UINT64_MAX, UINT64_MAX)) {
+    if (uc_hook_add(vcpu->uc, &hook, kinds, (void *)vcpu_on_watched_read, vcpu->watch, UINT64_MAX,
+                    UINT64_MAX)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
     watch_change(vcpu);
