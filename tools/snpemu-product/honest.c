@@ -10,6 +10,7 @@
 
 #include "abi/cpuid.h"
 #include "abi/nae.h"
+#include "check/oracle.h"
 #include "ghcb/table.h"
 #include "product.h"
 
@@ -147,7 +148,13 @@ static int honest_answer(struct host *base, struct hypervisor *hypervisor, const
     return SNPEMU_OK;
 }
 
-static void honest_play(struct honest_host *host, const struct honest_list *list)
+/* Nothing is left from one run to the next. */
+static void honest_begin(struct host *host)
+{
+    (void)host;
+}
+
+static void honest_set(struct honest_host *host, const struct honest_list *list)
 {
     host->list = list;
     memcpy(host->config.apic_id, list->id, list->count * sizeof(list->id[0]));
@@ -199,14 +206,15 @@ static bool check_table(struct run *run, const struct honest_list *list, struct 
 
 static bool check_outcome(const struct outcome *outcome, char *why, size_t size)
 {
-    char phrase[160];
+    char phrase[160], oracles[160];
 
     if (outcome->kind == OUTCOME_REACHED && outcome_verdict(outcome) == VERDICT_PASS) {
         return true;
     }
     outcome_phrase(outcome, phrase, sizeof(phrase));
-    snprintf(why, size, "%s, %s %s", phrase, verdict_name(outcome_verdict(outcome)),
-             outcome->panic[0] ? outcome->panic : outcome->detail);
+    oracle_list(outcome->oracles, oracles, sizeof(oracles));
+    snprintf(why, size, "%s, %s, oracles: %s %s", phrase, verdict_name(outcome_verdict(outcome)),
+             oracles, outcome->panic[0] ? outcome->panic : outcome->detail);
     return false;
 }
 
@@ -220,8 +228,8 @@ static double now_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static int run_lists(struct honest *honest, struct run *run, struct honest_host *host, FILE *file,
-                     uint64_t most, struct error *error)
+static int run_lists(struct honest *honest, struct stage *stage, struct honest_host *host,
+                     FILE *file, uint64_t most, struct error *error)
 {
     struct run_percpu *row = calloc(HONEST_CPUS_MAX + 1, sizeof(*row));
     int status = row ? SNPEMU_OK : error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a table");
@@ -229,14 +237,13 @@ static int run_lists(struct honest *honest, struct run *run, struct honest_host 
     for (uint64_t number = 1; status == SNPEMU_OK && number <= honest->lists; number++) {
         struct honest_list list;
         struct outcome outcome;
-        char why[512] = "";
+        struct run *run;
+        char why[640] = "";
 
         honest_list_make(&list, honest->seed, number);
-        honest_play(host, &list);
-        status = run_restore(run, error);
-        if (status == SNPEMU_OK) {
-            status = run_to_end(run, &outcome, error);
-        }
+        honest_set(host, &list);
+        status = stage_play(stage, &host->host, honest_begin, false, &outcome, &run, error);
+        host->list = NULL;
         if (status != SNPEMU_OK) {
             break;
         }
@@ -256,7 +263,7 @@ static int run_lists(struct honest *honest, struct run *run, struct honest_host 
 int honest_run(struct honest *honest, FILE *file, uint64_t most, struct error *error)
 {
     struct honest_host *host = calloc(1, sizeof(*host));
-    struct run *run = NULL;
+    struct stage stage;
     double start;
     int status;
 
@@ -265,13 +272,14 @@ int honest_run(struct honest *honest, FILE *file, uint64_t most, struct error *e
     }
     host->host = (struct host){.answer = honest_answer, .handles = honest_handles};
     host->config = honest->product.subject.scenario->host;
-    status = product_run_open(&run, &honest->product, &host->host, error);
+    status = stage_open(&stage, &honest->product, &host->host, error);
     start = now_seconds();
     if (status == SNPEMU_OK) {
-        status = run_lists(honest, run, host, file, most, error);
+        status = run_lists(honest, &stage, host, file, most, error);
     }
     honest->seconds = now_seconds() - start;
-    run_free(run);
+    honest->product.again = stage.again;
+    stage_close(&stage);
     free(host);
     return status;
 }

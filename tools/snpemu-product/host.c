@@ -180,9 +180,10 @@ void product_host_init(struct product_host *host, uint32_t cpus)
     host->cpus = cpus;
 }
 
-void product_host_play(struct product_host *host, const struct combination *combination)
+void product_host_begin(struct host *base)
 {
-    host->combination = combination;
+    struct product_host *host = (struct product_host *)base;
+
     host->asked = false;
     host->met = false;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/oracle.h"
 #include "options.h"
 #include "product.h"
 
@@ -27,6 +28,7 @@ enum {
     KEY_SCENARIO,
     KEY_HONEST,
     KEY_SEED,
+    KEY_ORACLES,
 };
 
 enum status { STATUS_FINE, STATUS_ALARM, STATUS_INPUT, STATUS_INTERNAL };
@@ -52,6 +54,10 @@ static const struct argp_option option_rows[] = {
     {"every", KEY_EVERY, "N", 0, "From the first on only every Nth (1)", 0},
     {"margin", KEY_MARGIN, "N", 0,
      "Instructions that a run may take beyond the honest one (10000000; 100000000 with --honest)",
+     0},
+    {"oracles", KEY_ORACLES, "NAME,...", 0,
+     "The oracles that watch: 'cheap' (all but trusted-unchecked, the default), 'all', 'none', or "
+     "names",
      0},
     {"list", KEY_LIST, NULL, 0, "A line for each run that is neither pass nor contained", 0},
     {"most", KEY_MOST, "N", 0, "At most so many of these lines (100)", 0},
@@ -127,6 +133,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return option_number(state, "--every", arg, 1, INT64_MAX, &product->every);
     case KEY_MARGIN:
         return option_number(state, "--margin", arg, 1, INT64_MAX, &product->margin_instructions);
+    case KEY_ORACLES:
+        return option_oracles(state, arg, &overrides->oracles);
     case KEY_LIST:
         command->list = true;
         return 0;
@@ -289,6 +297,8 @@ int main(int argc, char **argv)
     command->honest.product.every = 1;
     command->honest.seed = 1;
     command->most = MOST_DEFAULT;
+    command->overrides.oracles = ORACLES_CHEAP;
+    command->overrides.oracles_given = true;
     command->overrides.cpus = CPUS_DEFAULT;
     command->overrides.cpus_given = true;
     status = options_parse(&argp, argc, argv, &command->options);

@@ -63,30 +63,78 @@ static int run_honestly(struct product *product, struct host *host, struct error
     return status;
 }
 
-int product_run_open(struct run **out, struct product *product, struct host *host,
-                     struct error *error)
+/* ---- the stage ---- */
+
+/* From launch to the first exit that the host handles. */
+static int open_run(struct run **run, const struct product *product, struct host *host, bool exact,
+                    struct error *error)
 {
     const struct run_options options = {
         .firmware = product->subject.firmware,
         .until = product->until,
+        .oracles = product->subject.scenario->oracles,
+        .oracles_exact = exact,
     };
     uint64_t number = UINT64_MAX;
     bool at_exit = false;
-    int status = run_honestly(product, host, error);
+    int status =
+        run_new(run, product->subject.scenario, product->subject.image, host, &options, error);
 
     if (status == SNPEMU_OK) {
-        status =
-            run_new(out, product->subject.scenario, product->subject.image, host, &options, error);
-    }
-    if (status == SNPEMU_OK) {
-        status = run_to_exit(*out, &number, &at_exit, error);
+        status = run_to_exit(*run, &number, &at_exit, error);
     }
     if (status == SNPEMU_OK && !at_exit) {
         status = error_set(error, SNPEMU_ERR_INPUT,
                            "this image does not ask for the APIC IDs before it comes to %s",
                            product->until);
     }
-    return status == SNPEMU_OK ? run_snapshot(*out, error) : status;
+    return status == SNPEMU_OK ? run_snapshot(*run, error) : status;
+}
+
+int stage_open(struct stage *stage, struct product *product, struct host *host, struct error *error)
+{
+    int status = run_honestly(product, host, error);
+
+    *stage = (struct stage){.product = product};
+    return status == SNPEMU_OK ? open_run(&stage->fast, product, host, false, error) : status;
+}
+
+void stage_close(struct stage *stage)
+{
+    run_free(stage->fast);
+    run_free(stage->exact);
+}
+
+static int play_on(struct run *run, struct host *host, void (*begin)(struct host *host),
+                   bool watches, bool *ready, struct outcome *outcome, struct error *error)
+{
+    int status = run_restore(run, error);
+
+    if (status == SNPEMU_OK && watches && !*ready) {
+        status = run_watch_often(run, error);
+        *ready = true;
+    }
+    begin(host);
+    return status == SNPEMU_OK ? run_to_end(run, outcome, error) : status;
+}
+
+int stage_play(struct stage *stage, struct host *host, void (*begin)(struct host *host),
+               bool watches, struct outcome *outcome, struct run **last, struct error *error)
+{
+    int status = play_on(stage->fast, host, begin, watches, &stage->fast_watches, outcome, error);
+
+    *last = stage->fast;
+    if (status != SNPEMU_OK || outcome->oracles == 0) {
+        return status;
+    }
+    if (!stage->exact) {
+        status = open_run(&stage->exact, stage->product, host, true, error);
+    }
+    stage->again++;
+    *last = stage->exact;
+    return status == SNPEMU_OK
+               ? play_on(stage->exact, host, begin, watches, &stage->exact_watches, outcome, error)
+               : status;
 }
 
 /* ---- classes ---- */
@@ -111,12 +159,16 @@ static void why_of(const struct outcome *outcome, char *why, size_t size)
 /* The class of an outcome; the last one takes all that come after it when there are too many. */
 static uint8_t class_of(struct product *product, const struct outcome *outcome)
 {
-    struct product_class fresh = {.verdict = outcome_verdict(outcome)};
+    struct product_class fresh = {
+        .verdict = outcome_verdict(outcome),
+        .oracles = outcome->oracles,
+    };
     size_t at = 0;
 
     outcome_phrase(outcome, fresh.phrase, sizeof(fresh.phrase));
     why_of(outcome, fresh.why, sizeof(fresh.why));
     while (at < product->class_count && (product->class[at].verdict != fresh.verdict ||
+                                         product->class[at].oracles != fresh.oracles ||
                                          strcmp(product->class[at].phrase, fresh.phrase) != 0 ||
                                          strcmp(product->class[at].why, fresh.why) != 0)) {
         at++;
@@ -133,24 +185,20 @@ static uint8_t class_of(struct product *product, const struct outcome *outcome)
 
 /* ---- all of them ---- */
 
-static int run_one(struct product *product, struct run *run, struct product_host *host,
+static int run_one(struct product *product, struct stage *stage, struct product_host *host,
                    uint64_t number, struct error *error)
 {
     struct product_result *result = &product->result[number - 1];
     struct combination combination;
-    int status = run_restore(run, error);
+    struct run *last;
+    int status;
 
     product_axes_pick(&product->axes, number, &combination);
-    if (status == SNPEMU_OK && !host->watches &&
-        combination.row[AXIS_CHANGE]->deed[0].kind == DEED_READ) {
-        status = run_watch_often(run, error);
-        host->watches = true;
-    }
-    if (status != SNPEMU_OK) {
-        return status;
-    }
-    product_host_play(host, &combination);
-    status = run_to_end(run, &product->last, error);
+    host->combination = &combination;
+    status = stage_play(stage, &host->host, product_host_begin,
+                        combination.row[AXIS_CHANGE]->deed[0].kind == DEED_READ, &product->last,
+                        &last, error);
+    host->combination = NULL;
     if (status != SNPEMU_OK) {
         return status;
     }
@@ -170,7 +218,7 @@ int product_run(struct product *product, struct error *error)
 {
     uint64_t size = product_axes_size(&product->axes);
     struct product_host host;
-    struct run *run = NULL;
+    struct stage stage;
     double start;
     int status;
 
@@ -180,19 +228,20 @@ int product_run(struct product *product, struct error *error)
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for %" PRIu64 " results", size);
     }
     product_host_init(&host, product->axes.cpus);
-    status = product_run_open(&run, product, &host.host, error);
+    status = stage_open(&stage, product, &host.host, error);
     start = now_seconds();
     for (uint64_t number = product->from; status == SNPEMU_OK && number <= product->to;) {
         struct error why;
 
-        status = run_one(product, run, &host, number, &why);
+        status = run_one(product, &stage, &host, number, &why);
         if (status != SNPEMU_OK) {
             error_set(error, status, "combination %" PRIu64 ": %s", number, why.text);
         }
         number = product->every > UINT64_MAX - number ? UINT64_MAX : number + product->every;
     }
     product->seconds = now_seconds() - start;
-    run_free(run);
+    product->again = stage.again;
+    stage_close(&stage);
     return status;
 }
 

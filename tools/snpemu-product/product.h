@@ -117,14 +117,14 @@ struct product_host {
     struct host host; /* first: the two are cast into each other */
     uint32_t cpus;
     const struct combination *combination;
-    bool asked;   /* the guest asked for the list */
-    bool met;     /* the change took place: memory was read, a page was taken */
-    bool watches; /* the run is ready for watched memory */
+    bool asked; /* the guest asked for the list */
+    bool met;   /* the change took place: memory was read, a page was taken */
     uint32_t word[1 + PRODUCT_IDS_MAX];
 };
 
 void product_host_init(struct product_host *host, uint32_t cpus);
-void product_host_play(struct product_host *host, const struct combination *combination);
+/* As before the first answer. */
+void product_host_begin(struct host *host);
 
 /* script.c: a scenario with which snpemu run --until plays it, to the same outcome. */
 struct product_script {
@@ -143,7 +143,8 @@ void product_print_scenario(FILE *file, const struct product_script *script,
 struct product_class {
     char phrase[160];
     enum verdict verdict;
-    char why[96]; /* the guest's panic or the outcome's detail, numbers left out */
+    uint32_t oracles; /* ORACLE_BIT()s of those that hit */
+    char why[96];     /* the guest's panic or the outcome's detail, numbers left out */
     uint64_t runs;
 };
 
@@ -165,7 +166,7 @@ struct product {
     struct outcome honest;
     struct outcome last;           /* of the last run */
     struct product_result *result; /* by number - 1 */
-    uint64_t runs;
+    uint64_t runs, again;          /* `again`: of these, suspected and played once more, exactly */
     double seconds;
     struct product_class class[PRODUCT_CLASSES_MAX];
     size_t class_count;
@@ -174,9 +175,25 @@ struct product {
 /* product.c */
 /* The symbol of the function that comes after percpu_init, if the image has one that we know. */
 const char *product_until_default(const struct image *image);
-/* From launch to the first exit that the host handles; kept as the snapshot. */
-int product_run_open(struct run **run, struct product *product, struct host *host,
-                     struct error *error);
+/*
+ * A machine that stands at the first exit that its host handles, kept as the snapshot. Oracles that
+ * suspect something are asked once more on a second one, which is exact and slower, made when it is
+ * first needed: the first says no only when there is nothing.
+ */
+struct stage {
+    const struct product *product;
+    struct run *fast, *exact;
+    bool fast_watches, exact_watches; /* ready for watched memory */
+    uint64_t again;                   /* runs on the exact one */
+};
+
+int stage_open(struct stage *stage, struct product *product, struct host *host,
+               struct error *error);
+void stage_close(struct stage *stage);
+/* Play on with the host as it is now. `begin` makes it ready, for each time anew. `watches`: it may
+ * change memory at a read. *last: the run that says what became of the guest. */
+int stage_play(struct stage *stage, struct host *host, void (*begin)(struct host *host),
+               bool watches, struct outcome *outcome, struct run **last, struct error *error);
 int product_run(struct product *product, struct error *error);
 void product_release(struct product *product);
 /* Runs with this verdict; all but pass and contained when VERDICT_COUNT. */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "abi/x86.h"
+#include "check/oracle.h"
 #include "product.h"
 
 /* A text as Lua reads it: no byte of a path is special. */
@@ -143,6 +144,18 @@ static void put_exit(FILE *file, const struct combination *combination, unsigned
     fprintf(file, "    return\n  end\n");
 }
 
+/* As a list of names in Lua. */
+static void put_oracles(FILE *file, uint32_t oracles)
+{
+    fprintf(file, "{");
+    for (enum oracle_kind kind = 0; kind < ORACLE_COUNT; kind++) {
+        if (oracles & ORACLE_BIT(kind)) {
+            fprintf(file, " \"%s\",", oracle_name(kind));
+        }
+    }
+    fprintf(file, " }");
+}
+
 static void put_base(FILE *file, const struct product_script *script, uint32_t cpus)
 {
     const struct scenario *scenario = script->subject->scenario;
@@ -158,11 +171,15 @@ static void put_base(FILE *file, const struct product_script *script, uint32_t c
             ",\n  cpus = %" PRIu32 ",\n  seed = %" PRIu64 ",\n  budget = %" PRIu64
             ",\n  exit_budget = %" PRIu64 ",\n",
             cpus, scenario->seed, scenario->budget, scenario->exit_budget);
-    fprintf(file, "  expect = { outcome = \"%s", outcome_name(outcome->kind));
+    fprintf(file, "  oracles = ");
+    put_oracles(file, scenario->oracles);
+    fprintf(file, ",\n  expect = { outcome = \"%s", outcome_name(outcome->kind));
     if (outcome->kind == OUTCOME_TERMINATED) {
         fprintf(file, " 0x%x:0x%x", outcome->term_set, outcome->term_code);
     }
-    fprintf(file, "\", verdict = \"%s\" },\n", verdict_name(outcome_verdict(outcome)));
+    fprintf(file, "\", verdict = \"%s\", oracles = ", verdict_name(outcome_verdict(outcome)));
+    put_oracles(file, outcome->oracles);
+    fprintf(file, " },\n");
 }
 
 static void put_head(FILE *file, const struct product_script *script)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/oracle.h"
 #include "product.h"
 
 /* ---- by outcome ---- */
@@ -17,7 +18,8 @@ static int class_compare(const void *a, const void *b)
     int order = (int)first->verdict - (int)second->verdict;
 
     order = order ? order : strcmp(first->phrase, second->phrase);
-    return order ? order : strcmp(first->why, second->why);
+    order = order ? order : strcmp(first->why, second->why);
+    return order ? order : (first->oracles > second->oracles) - (first->oracles < second->oracles);
 }
 
 static void print_classes(FILE *file, const struct product *product)
@@ -28,10 +30,18 @@ static void print_classes(FILE *file, const struct product *product)
         sorted[i] = &product->class[i];
     }
     qsort(sorted, product->class_count, sizeof(sorted[0]), class_compare);
-    fprintf(file, "%-12s %-20s %8s  %s\n", "verdict", "outcome", "runs", "panic or detail");
+    fprintf(file, "%-12s %-20s %8s  %s\n", "verdict", "outcome", "runs",
+            "oracles; panic or detail");
     for (size_t i = 0; i < product->class_count; i++) {
-        fprintf(file, "%-12s %-20s %8" PRIu64 "%s%s\n", verdict_name(sorted[i]->verdict),
-                sorted[i]->phrase, sorted[i]->runs, sorted[i]->why[0] ? "  " : "", sorted[i]->why);
+        const struct product_class *class = sorted[i];
+        char oracles[160] = "";
+
+        if (class->oracles) {
+            oracle_list(class->oracles, oracles, sizeof(oracles));
+        }
+        fprintf(file, "%-12s %-20s %8" PRIu64 "%s%s%s%s\n", verdict_name(class->verdict),
+                class->phrase, class->runs, class->oracles || class->why[0] ? "  " : "", oracles,
+                class->oracles && class->why[0] ? "; " : "", class->why);
     }
     fprintf(file, "%-33s %8" PRIu64 "\n", "all", product->runs);
 }
