@@ -83,9 +83,9 @@ int run_watch_often(struct run *run, struct error *error);
 void run_set_host(struct run *run, struct host *host);
 
 /*
- * Which of options->oracles find something, told by a silent run of its own with a fresh host: fast,
- * and as exact as it needs to be. A run with `oracles_exact` then shows where; when nothing is
- * suspected it need not be exact.
+ * Which of options->oracles find something, told by a silent run of its own with a fresh host:
+ * fast, and as exact as it needs to be. A run with `oracles_exact` then shows where; when nothing
+ * is suspected it need not be exact.
  */
 int run_suspects(const struct scenario *scenario, const struct image *image,
                  const struct run_options *options, uint32_t *oracles, struct error *error);
@@ -96,6 +96,8 @@ int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *e
 /* All console bytes so far, NUL-terminated; owned by the run. */
 const char *run_console(const struct run *run);
 
+/* How many rows the guest says that its per-CPU table has, at most HYPERVISOR_CPU_MAX. */
+size_t run_percpu_count(struct run *run);
 /* The per-CPU table: number of rows (0 before percpu_init's end or without symbols), at most max.
  */
 size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max);

@@ -215,9 +215,11 @@ typedef void percpu_look(struct run *run, const struct percpu_row *row, size_t c
 
 static void percpu_examine(struct run *run, percpu_look *look)
 {
-    struct run_percpu *table = calloc(HYPERVISOR_CPU_MAX, sizeof(*table));
-    struct percpu_row *row = calloc(HYPERVISOR_CPU_MAX, sizeof(*row));
-    size_t count = table && row ? run_percpu_table(run, table, HYPERVISOR_CPU_MAX) : 0;
+    size_t count = run_percpu_count(run);
+    struct run_percpu *table = calloc(count + 1, sizeof(*table));
+    struct percpu_row *row = calloc(count + 1, sizeof(*row));
+
+    count = table && row ? run_percpu_table(run, table, count) : 0;
 
     for (size_t i = 0; i < count; i++) {
         row[i] = (struct percpu_row){

@@ -90,8 +90,8 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
     access.size_bytes = (uint64_t)size < left ? (uint32_t)size : (uint32_t)left;
     access.beyond_bytes = (uint32_t)size - access.size_bytes;
     access.code_gva = vcpu_code_gva(vcpu);
-    access.retired = view == VCPU_VIEW_LOADS ? vcpu_retired(vcpu)
-                                             : vcpu_retired_at(vcpu, access.code_gva);
+    access.retired =
+        view == VCPU_VIEW_LOADS ? vcpu_retired(vcpu) : vcpu_retired_at(vcpu, access.code_gva);
     vcpu->observer.access(vcpu->observer.context, &access);
 }
 
