@@ -206,9 +206,11 @@ static int open_subject(struct command *command, struct error *error)
     return SNPEMU_OK;
 }
 
-static double per_second(uint64_t runs, double seconds)
+static void say_speed(uint64_t runs, uint64_t again, double seconds)
 {
-    return seconds > 0 ? (double)runs / seconds : 0;
+    fflush(stdout);
+    fprintf(stderr, "%.1f s, %.0f runs/s; %" PRIu64 " were suspected and played again, exactly\n",
+            seconds, seconds > 0 ? (double)runs / seconds : 0, again);
 }
 
 static enum status product_and_say(struct command *command)
@@ -246,9 +248,7 @@ static enum status product_and_say(struct command *command)
     }
     others = product_count(product, VERDICT_COUNT);
     printf("\n%" PRIu64 " runs, %" PRIu64 " neither pass nor contained\n", product->runs, others);
-    fflush(stdout);
-    fprintf(stderr, "%.1f s, %.0f runs/s\n", product->seconds,
-            per_second(product->runs, product->seconds));
+    say_speed(product->runs, product->again, product->seconds);
     return others ? STATUS_ALARM : STATUS_FINE;
 }
 
@@ -275,8 +275,7 @@ static enum status honest_and_say(struct command *command)
     printf("%" PRIu64 " honest lists of seed %" PRIu64 ", %" PRIu64 " CPUs on average: %" PRIu64
            " passed, %" PRIu64 " alarms\n",
            lists, honest->seed, honest->cpus / lists, honest->passed, lists - honest->passed);
-    fflush(stdout);
-    fprintf(stderr, "%.1f s, %.0f runs/s\n", honest->seconds, per_second(lists, honest->seconds));
+    say_speed(lists, honest->product.again, honest->seconds);
     return honest->passed == lists ? STATUS_FINE : STATUS_ALARM;
 }
 
