@@ -76,6 +76,9 @@ int run_restore(struct run *run, struct error *error);
  */
 int run_relaunch(struct run *run, const struct image *image, struct error *error);
 
+/* Many runs from the snapshot will change memory at a read: see vcpu_watch_often. */
+int run_watch_often(struct run *run, struct error *error);
+
 /* Answer with another host from here on. Not owned. */
 void run_set_host(struct run *run, struct host *host);
 

@@ -91,7 +91,8 @@ struct oracle_ops {
     void (*hit)(void *context, const struct oracle_hit *hit);
     /* 4096 bytes of a page that the hypervisor shares; NULL when it does not. */
     const uint8_t *(*shared_page)(void *context, uint64_t gpa);
-    /* Forget translations: what is watched has changed. */
+    /* Forget translations: what is watched has changed. Never from within oracles_access: the
+       engine is half way through a store then. */
     void (*flush)(void *context);
 };
 

@@ -99,9 +99,9 @@ static void stale_write(struct oracles *oracles, struct stale *stale, uint64_t a
         stale->left -= !(stale->written[i / 8] & bit);
         stale->written[i / 8] |= bit;
     }
+    /* The page is shown to us until the next flush: during an access the engine bears none. */
     if (stale->left == 0) {
         stale_drop(oracles, stale);
-        oracles->ops.flush(oracles->ops.context);
     }
 }
 
