@@ -252,7 +252,6 @@ int snpemu_run(struct snpemu *snpemu, struct snpemu_result *result, char *text)
     struct error error = {{0}};
     struct host *host = NULL;
     struct run *run = NULL;
-    uint32_t suspects = 0;
     int status = SNPEMU_ERR_MEMORY;
 
     options.oracles = snpemu->subject.scenario->oracles;
@@ -265,10 +264,8 @@ int snpemu_run(struct snpemu *snpemu, struct snpemu_result *result, char *text)
         sinks.sink[sinks.sink_count++] = trace ? text_trace_sink(trace) : NULL;
     }
     if (snpemu->percpu && (trace || !snpemu->line)) {
-        status = run_suspects(snpemu->subject.scenario, snpemu->subject.image, &options, &suspects,
-                              &error);
+        status = run_suspects(snpemu->subject.scenario, snpemu->subject.image, &options, &error);
     }
-    options.oracles_exact = suspects != 0;
     if (status == 0) {
         status = scenario_host(snpemu->subject.scenario, &host, &error);
     }

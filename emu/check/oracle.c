@@ -309,7 +309,34 @@ uint32_t oracles_hits(const struct oracles *oracles)
     return oracles->state.hits;
 }
 
+uint64_t oracles_suspect_from(const struct oracles *oracles)
+{
+    return oracles->state.from;
+}
+
+/* What was noted without instructions is of no use any more. */
+void oracles_go_exact(struct oracles *oracles)
+{
+    for (uint32_t page = 0; page < oracles->page_count; page++) {
+        free(oracles->fetched[page]);
+        oracles->fetched[page] = NULL;
+    }
+    oracles->exact = true;
+}
+
 /* ---- hits ---- */
+
+/* A mistake is made of what happened since the answer before the latest one. */
+void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu)
+{
+    struct oracle_state *state = &oracles->state;
+    uint64_t from = oracles->vcpu[vcpu].exit_before;
+
+    if (state->hits == 0 || from < state->from) {
+        state->from = from;
+    }
+    state->hits |= ORACLE_BIT(kind);
+}
 
 /* One instruction makes one mistake once, as far as the trace is concerned. */
 static bool report_is_new(struct oracles *oracles, const struct oracle_hit *hit)
@@ -335,7 +362,7 @@ void oracles_report(struct oracles *oracles, const struct oracle_hit *hit)
     if (!oracle_on(oracles, hit->kind)) {
         return;
     }
-    oracles->state.hits |= ORACLE_BIT(hit->kind);
+    oracle_suspect(oracles, hit->kind, hit->vcpu);
     if (oracles->exact && report_is_new(oracles, hit)) {
         oracles->ops.hit(oracles->ops.context, hit);
     }
@@ -347,7 +374,7 @@ void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
     struct oracle_hit hit;
     size_t size;
 
-    oracles->state.hits |= ORACLE_BIT(kind);
+    oracle_suspect(oracles, kind, access->vcpu);
     if (!oracles->exact) {
         return; /* nobody is told */
     }
@@ -467,6 +494,8 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
         return;
     }
     vcpu->answered = true;
+    vcpu->exit_before = vcpu->exit;
+    vcpu->exit = exit->number;
     vcpu->answer = ++oracles->answer;
     vcpu->answer_before = vcpu->answer;
     vcpu->ghcb_gpa = exit->ghcb_gpa;

@@ -109,6 +109,13 @@ void oracles_restore(struct oracles *oracles);
 
 /* ORACLE_BIT()s of those that have hit. */
 uint32_t oracles_hits(const struct oracles *oracles);
+/*
+ * Of a fast run: the number of an exit, so that a run which is exact once that exit was answered
+ * sees all that is suspected. 0: from the start.
+ */
+uint64_t oracles_suspect_from(const struct oracles *oracles);
+/* From here on accesses come exactly. */
+void oracles_go_exact(struct oracles *oracles);
 
 /* ---- what they want to see ---- */
 

@@ -7,11 +7,10 @@
 int pass_begin(struct pass *pass, const struct subject *subject, bool with_golden,
                struct error *error)
 {
-    const struct run_options options = {
+    struct run_options options = {
         .firmware = subject->firmware,
         .trace = &pass->trace,
         .oracles = subject->scenario->oracles,
-        .oracles_exact = true,
     };
     struct text_header header = subject_header(subject);
     int status;
@@ -27,7 +26,10 @@ int pass_begin(struct pass *pass, const struct subject *subject, bool with_golde
     if (pass->golden) {
         pass->trace.sink[pass->trace.sink_count++] = text_trace_sink(pass->golden);
     }
-    status = scenario_host(subject->scenario, &pass->host, error);
+    status = run_suspects(subject->scenario, subject->image, &options, error);
+    if (status == SNPEMU_OK) {
+        status = scenario_host(subject->scenario, &pass->host, error);
+    }
     if (status != SNPEMU_OK) {
         return status;
     }
