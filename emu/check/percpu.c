@@ -18,7 +18,18 @@ static const char *shared_by(const struct percpu_row *a, const struct percpu_row
     if (a->ghcb && a->ghcb == b->ghcb) {
         return "GHCB";
     }
-    return a->vmsa && a->vmsa == b->vmsa ? "save area" : NULL;
+    if (a->tss && a->tss == b->tss) {
+        return "TSS";
+    }
+    for (unsigned vmpl = 0; vmpl < VMPL_COUNT; vmpl++) {
+        if (a->vmsa[vmpl] && a->vmsa[vmpl] == b->vmsa[vmpl]) {
+            return "save area";
+        }
+        if (a->caa[vmpl] && a->caa[vmpl] == b->caa[vmpl]) {
+            return "calling area";
+        }
+    }
+    return NULL;
 }
 
 bool percpu_table_ok(const struct percpu_row *row, size_t count, uint32_t bsp_apic_id, size_t *at,

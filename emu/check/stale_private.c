@@ -101,7 +101,7 @@ static void stale_write(struct oracles *oracles, struct stale *stale, uint64_t a
     }
     if (stale->left == 0) {
         stale_drop(oracles, stale);
-        oracles->ops.flush(oracles->ops.context);
+        oracles->flush_due = true;
     }
 }
 
