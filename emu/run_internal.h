@@ -92,7 +92,6 @@ struct run {
     char *console; /* NUL-terminated */
     size_t console_capacity;
     struct oracles *oracles; /* NULL: none is on */
-    uint64_t guard_page;     /* of memory: behind a lent buffer; see run_oracle.c */
     uint64_t svsm_size_bytes;
     const struct exit_row *stop_row; /* of options.stop_at_exit; NULL: none */
     uint64_t stop_nth;

@@ -182,7 +182,8 @@ struct vcpu_access {
 /*
  * Sees what the guest does with pages of memory, and changes nothing. `view` is asked at each
  * translation for data; what it said of a page holds until that page is translated anew. `access`
- * comes before the access.
+ * comes before the access. Translations may be flushed (vcpu_flush) from `view`, but not from
+ * `access`: the engine goes on to use the one that it has looked up.
  */
 struct vcpu_observer {
     void *context;

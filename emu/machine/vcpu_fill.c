@@ -71,6 +71,10 @@ bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entr
         vcpu->faulted = true;
         return false;
     }
+    /* First of all: the observer may flush, and what is noted below is of the time since then. */
+    if (vcpu->observer.view && access != MMU_FETCH && !place.ciphertext) {
+        vcpu_observe_page(vcpu, gva, &place);
+    }
     if (access != MMU_READ && !place.ciphertext) {
         fill_note_view(vcpu, &vcpu->fill[place.page], gva, access == MMU_FETCH);
     }
@@ -95,7 +99,7 @@ bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entr
                    : access == MMU_WRITE ? UC_PROT_READ | UC_PROT_WRITE
                                          : UC_PROT_READ;
     if (vcpu->observer.view && access != MMU_FETCH && !place.ciphertext) {
-        vcpu_observe_fill(vcpu, gva, access, &place, entry);
+        vcpu_observe_fill(vcpu, access, &place, entry);
     }
     return true;
 }
