@@ -71,7 +71,7 @@ static void report_fields(struct event *event, const struct exit *exit, const st
 
 static void report_actions(struct event *event, const struct reply *reply)
 {
-    uint64_t assigned = 0, unassigned = 0, written = 0, watches = 0;
+    uint64_t assigned = 0, unassigned = 0, written = 0, reads = 0, writes = 0;
 
     for (size_t i = 0; i < reply->action_count; i++) {
         const struct reply_action *action = &reply->action[i];
@@ -79,7 +79,8 @@ static void report_actions(struct event *event, const struct reply *reply)
         assigned += action->kind == REPLY_ASSIGN ? action->size_bytes / 4096 : 0;
         unassigned += action->kind == REPLY_UNASSIGN ? action->size_bytes / 4096 : 0;
         written += action->kind == REPLY_WRITE ? action->size_bytes : 0;
-        watches += action->kind == REPLY_WATCH_READ ? 1 : 0;
+        reads += action->kind == REPLY_WATCH && !action->watch.on_write;
+        writes += action->kind == REPLY_WATCH && action->watch.on_write;
     }
     if (assigned) {
         event_dec(event, "private_pages", assigned);
@@ -90,8 +91,11 @@ static void report_actions(struct event *event, const struct reply *reply)
     if (written) {
         event_dec(event, "bytes", written);
     }
-    if (watches) {
-        event_dec(event, "on_read", watches);
+    if (reads) {
+        event_dec(event, "on_read", reads);
+    }
+    if (writes) {
+        event_dec(event, "on_write", writes);
     }
 }
 

@@ -691,11 +691,11 @@ START_TEST(watches_on_private_memory_are_denied)
     request(NAE_CPUID, 0, 0);
     take();
     events[0] = '\0';
-    reply_watch_read(&reply, &watch);
+    reply_watch_add(&reply, &watch);
     watch.gpa = ABSENT_GPA;
-    reply_watch_read(&reply, &watch);
+    reply_watch_add(&reply, &watch);
     watch.gpa = OTHER_GPA;
-    reply_watch_read(&reply, &watch);
+    reply_watch_add(&reply, &watch);
     carry_out();
     ck_assert_str_eq(events, "denied watch;denied watch;");
     ck_assert_uint_eq(watches, 1);

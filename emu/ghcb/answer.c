@@ -158,7 +158,7 @@ static int answer_actions(struct answer *answer)
 {
     static answer_action *const handlers[] = {
         [REPLY_WRITE] = answer_write,         [REPLY_ASSIGN] = answer_page_state,
-        [REPLY_UNASSIGN] = answer_page_state, [REPLY_WATCH_READ] = answer_watch,
+        [REPLY_UNASSIGN] = answer_page_state, [REPLY_WATCH] = answer_watch,
         [REPLY_CONSOLE] = answer_console,     [REPLY_VCPU_START] = answer_vcpu,
         [REPLY_VCPU_STOP] = answer_vcpu,      [REPLY_RUN_VMPL] = answer_run_vmpl,
         [REPLY_RMPUPDATE] = answer_rmpupdate, [REPLY_PSMASH] = answer_psmash,

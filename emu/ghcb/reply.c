@@ -249,10 +249,10 @@ bool reply_unassign(struct reply *reply, uint64_t gpa, uint64_t size_bytes)
     return add_action(reply, &action);
 }
 
-bool reply_watch_read(struct reply *reply, const struct reply_watch *watch)
+bool reply_watch_add(struct reply *reply, const struct reply_watch *watch)
 {
     struct reply_action action = {
-        .kind = REPLY_WATCH_READ,
+        .kind = REPLY_WATCH,
         .gpa = watch->gpa,
         .size_bytes = watch->size_bytes,
         .watch = *watch,

@@ -28,7 +28,7 @@ enum reply_action_kind {
     REPLY_WRITE,      /* copy bytes to memory; denied, with an event, where the page is private */
     REPLY_ASSIGN,     /* RMPUPDATE: give the page to the guest, not validated */
     REPLY_UNASSIGN,   /* RMPUPDATE: take it back; contents are lost */
-    REPLY_WATCH_READ, /* change shared memory at the n-th read of it, see struct reply_watch */
+    REPLY_WATCH,      /* change shared memory at the n-th access to it, see struct reply_watch */
     REPLY_CONSOLE,    /* bytes that the guest wrote to its console */
     REPLY_VCPU_START, /* a save area for a VMPL of a vCPU, see struct reply_vcpu */
     REPLY_VCPU_STOP,  /* forget it */
@@ -78,8 +78,15 @@ struct reply_rmpupdate {
  * From this reply on, count guest instructions that read any byte of [gpa, gpa + size_bytes). Just
  * before the nth (from 1) executes, `value` is stored there, little endian. Unless sticky, the
  * bytes that stood there come back after that instruction.
+ *
+ * on_write: the same of instructions that write any byte. `value` is stored when the nth has
+ * retired: the next instruction finds it, whichever vCPU's it is. Unless sticky, what the guest
+ * wrote comes back after the next instruction that reads any of it.
  */
 struct reply_watch {
+    bool on_write;
+    bool one_vcpu; /* accesses by vCPU number `vcpu` alone count */
+    uint32_t vcpu;
     uint64_t gpa;
     uint32_t size_bytes; /* 1, 2, 4 or 8; not crossing a page */
     uint64_t nth;
@@ -170,7 +177,7 @@ bool reply_repeat(struct reply *reply, bool page, const struct reply_bytes *byte
 bool reply_write(struct reply *reply, uint64_t gpa, const void *bytes, size_t size_bytes);
 bool reply_assign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 bool reply_unassign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
-bool reply_watch_read(struct reply *reply, const struct reply_watch *watch);
+bool reply_watch_add(struct reply *reply, const struct reply_watch *watch);
 bool reply_vcpu_start(struct reply *reply, const struct reply_vcpu *vcpu, uint64_t vmsa_gpa);
 bool reply_vcpu_stop(struct reply *reply, const struct reply_vcpu *vcpu);
 bool reply_run_vmpl(struct reply *reply, unsigned vmpl);

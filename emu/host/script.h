@@ -29,6 +29,7 @@ enum script_op_kind {
     SCRIPT_ASSIGN,
     SCRIPT_UNASSIGN,
     SCRIPT_ON_READ,
+    SCRIPT_ON_WRITE,
     SCRIPT_RMPUPDATE,
     SCRIPT_PSMASH,
     SCRIPT_REMAP,
@@ -56,13 +57,16 @@ struct script_op {
     uint64_t gpa;
     uint64_t entry;
     uint64_t offset;
-    uint64_t size_bytes; /* a page state's page size; on_read: 1, 2, 4, 8. 0: not said */
+    uint64_t size_bytes; /* a page state's page size; on_read, on_write: 1, 2, 4, 8. 0: not said */
     const char *bytes;   /* write; owned by Lua */
     size_t byte_count;
-    uint64_t number; /* write of u8 .. u64 when `bytes` is NULL; the value of on_read */
+    uint64_t
+        number; /* write of u8 .. u64 when `bytes` is NULL; the value of on_read and on_write */
     uint64_t nth;
     bool sticky;
     bool unused_ok;
+    bool vcpu_given;
+    uint64_t vcpu;  /* number from 0 */
     uint64_t other; /* the GPA that an RMP entry names, or the other one of remap and swap */
     bool at_given;  /* rmpupdate: `other` was said */
     uint64_t asid;
@@ -113,9 +117,10 @@ struct script_event {
     bool used;    /* the function ran */
 };
 
-/* A place in the script that sets on_read: it must fire at least once in a run. */
+/* A place in the script that sets what waits for the guest: it must come at least once in a run. */
 struct script_site {
     char where[VALUE_PATH_MAX];
+    const char *missed; /* after "never", why it did not */
     bool fired;
 };
 
@@ -149,7 +154,8 @@ void script_override_path(char path[VALUE_PATH_MAX], const struct script_event *
 /* script_op.c: read the table on top of the stack; carry it out, `path` names it in errors. */
 const char *script_op_name(enum script_op_kind kind);
 void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, struct script_op *op);
-/* `where` names the place of an on_read. Returns how many pages a skip_page dropped, else 1. */
+/* `where` names the place of what waits for the guest. Returns how many pages a skip_page dropped,
+ * else 1. */
 size_t script_op_apply(lua_State *L, struct script *script, const struct script_op *op,
                        const char *path, const char *where);
 
@@ -158,9 +164,23 @@ void script_op_read_entry(lua_State *L, const char *path, const struct value_row
                           void *target);
 void script_op_read_page_size(lua_State *L, const char *path, const struct value_row *row,
                               void *target);
+void script_op_read_region(lua_State *L, const char *path, const struct value_row *row,
+                           void *target);
+void script_op_read_vcpu(lua_State *L, const char *path, const struct value_row *row, void *target);
+/* Raise an error when the vCPU that the action names does not exist. */
+void script_op_check_vcpu(lua_State *L, const struct script *script, const struct script_op *op,
+                          const char *path);
+/* The GPA of the first of `size_bytes` bytes at the action's place and offset. */
+uint64_t script_op_target(lua_State *L, const struct script *script, const struct script_op *op,
+                          const char *path, uint64_t size_bytes);
 /* The address and size of the page that the action is about. */
 uint64_t script_op_page(lua_State *L, const struct script *script, const struct script_op *op,
                         const char *path, uint64_t *size_bytes);
+/* script_op_watch.c */
+extern const struct script_op_row script_op_on_read, script_op_on_write;
+/* The site of that name, made when it is new; `missed` is static. */
+struct script_site *script_site_named(lua_State *L, struct script *script, const char *where,
+                                      const char *path, const char *missed);
 /* script_op_rmp.c */
 extern const struct script_op_row script_op_rmpupdate, script_op_psmash, script_op_remap,
     script_op_swap;

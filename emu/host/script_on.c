@@ -158,6 +158,7 @@ static const struct value_row override_rows[] = {
     {"assign", read_ops, SCRIPT_ASSIGN, 0, 0},
     {"unassign", read_ops, SCRIPT_UNASSIGN, 0, 0},
     {"on_read", read_ops, SCRIPT_ON_READ, 0, 0},
+    {"on_write", read_ops, SCRIPT_ON_WRITE, 0, 0},
     {"rmpupdate", read_ops, SCRIPT_RMPUPDATE, 0, 0},
     {"psmash", read_ops, SCRIPT_PSMASH, 0, 0},
     {"remap", read_ops, SCRIPT_REMAP, 0, 0},

@@ -212,6 +212,7 @@ OP_METHOD(write, SCRIPT_WRITE)
 OP_METHOD(assign, SCRIPT_ASSIGN)
 OP_METHOD(unassign, SCRIPT_UNASSIGN)
 OP_METHOD(on_read, SCRIPT_ON_READ)
+OP_METHOD(on_write, SCRIPT_ON_WRITE)
 OP_METHOD(rmpupdate, SCRIPT_RMPUPDATE)
 OP_METHOD(psmash, SCRIPT_PSMASH)
 OP_METHOD(remap, SCRIPT_REMAP)
@@ -233,6 +234,7 @@ static const luaL_Reg methods[] = {
     {"unassign", reply_unassign_method},
     {"skip_page", reply_skip_page_method},
     {"on_read", reply_on_read_method},
+    {"on_write", reply_on_write_method},
     {"rmpupdate", reply_rmpupdate_method},
     {"psmash", reply_psmash_method},
     {"remap", reply_remap_method},
