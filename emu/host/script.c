@@ -200,6 +200,7 @@ int script_host_new(struct host **host, const struct scenario *scenario, struct 
         .handles = script_handles,
         .finish = script_finish,
         .free = script_free,
+        .replays = true,
     };
     status = sandbox_new(&script->sandbox, scenario->path, script, error);
     if (status == SNPEMU_OK) {

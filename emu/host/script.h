@@ -36,7 +36,12 @@ enum script_op_kind {
     SCRIPT_SWAP,
     SCRIPT_INJECT,
     SCRIPT_DOORBELL,
+    SCRIPT_RUN_VCPU,
+    SCRIPT_STOP_VCPU,
+    SCRIPT_RUN_VMPL,
+    SCRIPT_REPLAY,
     SCRIPT_OP_KIND_COUNT,
+    SCRIPT_AFTER, /* any of these, later: read as that one, with `delay` */
 };
 
 enum script_place {
@@ -73,6 +78,11 @@ struct script_op {
     bool assigned, immutable;
     struct reply_event event;
     struct reply_doorbell doorbell;
+    uint64_t vmpl;
+    const struct exit_row *event_row; /* replay; NULL: that of this exit */
+    bool here;
+    struct reply_delay delay;
+    bool delay_unused_ok;
 };
 
 /*
@@ -147,6 +157,8 @@ size_t script_read_events(lua_State *L, const char *path, struct script_event **
 void script_apply_overrides(lua_State *L, struct script *script);
 bool script_override_matches(const struct script_event *event,
                              const struct script_override *override, const struct exit *exit);
+/* All names of events, for the nearest one; `names` is NULL. */
+const char *script_event_name_at(const void *names, size_t i);
 const char *script_event_name(const struct script_event *event);
 /* "on.apic_id_list[2]" */
 void script_override_path(char path[VALUE_PATH_MAX], const struct script_event *event, size_t i);
@@ -170,6 +182,8 @@ void script_op_read_vcpu(lua_State *L, const char *path, const struct value_row 
 /* Raise an error when the vCPU that the action names does not exist. */
 void script_op_check_vcpu(lua_State *L, const struct script *script, const struct script_op *op,
                           const char *path);
+void script_op_check_vcpu_number(lua_State *L, const struct script *script, uint64_t number,
+                                 const char *path);
 /* The GPA of the first of `size_bytes` bytes at the action's place and offset. */
 uint64_t script_op_target(lua_State *L, const struct script *script, const struct script_op *op,
                           const char *path, uint64_t size_bytes);
@@ -186,6 +200,17 @@ extern const struct script_op_row script_op_rmpupdate, script_op_psmash, script_
     script_op_swap;
 /* script_op_event.c */
 extern const struct script_op_row script_op_inject, script_op_doorbell;
+/* script_op_vcpu.c */
+extern const struct script_op_row script_op_run_vcpu, script_op_stop_vcpu, script_op_run_vmpl;
+
+/* script_op_replay.c */
+extern const struct script_op_row script_op_replay;
+
+/* script_after.c: read `after`, which names another action and its delay. */
+void script_after_read(lua_State *L, const char *path, struct script_op *op);
+/* Put off the actions from number `first` of the reply on, as the action says. */
+void script_after_apply(lua_State *L, struct script *script, const struct script_op *op,
+                        const char *path, const char *where, size_t first);
 
 /* script_exit.c: push the table that a handler sees. */
 void script_push_exit(lua_State *L, const struct exit *exit);

@@ -70,11 +70,17 @@ void script_op_read_vcpu(lua_State *L, const char *path, const struct value_row 
 void script_op_check_vcpu(lua_State *L, const struct script *script, const struct script_op *op,
                           const char *path)
 {
+    script_op_check_vcpu_number(L, script, op->vcpu_given ? op->vcpu : 0, path);
+}
+
+void script_op_check_vcpu_number(lua_State *L, const struct script *script, uint64_t number,
+                                 const char *path)
+{
     uint32_t count = script->hypervisor->vcpus.count;
 
-    if (op->vcpu_given && op->vcpu >= count) {
+    if (number >= count) {
         value_error(L, path, "there is no vCPU %" PRIu64 ": they are numbered from 0 to %" PRIu32,
-                    op->vcpu, count - 1);
+                    number, count - 1);
     }
 }
 
@@ -288,6 +294,10 @@ static const struct script_op_row *const op_rows[SCRIPT_OP_KIND_COUNT] = {
     [SCRIPT_SWAP] = &script_op_swap,
     [SCRIPT_INJECT] = &script_op_inject,
     [SCRIPT_DOORBELL] = &script_op_doorbell,
+    [SCRIPT_RUN_VCPU] = &script_op_run_vcpu,
+    [SCRIPT_STOP_VCPU] = &script_op_stop_vcpu,
+    [SCRIPT_RUN_VMPL] = &script_op_run_vmpl,
+    [SCRIPT_REPLAY] = &script_op_replay,
 };
 
 const char *script_op_name(enum script_op_kind kind)
@@ -297,9 +307,14 @@ const char *script_op_name(enum script_op_kind kind)
 
 void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, struct script_op *op)
 {
-    const struct script_op_row *row = op_rows[kind];
+    const struct script_op_row *row;
     uint64_t given;
 
+    if (kind == SCRIPT_AFTER) {
+        script_after_read(L, path, op);
+        return;
+    }
+    row = op_rows[kind];
     memset(op, 0, sizeof(*op));
     op->kind = kind;
     op->nth = 1;
@@ -320,6 +335,8 @@ void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, st
 size_t script_op_apply(lua_State *L, struct script *script, const struct script_op *op,
                        const char *path, const char *where)
 {
+    size_t first = script->reply->action_count;
+
     if (op->kind == SCRIPT_SKIP_PAGE) {
         uint64_t size_bytes;
         uint64_t gpa = script_op_page(L, script, op, path, &size_bytes);
@@ -329,6 +346,9 @@ size_t script_op_apply(lua_State *L, struct script *script, const struct script_
     if (!op_rows[op->kind]->apply(L, script, op, path, where)) {
         value_error(L, path, "the reply is full (%d actions, %u KiB of bytes)", REPLY_ACTION_MAX,
                     REPLY_DATA_MAX >> 10);
+    }
+    if (op->delay.instructions) {
+        script_after_apply(L, script, op, path, where, first);
     }
     return 1;
 }

@@ -219,6 +219,11 @@ OP_METHOD(remap, SCRIPT_REMAP)
 OP_METHOD(swap, SCRIPT_SWAP)
 OP_METHOD(inject, SCRIPT_INJECT)
 OP_METHOD(doorbell, SCRIPT_DOORBELL)
+OP_METHOD(run_vcpu, SCRIPT_RUN_VCPU)
+OP_METHOD(stop_vcpu, SCRIPT_STOP_VCPU)
+OP_METHOD(run_vmpl, SCRIPT_RUN_VMPL)
+OP_METHOD(after, SCRIPT_AFTER)
+OP_METHOD(replay, SCRIPT_REPLAY)
 
 static const luaL_Reg methods[] = {
     {"honest", reply_honest},
@@ -241,6 +246,11 @@ static const luaL_Reg methods[] = {
     {"swap", reply_swap_method},
     {"inject", reply_inject_method},
     {"doorbell", reply_doorbell_method},
+    {"run_vcpu", reply_run_vcpu_method},
+    {"stop_vcpu", reply_stop_vcpu_method},
+    {"run_vmpl", reply_run_vmpl_method},
+    {"after", reply_after_method},
+    {"replay", reply_replay_method},
 };
 
 #define METHOD_COUNT (sizeof(methods) / sizeof(methods[0]))

@@ -248,6 +248,9 @@ void vcpu_enter_long_mode(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_
 /* An emulated instruction of `length` bytes has retired: RIP moves on, time advances by one. */
 void vcpu_retire(struct vcpu *vcpu, unsigned length);
 
+/* So many instructions have retired that change nothing: a jump to itself. */
+void vcpu_pass_time(struct vcpu *vcpu, uint64_t instructions);
+
 /*
  * A frame whose RFLAGS image has RF set was pushed. IRET sets RF then, and the next instruction
  * clears it, which the engine leaves undone. APM Vol 2 (24593) 3.1.6.
