@@ -20,6 +20,19 @@ static void vcpu_denied(struct answer *answer, const char *what, uint32_t number
     }
 }
 
+/* The host gives its vCPUs up, or chooses between them. */
+static void vcpu_report(struct answer *answer, const char *name, const char *key, uint32_t number,
+                        const char *words)
+{
+    struct event event;
+
+    if (trap_event_begin(answer->trap, &event, name, NULL)) {
+        event_dec(&event, key, number);
+        snprintf(event.words, sizeof(event.words), words, number);
+        trap_event_emit(answer->trap, &event);
+    }
+}
+
 int answer_vcpu(struct answer *answer, const struct reply_action *action)
 {
     struct vcpus *vcpus = &answer->hypervisor->vcpus;
@@ -43,20 +56,11 @@ int answer_run_vmpl(struct answer *answer, const struct reply_action *action)
         answer_denied(answer, "run_vmpl", 0, "the VMPL has no VMSA");
     } else {
         slot->vmpl = action->vcpu.vmpl;
+        if (action->vcpu.now) {
+            vcpu_report(answer, "run_vmpl", "vmpl", slot->vmpl, "the host chooses VMPL%u");
+        }
     }
     return 0;
-}
-
-/* The host gives its vCPUs up, or chooses between them. */
-static void vcpu_report(struct answer *answer, const char *name, uint32_t number, const char *words)
-{
-    struct event event;
-
-    if (trap_event_begin(answer->trap, &event, name, NULL)) {
-        event_dec(&event, "vcpu", number);
-        snprintf(event.words, sizeof(event.words), words, number);
-        trap_event_emit(answer->trap, &event);
-    }
 }
 
 /* Halted, held, or jumping to itself: the host resumes it all the same. */
@@ -74,7 +78,7 @@ int answer_run_vcpu(struct answer *answer, const struct reply_action *action)
         return 0;
     }
     vcpus_choose(vcpus, &vcpus->slot[number]);
-    vcpu_report(answer, "run_vcpu", number, "the host chooses vCPU %u");
+    vcpu_report(answer, "run_vcpu", "vcpu", number, "the host chooses vCPU %u");
     return 0;
 }
 
@@ -88,6 +92,6 @@ int answer_stop_vcpu(struct answer *answer, const struct reply_action *action)
         return 0;
     }
     vcpus_set_activity(vcpus, &vcpus->slot[number], VCPU_STOPPED);
-    vcpu_report(answer, "stop_vcpu", number, "the host will never run vCPU %u again");
+    vcpu_report(answer, "stop_vcpu", "vcpu", number, "the host will never run vCPU %u again");
     return 0;
 }

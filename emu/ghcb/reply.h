@@ -112,7 +112,8 @@ struct reply_vcpu {
     uint32_t apic_id; /* RUN_VMPL: unused, it is the vCPU that asks */
     uint32_t number;  /* RUN_VCPU, STOP_VCPU: the vCPU's, from 0 */
     uint8_t vmpl;
-    bool now; /* VCPU_START: it runs there next; else once that VMPL is asked for */
+    /* VCPU_START: it runs there next; else once that VMPL is asked for. RUN_VMPL: nobody asked. */
+    bool now;
 };
 
 struct reply_action {
@@ -195,7 +196,7 @@ bool reply_unassign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 bool reply_watch_add(struct reply *reply, const struct reply_watch *watch);
 bool reply_vcpu_start(struct reply *reply, const struct reply_vcpu *vcpu, uint64_t vmsa_gpa);
 bool reply_vcpu_stop(struct reply *reply, const struct reply_vcpu *vcpu);
-bool reply_run_vmpl(struct reply *reply, unsigned vmpl);
+bool reply_run_vmpl(struct reply *reply, unsigned vmpl, bool unasked);
 bool reply_run_vcpu(struct reply *reply, uint32_t number);
 bool reply_stop_vcpu(struct reply *reply, uint32_t number);
 bool reply_console(struct reply *reply, const void *bytes, size_t size_bytes);

@@ -136,10 +136,14 @@ bool reply_vcpu_stop(struct reply *reply, const struct reply_vcpu *vcpu)
     return add_action(reply, &(struct reply_action){.kind = REPLY_VCPU_STOP, .vcpu = *vcpu});
 }
 
-bool reply_run_vmpl(struct reply *reply, unsigned vmpl)
+bool reply_run_vmpl(struct reply *reply, unsigned vmpl, bool unasked)
 {
-    return add_action(reply,
-                      &(struct reply_action){.kind = REPLY_RUN_VMPL, .vcpu.vmpl = (uint8_t)vmpl});
+    struct reply_action action = {
+        .kind = REPLY_RUN_VMPL,
+        .vcpu = {.vmpl = (uint8_t)vmpl, .now = unasked},
+    };
+
+    return add_action(reply, &action);
 }
 
 bool reply_run_vcpu(struct reply *reply, uint32_t number)

@@ -46,7 +46,7 @@ static bool apply_vmpl(lua_State *L, struct script *script, const struct script_
     (void)L;
     (void)path;
     (void)where;
-    return reply_run_vmpl(script->reply, (unsigned)op->vmpl);
+    return reply_run_vmpl(script->reply, (unsigned)op->vmpl, true);
 }
 
 const struct script_op_row script_op_run_vcpu = {
