@@ -3,9 +3,10 @@
  * A reply: what the hypervisor does before it resumes the guest, as data. A host model fills it
  * in; ghcb/answer.c carries it out, refusing what hardware would refuse.
  *
- * Order of execution: actions in the order they were added, then the fields of the GHCB page (or
- * the MSR), then resume, which takes an injected event along. Unless keep_marks is set the valid
- * bitmap of the page is cleared before the fields are written, as KVM does when it reads its input.
+ * Order of execution: actions without a delay in the order they were added, then the fields of the
+ * GHCB page (or the MSR), then resume, which takes an injected event along. Unless keep_marks is
+ * set the valid bitmap of the page is cleared before the fields are written, as KVM does when it
+ * reads its input.
  */
 #ifndef SNPEMU_GHCB_REPLY_H
 #define SNPEMU_GHCB_REPLY_H
