@@ -113,6 +113,7 @@ static void run_conclude(struct run *run)
     snprintf(outcome->symbol, sizeof(outcome->symbol), "%s", symbol ? symbol : "");
     run_read_panic(run);
     run_flush_line(run);
+    run_oracles_end(run);
     report_outcome(&run->trap);
 }
 
@@ -336,6 +337,11 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         run_free(run);
         return status;
     }
+    status = run_oracles_open(run, error);
+    if (status != 0) {
+        run_free(run);
+        return status;
+    }
     run_schedule_reset(run);
     run_spin_reset(run);
     run->console[0] = '\0';
@@ -348,6 +354,7 @@ void run_free(struct run *run)
     if (!run) {
         return;
     }
+    oracles_free(run->oracles);
     machine_release(&run->machine);
     hypervisor_close(&run->hypervisor);
     vcpus_release(&run->saved_vcpus);
@@ -357,6 +364,11 @@ void run_free(struct run *run)
     history_release(&run->saved_history);
     free(run->console);
     free(run);
+}
+
+int run_watch_often(struct run *run, struct error *error)
+{
+    return vcpu_watch_often(run->machine.vcpu, error);
 }
 
 void run_set_host(struct run *run, struct host *host)
@@ -376,6 +388,9 @@ int run_snapshot(struct run *run, struct error *error)
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
     }
     status = machine_save(&run->machine, error);
+    if (status == 0 && run->oracles) {
+        status = oracles_save(run->oracles, error);
+    }
     if (status == 0) {
         vcpus_copy(&run->saved_vcpus, &run->hypervisor.vcpus);
         run->saved_state = run->state;
@@ -409,6 +424,10 @@ int run_restore(struct run *run, struct error *error)
         run->console[run->state.console_size] = '\0';
         memset(&run->outcome, 0, sizeof(run->outcome));
         run->trap.pvalidate.count = 0;
+        run->spin.ended = false;
+        if (run->oracles) {
+            oracles_restore(run->oracles);
+        }
         run_spin_reset(run);
         status = watch_list_rearm(&run->watches, error);
     }

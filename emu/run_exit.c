@@ -131,6 +131,7 @@ static bool run_take_exit(struct run *run)
     exit->number = run->state.exits + 1;
     exit->nth = run_count_exit(run, exit->row);
     run->state.exits++;
+    run_oracles_exit(run);
     return true;
 }
 
@@ -211,6 +212,9 @@ int run_answer_exit(struct run *run, struct error *error)
         return 0;
     }
     status = ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
+    if (status == 0) {
+        status = run_oracles_answer(run, error);
+    }
     if (status == 0) {
         run_schedule(run, CAUSE_EXIT);
     }

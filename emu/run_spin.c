@@ -169,11 +169,12 @@ static bool spin_step(struct run *run, int *status, struct error *error)
 static void spin_end(struct run *run, uint64_t awaited)
 {
     const char *symbol = awaited ? run_symbol(run, awaited) : NULL;
-
     const struct vcpus *vcpus = &run->hypervisor.vcpus;
     const struct vcpu_slot *stopped = vcpus_find_activity(vcpus, VCPU_STOPPED);
     char host[64] = "";
 
+    run->spin.ended = true;
+    run->spin.awaited_gva = awaited;
     if (stopped) {
         snprintf(host, sizeof(host), "; the host never runs vCPU %u again",
                  (uint32_t)(stopped - vcpus->slot));

@@ -94,6 +94,9 @@ bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entr
     entry->perms = access == MMU_FETCH   ? UC_PROT_READ | UC_PROT_EXEC
                    : access == MMU_WRITE ? UC_PROT_READ | UC_PROT_WRITE
                                          : UC_PROT_READ;
+    if (vcpu->observer.view && access != MMU_FETCH && !place.ciphertext) {
+        vcpu_observe_fill(vcpu, gva, access, &place, entry);
+    }
     return true;
 }
 
@@ -128,6 +131,18 @@ void vcpu_page_changed(struct vcpu *vcpu, uint32_t page)
     }
 }
 
+/*
+ * The presence of memory hooks is compiled into blocks, of either kind for itself; and whether an
+ * observed page is memory goes by it, too.
+ */
+static void watch_change(struct vcpu *vcpu, bool writes)
+{
+    if (!vcpu->watch_often || writes) {
+        engine_flush_blocks(vcpu->uc);
+    }
+    vcpu_flush(vcpu);
+}
+
 int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, bool writes,
                    vcpu_watch *callback, void *context, struct error *error)
 {
@@ -154,10 +169,13 @@ int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, bool wr
                     start < 63 ? 0 : start - 63, start + size_bytes - 1)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
-    /* The presence of memory hooks is compiled into blocks, of either kind for itself. */
-    if (vcpu->watch_count++ == 0 || writes) {
-        engine_flush_blocks(vcpu->uc);
-        vcpu_flush(vcpu);
+    if (vcpu->watch_count++ == 0) {
+        if (vcpu_observe_watched(vcpu, true)) {
+            return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+        }
+        watch_change(vcpu, writes);
+    } else if (writes) {
+        watch_change(vcpu, true);
     }
     return 0;
 }
@@ -171,6 +189,22 @@ void vcpu_watch_clear(struct vcpu *vcpu)
         uc_hook_del(vcpu->uc, vcpu->watch[i].hook);
     }
     vcpu->watch_count = 0;
-    engine_flush_blocks(vcpu->uc);
-    vcpu_flush(vcpu);
+    vcpu_observe_watched(vcpu, false);
+    watch_change(vcpu, false);
+}
+
+int vcpu_watch_often(struct vcpu *vcpu, struct error *error)
+{
+    /* With an observer watched memory has hooks on writes as well. */
+    int kinds = vcpu->observer.view ? UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE : UC_HOOK_MEM_READ;
+    uc_hook hook;
+
+    /* Of an address that no memory has: it is there, and is never called. */
+    if (uc_hook_add(vcpu->uc, &hook, kinds, (void *)vcpu_on_watched, vcpu->watch, UINT64_MAX,
+                    UINT64_MAX)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+    }
+    watch_change(vcpu, false);
+    vcpu->watch_often = true;
+    return 0;
 }

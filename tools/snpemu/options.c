@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/oracle.h"
+
 #define NAME_LENGTH_MAX 40
 
 const char *option_nearest(const struct nearest *nearest)
@@ -170,4 +172,13 @@ error_t option_numbers(struct argp_state *state, const char *name, const char *t
         at++;
     }
     return option_fail(state, "%s: more than %zu numbers", name, max_count);
+}
+
+error_t option_oracles(struct argp_state *state, const char *text, uint32_t *oracles)
+{
+    char why[320];
+
+    return oracles_parse(text, oracles, why, sizeof(why))
+               ? 0
+               : option_fail(state, "--oracles: %s", why);
 }
