@@ -39,6 +39,16 @@ static const uint8_t *on_shared_page(void *context, uint64_t gpa)
     return memory_bytes(&run->machine.memory, memory_page(&run->machine.memory, gpa));
 }
 
+static bool on_same_line(void *context, uint64_t a_gva, uint64_t b_gva)
+{
+    const struct run *run = context;
+    const char *a_file, *b_file;
+    unsigned a, b;
+
+    return image_line_at(run->image, a_gva, &a_file, &a) &&
+           image_line_at(run->image, b_gva, &b_file, &b) && a == b && strcmp(a_file, b_file) == 0;
+}
+
 static void on_flush(void *context)
 {
     struct run *run = context;
@@ -267,6 +277,7 @@ int run_oracles_open(struct run *run, struct error *error)
         .context = run,
         .hit = on_hit,
         .shared_page = on_shared_page,
+        .same_line = on_same_line,
         .flush = on_flush,
     };
     const struct vcpu_observer observer = {
