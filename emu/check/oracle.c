@@ -138,15 +138,16 @@ int oracles_new(struct oracles **out, uint32_t enabled, bool exact, uint32_t pag
             .ops = *ops,
             .page_count = page_count,
             .vcpu_count = vcpu_count,
-            .fetched = calloc(page_count, sizeof(*oracles->fetched)),
+            .fetched_index = calloc(page_count, sizeof(*oracles->fetched_index)),
+            .fetched = calloc(FETCHED_MAX, sizeof(*oracles->fetched)),
             .vcpu = calloc(vcpu_count, sizeof(*oracles->vcpu)),
             .given = calloc(GIVEN_MAX, sizeof(*oracles->given)),
             .stale = calloc(STALE_MAX, sizeof(*oracles->stale)),
             .store = calloc(STORE_MAX, sizeof(*oracles->store)),
         };
     }
-    if (!oracles || !oracles->fetched || !oracles->vcpu || !oracles->given || !oracles->stale ||
-        !oracles->store) {
+    if (!oracles || !oracles->fetched_index || !oracles->fetched || !oracles->vcpu ||
+        !oracles->given || !oracles->stale || !oracles->store) {
         oracles_free(oracles);
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for the oracles");
     }
@@ -159,10 +160,7 @@ void oracles_free(struct oracles *oracles)
     if (!oracles) {
         return;
     }
-    for (uint32_t page = 0; oracles->fetched && page < oracles->page_count; page++) {
-        free(oracles->fetched[page]);
-    }
-    free(oracles->fetched);
+    double_fetch_free(oracles);
     free(oracles->vcpu);
     free(oracles->given);
     free(oracles->stale);
@@ -172,21 +170,6 @@ void oracles_free(struct oracles *oracles)
     free(oracles->saved_stale);
     free(oracles->saved_store);
     free(oracles);
-}
-
-/* Marks made from here on must not be taken for those that stand in the snapshot, nor the other
-   way round: the same answers go on under new numbers. */
-static void oracles_renumber(struct oracles *oracles, const struct oracle_vcpu *from)
-{
-    for (uint32_t i = 0; i < oracles->vcpu_count; i++) {
-        struct oracle_vcpu *vcpu = &oracles->vcpu[i];
-
-        *vcpu = from[i];
-        if (vcpu->answered) {
-            vcpu->answer_before = from[i].answer;
-            vcpu->answer = ++oracles->answer;
-        }
-    }
 }
 
 static bool oracles_make_room(struct oracles *oracles)
@@ -213,8 +196,7 @@ int oracles_save(struct oracles *oracles, struct error *error)
     memcpy(oracles->saved_given, oracles->given, state->given_count * sizeof(*oracles->given));
     memcpy(oracles->saved_stale, oracles->stale, state->stale_count * sizeof(*oracles->stale));
     memcpy(oracles->saved_store, oracles->store, state->store_count * sizeof(*oracles->store));
-    oracles->saved = true;
-    oracles_renumber(oracles, oracles->saved_vcpu);
+    oracles->saves++;
     return SNPEMU_OK;
 }
 
@@ -226,7 +208,8 @@ void oracles_restore(struct oracles *oracles)
     memcpy(oracles->given, oracles->saved_given, state->given_count * sizeof(*oracles->given));
     memcpy(oracles->stale, oracles->saved_stale, state->stale_count * sizeof(*oracles->stale));
     memcpy(oracles->store, oracles->saved_store, state->store_count * sizeof(*oracles->store));
-    oracles_renumber(oracles, oracles->saved_vcpu);
+    memcpy(oracles->vcpu, oracles->saved_vcpu, oracles->vcpu_count * sizeof(*oracles->vcpu));
+    double_fetch_restore(oracles);
 }
 
 uint32_t oracles_hits(const struct oracles *oracles)
@@ -406,9 +389,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
         }
         return;
     }
-    vcpu->answered = true;
-    vcpu->answer = ++oracles->answer;
-    vcpu->answer_before = vcpu->answer;
+    vcpu->answer = ++oracles->state.answer;
     vcpu->ghcb_gpa = exit->ghcb_gpa;
     vcpu->marked = reply->marked;
     vcpu->written = 0;

@@ -14,17 +14,18 @@
 #include "abi/x86.h"
 #include "check/oracle.h"
 
-#define LENT_MAX 16    /* the oldest makes room */
-#define LENT_TRAIL 16  /* instructions that are remembered to have gone through a buffer */
-#define STRAY_MAX 8    /* registers of no event; more are not looked at */
-#define POLL_MAX 4     /* places that are read more than others */
-#define LENT_BEHIND 8  /* bytes behind the end in which the first access beyond it begins */
-#define LENT_NEAR 64   /* bytes: an instruction that was this near the end goes on behind it */
-#define GIVEN_MAX 4096 /* ranges that are the hypervisor's; the oldest makes room */
-#define STALE_MAX 64   /* pages; the oldest makes room */
-#define STORE_MAX 1024 /* stores to shared memory between two exits; more are not looked at */
-#define LOAD_MAX 32    /* of private memory: what a store may have copied */
-#define REPORT_MAX 256 /* hits that are told of in one run */
+#define LENT_MAX 16      /* the oldest makes room */
+#define LENT_TRAIL 16    /* instructions that are remembered to have gone through a buffer */
+#define STRAY_MAX 8      /* registers of no event; more are not looked at */
+#define POLL_MAX 4       /* places that are read more than others */
+#define LENT_BEHIND 8    /* bytes behind the end in which the first access beyond it begins */
+#define LENT_NEAR 64     /* bytes: an instruction that was this near the end goes on behind it */
+#define GIVEN_MAX 4096   /* ranges that are the hypervisor's; the oldest makes room */
+#define STALE_MAX 64     /* pages; the oldest makes room */
+#define STORE_MAX 1024   /* stores to shared memory between two exits; more are not looked at */
+#define LOAD_MAX 32      /* of private memory: what a store may have copied */
+#define FETCHED_MAX 1024 /* pages whose reads are remembered; those of more are not looked at */
+#define REPORT_MAX 256   /* hits that are told of in one run */
 
 /* A buffer that the guest lends to the hypervisor, from the exit on that says so. */
 struct lent {
@@ -71,9 +72,7 @@ struct load {
 
 /* What is remembered of a vCPU. */
 struct oracle_vcpu {
-    /* Number of its latest answer, over all runs; a mark with either is of this answer. */
-    uint32_t answer, answer_before;
-    bool answered;
+    uint32_t answer;   /* number of its latest answer, among those of all; 0: none yet */
     uint64_t ghcb_gpa; /* 0: none yet */
     uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
     uint32_t written;
@@ -101,6 +100,7 @@ struct oracle_poll {
 /* What a snapshot keeps, but for the vCPUs. */
 struct oracle_state {
     uint32_t hits;
+    uint32_t answer; /* how many there were */
     struct lent lent[LENT_MAX];
     size_t lent_count;
     size_t given_count, stale_count;
@@ -117,12 +117,18 @@ struct oracle_state {
     size_t report_count;
 };
 
-/* By which answers the bytes of a page were read. */
-struct fetched {
+/* Under which answers the bytes of a page were read. */
+struct fetch_marks {
     uint32_t answer[PAGE_SIZE];
     /* Exact only. */
     uint64_t code_gva[PAGE_SIZE];
     uint64_t retired[PAGE_SIZE];
+};
+
+/* A page is copied when it is first marked after a snapshot: restoring costs those alone. */
+struct fetched {
+    uint32_t kept_at; /* the snapshot that `kept` is of, by its number; 0: none */
+    struct fetch_marks *marks, *kept;
 };
 
 struct oracles {
@@ -130,16 +136,17 @@ struct oracles {
     bool exact;
     struct oracle_ops ops;
     uint32_t page_count, vcpu_count;
-    uint32_t answer;          /* the latest of all numbers, in this object's life */
-    bool flush_due;           /* less is to be watched than is: at the next exit */
-    struct fetched **fetched; /* by page; NULL: not read yet */
+    bool flush_due;          /* less is to be watched than is: at the next exit */
+    uint32_t saves;          /* how many snapshots were taken; 0: none */
+    uint16_t *fetched_index; /* by page: 1 + place in `fetched`; 0: not read yet */
+    struct fetched *fetched; /* fetched_count of FETCHED_MAX */
+    size_t fetched_count;
     struct oracle_state state;
     struct oracle_vcpu *vcpu;
     struct given *given;
     struct stale *stale;
     struct store *store;
 
-    bool saved;
     struct oracle_state saved_state;
     struct oracle_vcpu *saved_vcpu;
     struct given *saved_given;
@@ -177,6 +184,10 @@ bool lent_guards(const struct oracles *oracles, uint64_t gpa);
 /* The guest is about to use the page at gva, which leads to gpa. True when what is to be watched
    has changed. */
 bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);
+
+/* double_fetch.c: back to the latest snapshot; and the end. */
+void double_fetch_restore(struct oracles *oracles);
+void double_fetch_free(struct oracles *oracles);
 
 /* The oracles, as rows of oracle.c's table have them. */
 void double_fetch_access(struct oracles *oracles, const struct oracle_access *access);
