@@ -21,6 +21,11 @@ static bool ends_with_page(const struct exit_buffer *buffer)
     return ((buffer->gpa + buffer->size_bytes) & PAGE_MASK) == 0;
 }
 
+static uint64_t last_page(const struct exit_buffer *buffer)
+{
+    return (buffer->gpa + buffer->size_bytes - 1) & ~PAGE_MASK;
+}
+
 bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
                size_t count)
 {
@@ -38,7 +43,7 @@ bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct ex
         }
         state->lent[state->lent_count++] =
             (struct lent){.buffer = buffer[i], .row = exit->row, .vcpu = exit->vcpu};
-        watch = watch || ends_with_page(&buffer[i]);
+        watch = watch || last_page(&buffer[i]) != exit->ghcb_gpa;
     }
     return watch;
 }
@@ -57,12 +62,16 @@ struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
     return NULL;
 }
 
-bool lent_guards(const struct oracles *oracles, uint64_t gpa)
+bool lent_ends_at(const struct oracles *oracles, uint64_t gpa)
 {
     const struct oracle_state *state = &oracles->state;
+    uint64_t page_gpa = gpa & ~PAGE_MASK;
 
     for (size_t i = 0; i < state->lent_count; i++) {
-        if (state->lent[i].guard_gpa && state->lent[i].guard_gpa == (gpa & ~PAGE_MASK)) {
+        const struct lent *lent = &state->lent[i];
+
+        if (last_page(&lent->buffer) == page_gpa ||
+            (lent->guard_gpa && lent->guard_gpa == page_gpa)) {
             return true;
         }
     }

@@ -290,15 +290,15 @@ bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *a
 enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
                               bool shared)
 {
-    bool guards = false;
+    bool ends = false;
 
     if (oracle_on(oracles, ORACLE_OVERRUN)) {
         if (lent_seen(oracles, gva, gpa, shared)) {
             oracles->ops.flush(oracles->ops.context);
         }
-        guards = lent_guards(oracles, gpa);
+        ends = lent_ends_at(oracles, gpa);
     }
-    if (guards || (shared && (gpa & ~PAGE_MASK) == oracles->vcpu[vcpu].ghcb_gpa) ||
+    if (ends || (shared && (gpa & ~PAGE_MASK) == oracles->vcpu[vcpu].ghcb_gpa) ||
         (!shared && stale_private_has(oracles, gpa))) {
         return ORACLE_VIEW_ALL;
     }
