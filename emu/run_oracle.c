@@ -29,14 +29,30 @@ static bool is_shared(const struct run *run, uint32_t page)
 
 /* ---- what they ask for ---- */
 
+/* The first touch of a page fills it, and that is the guest's to do. Nobody stored anything there.
+ */
 static const uint8_t *on_shared_page(void *context, uint64_t gpa)
 {
+    static const uint8_t untouched[PAGE_SIZE];
     struct run *run = context;
+    uint32_t page = memory_page(&run->machine.memory, gpa);
 
     if (!hypervisor_shares(&run->hypervisor, gpa)) {
         return NULL;
     }
-    return memory_bytes(&run->machine.memory, memory_page(&run->machine.memory, gpa));
+    return run->machine.memory.flags[page] & MEMORY_TOUCHED
+               ? memory_bytes(&run->machine.memory, page)
+               : untouched;
+}
+
+static bool on_same_line(void *context, uint64_t a_gva, uint64_t b_gva)
+{
+    const struct run *run = context;
+    const char *a_file, *b_file;
+    unsigned a, b;
+
+    return image_line_at(run->image, a_gva, &a_file, &a) &&
+           image_line_at(run->image, b_gva, &b_file, &b) && a == b && strcmp(a_file, b_file) == 0;
 }
 
 static void on_flush(void *context)
@@ -96,7 +112,10 @@ static enum vcpu_view on_view(void *context, uint64_t gva, const struct mmu_tran
     };
     struct run *run = context;
 
-    if (!is_watched(run)) {
+    /* Under an address that the host made lead here the page is not looked at: it would be taken
+       for what it is at home. */
+    if (!is_watched(run) ||
+        memory_gpa(&run->machine.memory, place->page) != (place->gpa & ~PAGE_MASK)) {
         return VCPU_VIEW_NONE;
     }
     return views[oracles_view(run->oracles, run->trap.vcpu, gva, place->gpa,
@@ -206,8 +225,8 @@ static void percpu_check_start(struct run *run, const struct percpu_row *row, si
     uint64_t gpa = exit_field(exit, FIELD_INFO2), info1 = exit_field(exit, FIELD_INFO1), gs_base;
     uint32_t page = memory_page(&run->machine.memory, gpa);
 
-    if (page == MEMORY_NO_PAGE || (gpa & PAGE_MASK) ||
-        ((info1 >> AP_CREATE_VMPL_SHIFT) & AP_CREATE_VMPL_MASK) != 0) {
+    if (page == MEMORY_NO_PAGE || !(run->machine.memory.flags[page] & MEMORY_TOUCHED) ||
+        (gpa & PAGE_MASK) || ((info1 >> AP_CREATE_VMPL_SHIFT) & AP_CREATE_VMPL_MASK) != 0) {
         return;
     }
     memcpy(&gs_base, memory_bytes(&run->machine.memory, page) + VMSA_GS + VMSA_SEGMENT_BASE,
@@ -269,6 +288,7 @@ int run_oracles_open(struct run *run, struct error *error)
         .context = run,
         .hit = on_hit,
         .shared_page = on_shared_page,
+        .same_line = on_same_line,
         .flush = on_flush,
     };
     const struct vcpu_observer observer = {

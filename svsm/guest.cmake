@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 #
-# snpemu_guest_image(NAME SCRIPT linker-script SOURCES file... [INCLUDE directory...])
+# snpemu_guest_image(NAME SCRIPT linker-script SOURCES file... [INCLUDE directory...]
+#     [DEFINE name...])
 #
 # Builds ${CMAKE_BINARY_DIR}/images/NAME.elf, a freestanding guest, with the compiler named by
 # SNPEMU_GUEST_CC and flags of its own: no preset's sanitizer, optimisation or warning setting
 # reaches a guest, because traces are compared between builds. Targets: guest-NAME, guest-images.
 #
-# snpemu_guest_firmware(NAME ..., with DEFINE name...) builds images/NAME.bin, the flat bytes of
+# snpemu_guest_firmware(NAME ..., the same) builds images/NAME.bin, the flat bytes of
 # such an ELF file in the order of its load addresses, and leaves NAME.elf beside it for symbols.
 
 set(SNPEMU_GUEST_CC "gcc" CACHE STRING "C compiler for guest images (gcc or clang)")
@@ -113,13 +114,13 @@ function(snpemu_guest_target name file)
 endfunction()
 
 function(snpemu_guest_image name)
-    cmake_parse_arguments(arg "" "SCRIPT" "SOURCES;INCLUDE" ${ARGN})
+    cmake_parse_arguments(arg "" "SCRIPT" "SOURCES;INCLUDE;DEFINE" ${ARGN})
     if(NOT arg_SCRIPT OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "snpemu_guest_image(${name}): needs SCRIPT and SOURCES, no more")
     endif()
     set(image ${SNPEMU_IMAGE_DIR}/${name}.elf)
     snpemu_guest_link(${name} ${image} ${arg_SCRIPT}
-        SOURCES ${arg_SOURCES} INCLUDE ${arg_INCLUDE})
+        SOURCES ${arg_SOURCES} INCLUDE ${arg_INCLUDE} DEFINE ${arg_DEFINE})
     snpemu_guest_target(${name} ${image})
 endfunction()
 

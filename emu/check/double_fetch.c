@@ -5,16 +5,77 @@
  * poll is read until it changes.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "check/oracle_internal.h"
 
-static struct fetched *fetched_page(struct oracles *oracles, uint32_t page)
+static struct fetch_marks *marks_new(const struct oracles *oracles)
 {
-    if (!oracles->fetched[page]) {
-        oracles->fetched[page] = calloc(1, oracles->exact ? sizeof(struct fetched)
-                                                          : sizeof(oracles->fetched[0]->answer));
+    return calloc(1, oracles->exact ? sizeof(struct fetch_marks)
+                                    : sizeof(((struct fetch_marks *)NULL)->answer));
+}
+
+static void marks_copy(const struct oracles *oracles, struct fetch_marks *to,
+                       const struct fetch_marks *from)
+{
+    memcpy(to, from, oracles->exact ? sizeof(*to) : sizeof(to->answer));
+}
+
+/* A page that may be marked. NULL: no room for another one, or out of memory. */
+static struct fetch_marks *fetched_page(struct oracles *oracles, uint32_t page)
+{
+    uint16_t *index = &oracles->fetched_index[page];
+    struct fetched *fetched;
+
+    if (*index == 0) {
+        struct fetch_marks *marks =
+            oracles->fetched_count < FETCHED_MAX ? marks_new(oracles) : NULL;
+
+        if (!marks) {
+            return NULL;
+        }
+        oracles->fetched[oracles->fetched_count++] = (struct fetched){.marks = marks};
+        *index = (uint16_t)oracles->fetched_count;
     }
-    return oracles->fetched[page];
+    fetched = &oracles->fetched[*index - 1];
+    if (fetched->kept_at != oracles->saves) {
+        if (!fetched->kept && !(fetched->kept = marks_new(oracles))) {
+            return NULL;
+        }
+        marks_copy(oracles, fetched->kept, fetched->marks);
+        fetched->kept_at = oracles->saves;
+    }
+    return fetched->marks;
+}
+
+void double_fetch_restore(struct oracles *oracles)
+{
+    for (size_t i = 0; i < oracles->fetched_count; i++) {
+        struct fetched *fetched = &oracles->fetched[i];
+
+        if (fetched->kept_at == oracles->saves) {
+            marks_copy(oracles, fetched->marks, fetched->kept);
+        }
+    }
+}
+
+void double_fetch_forget(struct oracles *oracles)
+{
+    for (size_t i = 0; i < oracles->fetched_count; i++) {
+        free(oracles->fetched[i].marks);
+        free(oracles->fetched[i].kept);
+    }
+    oracles->fetched_count = 0;
+    memset(oracles->fetched_index, 0, oracles->page_count * sizeof(*oracles->fetched_index));
+}
+
+void double_fetch_free(struct oracles *oracles)
+{
+    if (oracles->fetched_index) {
+        double_fetch_forget(oracles);
+    }
+    free(oracles->fetched);
+    free(oracles->fetched_index);
 }
 
 /* Is it memory that carries an answer? */
@@ -23,7 +84,7 @@ static bool fetch_counts(struct oracles *oracles, const struct oracle_access *ac
     const struct lent *lent;
     uint64_t offset;
 
-    if (access->write || !access->shared || !oracles->vcpu[access->vcpu].answered) {
+    if (access->write || !access->shared || !oracles->vcpu[access->vcpu].answer) {
         return false;
     }
     if (oracle_in_ghcb(oracles, access, &offset)) {
@@ -39,26 +100,24 @@ void double_fetch_access(struct oracles *oracles, const struct oracle_access *ac
 {
     const struct oracle_vcpu *vcpu = &oracles->vcpu[access->vcpu];
     uint64_t at = access->gpa & PAGE_MASK, first_gva = 0;
-    struct fetched *fetched;
+    struct fetch_marks *marks;
     bool again = false;
 
-    if (!fetch_counts(oracles, access) || !(fetched = fetched_page(oracles, access->page))) {
+    if (!fetch_counts(oracles, access) || !(marks = fetched_page(oracles, access->page))) {
         return;
     }
     for (uint64_t i = at; i < at + access->size_bytes; i++) {
-        bool known =
-            fetched->answer[i] == vcpu->answer || fetched->answer[i] == vcpu->answer_before;
-
         /* Pieces of one instruction are one read. */
-        if (known && !(oracles->exact && fetched->retired[i] == access->retired)) {
+        if (marks->answer[i] == vcpu->answer &&
+            !(oracles->exact && marks->retired[i] == access->retired)) {
             again = true;
-            first_gva = oracles->exact && !first_gva ? fetched->code_gva[i] : first_gva;
+            first_gva = oracles->exact && !first_gva ? marks->code_gva[i] : first_gva;
             continue;
         }
-        fetched->answer[i] = vcpu->answer;
+        marks->answer[i] = vcpu->answer;
         if (oracles->exact) {
-            fetched->code_gva[i] = access->code_gva;
-            fetched->retired[i] = access->retired;
+            marks->code_gva[i] = access->code_gva;
+            marks->retired[i] = access->retired;
         }
     }
     if (again) {

@@ -23,6 +23,11 @@ static bool ends_with_page(const struct exit_buffer *buffer)
     return ((buffer->gpa + buffer->size_bytes) & PAGE_MASK) == 0;
 }
 
+static uint64_t last_page(const struct exit_buffer *buffer)
+{
+    return (buffer->gpa + buffer->size_bytes - 1) & ~PAGE_MASK;
+}
+
 bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
                size_t count)
 {
@@ -41,7 +46,7 @@ bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct ex
         }
         table->lent[state->lent_count++] =
             (struct lent){.buffer = buffer[i], .row = exit->row, .vcpu = exit->vcpu};
-        watch = watch || ends_with_page(&buffer[i]);
+        watch = watch || last_page(&buffer[i]) != exit->ghcb_gpa;
     }
     return watch;
 }
@@ -79,12 +84,15 @@ struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
     return NULL;
 }
 
-bool lent_guards(const struct oracles *oracles, uint64_t gpa)
+bool lent_ends_at(const struct oracles *oracles, uint64_t gpa)
 {
+    uint64_t page_gpa = gpa & ~PAGE_MASK;
+
     for (size_t i = 0; i < oracles->state.lent_count; i++) {
         const struct lent *lent = &oracles->table->lent[i];
 
-        if (lent->guard_gpa && lent->guard_gpa == (gpa & ~PAGE_MASK)) {
+        if (last_page(&lent->buffer) == page_gpa ||
+            (lent->guard_gpa && lent->guard_gpa == page_gpa)) {
             return true;
         }
     }

@@ -209,12 +209,14 @@ int oracles_new(struct oracles **out, uint32_t enabled, bool exact, uint32_t pag
             .ops = *ops,
             .page_count = page_count,
             .vcpu_count = vcpu_count,
-            .fetched = calloc(page_count, sizeof(*oracles->fetched)),
+            .fetched_index = calloc(page_count, sizeof(*oracles->fetched_index)),
+            .fetched = calloc(FETCHED_MAX, sizeof(*oracles->fetched)),
             .table = calloc(1, sizeof(*oracles->table)),
             .vcpu = calloc(vcpu_count, sizeof(*oracles->vcpu)),
         };
     }
-    if (!oracles || !oracles->fetched || !oracles->table || !oracles->vcpu) {
+    if (!oracles || !oracles->fetched_index || !oracles->fetched || !oracles->table ||
+        !oracles->vcpu) {
         oracles_free(oracles);
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for the oracles");
     }
@@ -228,10 +230,7 @@ void oracles_free(struct oracles *oracles)
     if (!oracles) {
         return;
     }
-    for (uint32_t page = 0; oracles->fetched && page < oracles->page_count; page++) {
-        free(oracles->fetched[page]);
-    }
-    free(oracles->fetched);
+    double_fetch_free(oracles);
     free(oracles->table);
     free(oracles->vcpu);
     free(oracles->saved_table);
@@ -246,20 +245,6 @@ static struct oracle_vcpu *oracle_vcpu_use(struct oracles *oracles, uint32_t vcp
         oracles->vcpu_used = vcpu + 1;
     }
     return &oracles->vcpu[vcpu];
-}
-
-/* Marks made from here on must not be taken for those that stand in the snapshot, nor the other
-   way round: the same answers go on under new numbers. */
-static void oracles_renumber(struct oracles *oracles)
-{
-    for (uint32_t i = 0; i < oracles->vcpu_used; i++) {
-        struct oracle_vcpu *vcpu = &oracles->vcpu[i];
-
-        if (vcpu->answered) {
-            vcpu->answer_before = oracles->saved_vcpu[i].answer;
-            vcpu->answer = ++oracles->answer;
-        }
-    }
 }
 
 static void copy_tables(struct oracle_tables *to, const struct oracle_tables *from,
@@ -288,7 +273,7 @@ int oracles_save(struct oracles *oracles, struct error *error)
     copy_tables(oracles->saved_table, oracles->table, &oracles->state);
     memcpy(oracles->saved_vcpu, oracles->vcpu, oracles->vcpu_used * sizeof(*oracles->vcpu));
     oracles->saved_vcpu_used = oracles->vcpu_used;
-    oracles_renumber(oracles);
+    oracles->saves++;
     return SNPEMU_OK;
 }
 
@@ -301,7 +286,7 @@ void oracles_restore(struct oracles *oracles)
     memset(&oracles->vcpu[used], 0, (oracles->vcpu_used - used) * sizeof(*oracles->vcpu));
     memcpy(oracles->vcpu, oracles->saved_vcpu, used * sizeof(*oracles->vcpu));
     oracles->vcpu_used = used;
-    oracles_renumber(oracles);
+    double_fetch_restore(oracles);
 }
 
 uint32_t oracles_hits(const struct oracles *oracles)
@@ -317,10 +302,7 @@ uint64_t oracles_suspect_from(const struct oracles *oracles)
 /* What was noted without instructions is of no use any more. */
 void oracles_go_exact(struct oracles *oracles)
 {
-    for (uint32_t page = 0; page < oracles->page_count; page++) {
-        free(oracles->fetched[page]);
-        oracles->fetched[page] = NULL;
-    }
+    double_fetch_forget(oracles);
     oracles->exact = true;
 }
 
@@ -418,15 +400,15 @@ bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *a
 enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
                               bool shared)
 {
-    bool guards = false;
+    bool ends = false;
 
     if (oracle_on(oracles, ORACLE_OVERRUN)) {
         if (lent_seen(oracles, gva, gpa, shared)) {
             oracles->ops.flush(oracles->ops.context);
         }
-        guards = lent_guards(oracles, gpa);
+        ends = lent_ends_at(oracles, gpa);
     }
-    if (guards || (shared && (gpa & ~PAGE_MASK) == oracles->vcpu[vcpu].ghcb_gpa) ||
+    if (ends || (shared && (gpa & ~PAGE_MASK) == oracles->vcpu[vcpu].ghcb_gpa) ||
         (!shared && stale_private_has(oracles, gpa))) {
         return ORACLE_VIEW_ALL;
     }
@@ -515,11 +497,9 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
         }
         return;
     }
-    vcpu->answered = true;
     vcpu->exit_before = vcpu->exit;
     vcpu->exit = exit->number;
-    vcpu->answer = ++oracles->answer;
-    vcpu->answer_before = vcpu->answer;
+    vcpu->answer = ++oracles->state.answer;
     vcpu->ghcb_gpa = exit->ghcb_gpa;
     vcpu->marked = reply->marked;
     vcpu->written = 0;

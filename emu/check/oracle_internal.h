@@ -14,17 +14,18 @@
 #include "abi/x86.h"
 #include "check/oracle.h"
 
-#define LENT_MAX 16    /* the oldest makes room */
-#define LENT_TRAIL 16  /* instructions that are remembered to have gone through a buffer */
-#define STRAY_MAX 8    /* registers of no event; more are not looked at */
-#define POLL_MAX 4     /* places that are read more than others */
-#define LENT_BEHIND 8  /* bytes behind the end in which the first access beyond it begins */
-#define LENT_NEAR 64   /* bytes: an instruction that was this near the end goes on behind it */
-#define GIVEN_MAX 4096 /* ranges that are the hypervisor's; the oldest makes room */
-#define STALE_MAX 64   /* pages; the oldest makes room */
-#define STORE_MAX 1024 /* stores to shared memory between two exits; more are not looked at */
-#define LOAD_MAX 32    /* of private memory: what a store may have copied */
-#define REPORT_MAX 256 /* hits that are told of in one run */
+#define LENT_MAX 16      /* the oldest makes room */
+#define LENT_TRAIL 16    /* instructions that are remembered to have gone through a buffer */
+#define STRAY_MAX 8      /* registers of no event; more are not looked at */
+#define POLL_MAX 4       /* places that are read more than others */
+#define LENT_BEHIND 8    /* bytes behind the end in which the first access beyond it begins */
+#define LENT_NEAR 64     /* bytes: an instruction that was this near the end goes on behind it */
+#define GIVEN_MAX 4096   /* ranges that are the hypervisor's; the oldest makes room */
+#define STALE_MAX 64     /* pages; the oldest makes room */
+#define STORE_MAX 1024   /* stores to shared memory between two exits; more are not looked at */
+#define LOAD_MAX 32      /* of private memory: what a store may have copied */
+#define FETCHED_MAX 1024 /* pages whose reads are remembered; those of more are not looked at */
+#define REPORT_MAX 256   /* hits that are told of in one run */
 
 /* A buffer that the guest lends to the hypervisor, from the exit on that says so. */
 struct lent {
@@ -71,9 +72,7 @@ struct load {
 
 /* What is remembered of a vCPU. */
 struct oracle_vcpu {
-    /* Number of its latest answer, over all runs; a mark with either is of this answer. */
-    uint32_t answer, answer_before;
-    bool answered;
+    uint32_t answer; /* number of its latest answer, among those of all; 0: none yet */
     /* Numbers of the exits to which the latest answer and the one before it belong; 0: none. */
     uint64_t exit, exit_before;
     uint64_t ghcb_gpa; /* 0: none yet */
@@ -103,7 +102,8 @@ struct oracle_poll {
 /* What a snapshot keeps, but for the vCPUs. */
 struct oracle_state {
     uint32_t hits;
-    uint64_t from; /* see oracles_suspect_from */
+    uint64_t from;   /* see oracles_suspect_from */
+    uint32_t answer; /* how many there were */
     size_t lent_count;
     size_t given_count, stale_count;
     size_t store_count;
@@ -130,12 +130,18 @@ struct oracle_tables {
     struct report report[REPORT_MAX];
 };
 
-/* By which answers the bytes of a page were read. */
-struct fetched {
+/* Under which answers the bytes of a page were read. */
+struct fetch_marks {
     uint32_t answer[PAGE_SIZE];
     /* Exact only. */
     uint64_t code_gva[PAGE_SIZE];
     uint64_t retired[PAGE_SIZE];
+};
+
+/* A page is copied when it is first marked after a snapshot: restoring costs those alone. */
+struct fetched {
+    uint32_t kept_at; /* the snapshot that `kept` is of, by its number; 0: none */
+    struct fetch_marks *marks, *kept;
 };
 
 struct oracles {
@@ -146,9 +152,11 @@ struct oracles {
     /* Who is told of accesses, by whether they are to shared memory. */
     void (*access[2][ORACLE_COUNT])(struct oracles *oracles, const struct oracle_access *access);
     size_t access_count[2];
-    uint32_t answer;          /* the latest of all numbers, in this object's life */
-    bool flush_due;           /* less is to be watched than is: at the next exit */
-    struct fetched **fetched; /* by page; NULL: not read yet */
+    bool flush_due;          /* less is to be watched than is: at the next exit */
+    uint32_t saves;          /* how many snapshots were taken; 0: none */
+    uint16_t *fetched_index; /* by page: 1 + place in `fetched`; 0: not read yet */
+    struct fetched *fetched; /* fetched_count of FETCHED_MAX */
+    size_t fetched_count;
     struct oracle_state state;
     struct oracle_tables *table;
     struct oracle_vcpu *vcpu;
@@ -182,18 +190,24 @@ const uint8_t *oracle_shared_bytes(const struct oracles *oracles, uint64_t gpa);
 bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *access,
                     uint64_t *offset);
 
-/* lent.c: true when one of them ends with a page, and what stands behind it must be seen. */
+/* lent.c: true when pages are to be watched that were not. */
 bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
                size_t count);
 /* True when a page behind one was watched. */
 bool lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* The newest buffer that has any byte of the range; NULL: none has. */
 struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
-/* Does the page at gpa stand behind a buffer? */
-bool lent_guards(const struct oracles *oracles, uint64_t gpa);
+/* Does a buffer end in the page at gpa, or is that mapped behind one? */
+bool lent_ends_at(const struct oracles *oracles, uint64_t gpa);
 /* The guest is about to use the page at gva, which leads to gpa. True when what is to be watched
    has changed. */
 bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);
+
+/* double_fetch.c: back to the latest snapshot; and the end. */
+void double_fetch_restore(struct oracles *oracles);
+/* All that was read is as if it had not been. */
+void double_fetch_forget(struct oracles *oracles);
+void double_fetch_free(struct oracles *oracles);
 
 /* The oracles, as rows of oracle.c's table have them. */
 void double_fetch_access(struct oracles *oracles, const struct oracle_access *access);

@@ -19,6 +19,13 @@ static uint64_t behind(const struct lent *lent, const struct oracle_access *acce
                : UINT64_MAX;
 }
 
+/* Compilers unroll loops: copies of one instruction, which the source has once. */
+static bool is_one(const struct oracles *oracles, uint64_t a_gva, uint64_t b_gva)
+{
+    return a_gva == b_gva || (a_gva && oracles->ops.same_line &&
+                              oracles->ops.same_line(oracles->ops.context, a_gva, b_gva));
+}
+
 /* Has this instruction come near the end? Where instructions are not known: has any? */
 static bool came_near(const struct oracles *oracles, const struct lent *lent,
                       const struct oracle_access *access)
@@ -29,8 +36,8 @@ static bool came_near(const struct oracles *oracles, const struct lent *lent,
         return lent->end[access->write] && end - lent->end[access->write] < LENT_NEAR;
     }
     for (size_t i = 0; i < LENT_TRAIL; i++) {
-        if (lent->trail[i].code_gva == access->code_gva && lent->trail[i].write == access->write &&
-            end - lent->trail[i].end < LENT_NEAR) {
+        if (lent->trail[i].write == access->write && end - lent->trail[i].end < LENT_NEAR &&
+            is_one(oracles, lent->trail[i].code_gva, access->code_gva)) {
             return true;
         }
     }

@@ -17,7 +17,7 @@ void unmarked_access(struct oracles *oracles, const struct oracle_access *access
     uint64_t offset;
     char what[64];
 
-    if (access->write || !access->shared || !vcpu->answered ||
+    if (access->write || !access->shared || !vcpu->answer ||
         !oracle_in_ghcb(oracles, access, &offset) || offset >= GHCB_VALID_BITMAP) {
         return;
     }
