@@ -164,11 +164,13 @@ int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_wa
                     start < 63 ? 0 : start - 63, start + size_bytes - 1)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
+    if (vcpu_observe_watched(vcpu, watch)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+    }
     if (vcpu->watch_count++ == 0) {
-        if (vcpu_observe_watched(vcpu, true)) {
-            return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
-        }
         watch_change(vcpu);
+    } else if (watch->observed) {
+        vcpu_flush(vcpu);
     }
     return 0;
 }
@@ -180,9 +182,11 @@ void vcpu_watch_clear(struct vcpu *vcpu)
     }
     for (size_t i = 0; i < vcpu->watch_count; i++) {
         uc_hook_del(vcpu->uc, vcpu->watch[i].hook);
+        if (vcpu->watch[i].observed) {
+            uc_hook_del(vcpu->uc, vcpu->watch[i].observer_hook);
+        }
     }
     vcpu->watch_count = 0;
-    vcpu_observe_watched(vcpu, false);
     watch_change(vcpu);
 }
 

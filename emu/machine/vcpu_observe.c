@@ -8,9 +8,8 @@
  *   exact  a memory hook on everything, which knows the instruction, and makes each access of the
  *          guest to any memory several times slower.
  *
- * A watched read (vcpu_watch_add) is a memory hook, too, and needs the page to be memory. While any
- * is armed the fast way would have the engine look at addresses that no hook is on, so the exact
- * one takes its place.
+ * A watched read (vcpu_watch_add) is a memory hook, too, and needs its page to be memory: for that
+ * page the exact way takes the place of the fast one as long as it is watched.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -97,6 +96,16 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
 
 /* ---- both ---- */
 
+static bool is_watched(const struct vcpu *vcpu, uint32_t page)
+{
+    for (size_t i = 0; i < vcpu->watch_count; i++) {
+        if (vcpu->watch[i].start >> PAGE_SHIFT == page) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A page that holds code stays memory: the engine must notice that it is written to. */
 void vcpu_observe_fill(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
                        const struct mmu_translation *place, uc_tlb_entry *entry)
@@ -104,7 +113,7 @@ void vcpu_observe_fill(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
     enum vcpu_view view = vcpu->observer.view(vcpu->observer.context, gva, place);
 
     vcpu->view[place->page] = (uint8_t)view;
-    if (view <= VCPU_VIEW_LOADS || vcpu->observer.exact || vcpu->watch_count > 0 ||
+    if (view <= VCPU_VIEW_LOADS || vcpu->observer.exact || is_watched(vcpu, place->page) ||
         (vcpu->memory->flags[place->page] & MEMORY_CODE)) {
         return;
     }
@@ -115,23 +124,23 @@ void vcpu_observe_fill(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
     }
 }
 
-static uc_err add_hook(struct vcpu *vcpu)
+uc_err vcpu_observe_watched(struct vcpu *vcpu, struct watch_range *watch)
 {
-    return uc_hook_add(vcpu->uc, &vcpu->observer_hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE,
-                       (void *)on_access, vcpu, 1, 0);
-}
+    uint64_t start = watch->start & ~PAGE_MASK;
 
-uc_err vcpu_observe_watched(struct vcpu *vcpu, bool watched)
-{
-    if (!vcpu->observer.view || vcpu->observer.exact) {
+    if (!vcpu->observer.view || vcpu->observer.exact ||
+        is_watched(vcpu, (uint32_t)(start >> PAGE_SHIFT))) {
         return UC_ERR_OK;
     }
-    return watched ? add_hook(vcpu) : uc_hook_del(vcpu->uc, vcpu->observer_hook);
+    watch->observed = true;
+    return uc_hook_add(vcpu->uc, &watch->observer_hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE,
+                       (void *)on_access, vcpu, start, start + PAGE_SIZE - 1);
 }
 
 int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct error *error)
 {
     size_t size = (size_t)vcpu->memory->page_count << PAGE_SHIFT;
+    uc_hook hook;
     uc_err err;
 
     assert(!vcpu->observer.view && vcpu->watch_count == 0);
@@ -140,7 +149,8 @@ int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for an observer");
     }
     if (observer->exact) {
-        err = add_hook(vcpu);
+        err = uc_hook_add(vcpu->uc, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_access,
+                          vcpu, 1, 0);
     } else {
         err = uc_mmio_map(vcpu->uc, DEVICE_START, size, device_read, vcpu, device_write, vcpu);
     }
