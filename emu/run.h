@@ -38,6 +38,7 @@ struct run_options {
     /* They are shown the instruction of each access, their hits become events, and the run is
        several times slower. Else a hit is a suspicion: run again, exactly. */
     bool oracles_exact;
+    uint64_t oracles_from; /* with oracles_exact: only once the exit of this number was answered */
     vcpu_translate *translate; /* for measurements: see vcpu_set_translation; NULL otherwise */
     void *translate_context;
 };
@@ -83,12 +84,12 @@ int run_watch_often(struct run *run, struct error *error);
 void run_set_host(struct run *run, struct host *host);
 
 /*
- * Which of options->oracles find something, told by a silent run of its own with a fresh host:
- * fast, and as exact as it needs to be. A run with `oracles_exact` then shows where; when nothing
- * is suspected it need not be exact.
+ * Which of options->oracles suspect something, told by a silent and fast run of its own with a
+ * fresh host. Sets oracles_exact and oracles_from of the options so that a run with them shows
+ * where, and is exact no longer than it must be.
  */
 int run_suspects(const struct scenario *scenario, const struct image *image,
-                 const struct run_options *options, uint32_t *oracles, struct error *error);
+                 struct run_options *options, struct error *error);
 
 /* SHA-256 over registers, touched pages in GPA order, RMP, MSRs and device state. */
 int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error);

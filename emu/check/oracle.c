@@ -111,6 +111,51 @@ enum oracle_kind oracle_named(const char *name)
     return (enum oracle_kind)kind;
 }
 
+/* The mask that one name stands for; false when there is none of that name. */
+static bool mask_named(const char *name, uint32_t *mask)
+{
+    static const struct {
+        const char *name;
+        uint32_t mask;
+    } groups[] = {{"cheap", ORACLES_CHEAP}, {"all", ORACLES_ALL}, {"none", ORACLES_NONE}};
+    enum oracle_kind kind = oracle_named(name);
+
+    *mask = kind == ORACLE_COUNT ? 0 : ORACLE_BIT(kind);
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        if (strcmp(name, groups[i].name) == 0) {
+            *mask = groups[i].mask;
+            return true;
+        }
+    }
+    return kind != ORACLE_COUNT;
+}
+
+bool oracles_parse(const char *text, uint32_t *mask, char *why, size_t size)
+{
+    uint32_t found = 0;
+
+    do {
+        size_t length = strcspn(text, ",");
+        char name[32];
+        uint32_t bits;
+
+        snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name)),
+                 text);
+        if (!mask_named(name, &bits)) {
+            char all[200];
+
+            oracle_list(ORACLES_ALL, all, sizeof(all));
+            snprintf(why, size, "there is none of the name '%s'; it is cheap, all, none, or of: %s",
+                     name, all);
+            return false;
+        }
+        found |= bits;
+        text += length + (text[length] == ',');
+    } while (*text);
+    *mask = found;
+    return true;
+}
+
 void oracle_list(uint32_t mask, char *text, size_t size)
 {
     size_t used = 0;
@@ -264,7 +309,34 @@ uint32_t oracles_hits(const struct oracles *oracles)
     return oracles->state.hits;
 }
 
+uint64_t oracles_suspect_from(const struct oracles *oracles)
+{
+    return oracles->state.from;
+}
+
+/* What was noted without instructions is of no use any more. */
+void oracles_go_exact(struct oracles *oracles)
+{
+    for (uint32_t page = 0; page < oracles->page_count; page++) {
+        free(oracles->fetched[page]);
+        oracles->fetched[page] = NULL;
+    }
+    oracles->exact = true;
+}
+
 /* ---- hits ---- */
+
+/* A mistake is made of what happened since the answer before the latest one. */
+void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu)
+{
+    struct oracle_state *state = &oracles->state;
+    uint64_t from = oracles->vcpu[vcpu].exit_before;
+
+    if (state->hits == 0 || from < state->from) {
+        state->from = from;
+    }
+    state->hits |= ORACLE_BIT(kind);
+}
 
 /* One instruction makes one mistake once, as far as the trace is concerned. */
 static bool report_is_new(struct oracles *oracles, const struct oracle_hit *hit)
@@ -290,7 +362,7 @@ void oracles_report(struct oracles *oracles, const struct oracle_hit *hit)
     if (!oracle_on(oracles, hit->kind)) {
         return;
     }
-    oracles->state.hits |= ORACLE_BIT(hit->kind);
+    oracle_suspect(oracles, hit->kind, hit->vcpu);
     if (oracles->exact && report_is_new(oracles, hit)) {
         oracles->ops.hit(oracles->ops.context, hit);
     }
@@ -302,7 +374,7 @@ void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
     struct oracle_hit hit;
     size_t size;
 
-    oracles->state.hits |= ORACLE_BIT(kind);
+    oracle_suspect(oracles, kind, access->vcpu);
     if (!oracles->exact) {
         return; /* nobody is told */
     }
@@ -422,6 +494,8 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
         return;
     }
     vcpu->answered = true;
+    vcpu->exit_before = vcpu->exit;
+    vcpu->exit = exit->number;
     vcpu->answer = ++oracles->answer;
     vcpu->answer_before = vcpu->answer;
     vcpu->ghcb_gpa = exit->ghcb_gpa;

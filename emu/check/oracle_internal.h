@@ -67,6 +67,8 @@ struct oracle_vcpu {
     /* Number of its latest answer, over all runs; a mark with either is of this answer. */
     uint32_t answer, answer_before;
     bool answered;
+    /* Numbers of the exits to which the latest answer and the one before it belong; 0: none. */
+    uint64_t exit, exit_before;
     uint64_t ghcb_gpa; /* 0: none yet */
     uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
     uint32_t written;
@@ -90,6 +92,7 @@ struct oracle_poll {
 /* What a snapshot keeps, but for the vCPUs. */
 struct oracle_state {
     uint32_t hits;
+    uint64_t from; /* see oracles_suspect_from */
     size_t lent_count;
     size_t given_count, stale_count;
     size_t store_count;
@@ -155,7 +158,9 @@ static inline bool ranges_meet(uint64_t a, uint64_t a_size, uint64_t b, uint64_t
     return a < b + b_size && b < a + a_size;
 }
 
-/* oracle.c: a hit at an access. */
+/* oracle.c: a hit, or in a fast run a suspicion, about this vCPU. */
+void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu);
+/* The same at an access. */
 void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
                        const struct oracle_access *access, uint64_t other_gva, const char *what);
 /* Where in the GHCB page of the vCPU the access is; false when it is not in it. */

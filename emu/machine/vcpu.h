@@ -316,6 +316,9 @@ int vcpu_watch_often(struct vcpu *vcpu, struct error *error);
 /* At most once in a vCPU's life. Copied. 0, or SNPEMU_ERR_INTERNAL. */
 int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct error *error);
 
+/* From here on the observer is exact. 0, or SNPEMU_ERR_INTERNAL. */
+int vcpu_observe_exactly(struct vcpu *vcpu, struct error *error);
+
 /* Keep and bring back the registers, hidden ones included, and the time. */
 int vcpu_save(struct vcpu *vcpu, struct error *error);
 int vcpu_restore(struct vcpu *vcpu, struct error *error);
