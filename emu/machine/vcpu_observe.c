@@ -137,10 +137,18 @@ uc_err vcpu_observe_watched(struct vcpu *vcpu, struct watch_range *watch)
                        (void *)on_access, vcpu, start, start + PAGE_SIZE - 1);
 }
 
+/* On everything, for as long as the vCPU lives. */
+static uc_err add_hook(struct vcpu *vcpu)
+{
+    uc_hook hook;
+
+    return uc_hook_add(vcpu->uc, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_access,
+                       vcpu, 1, 0);
+}
+
 int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct error *error)
 {
     size_t size = (size_t)vcpu->memory->page_count << PAGE_SHIFT;
-    uc_hook hook;
     uc_err err;
 
     assert(!vcpu->observer.view && vcpu->watch_count == 0);
@@ -149,8 +157,7 @@ int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for an observer");
     }
     if (observer->exact) {
-        err = uc_hook_add(vcpu->uc, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_access,
-                          vcpu, 1, 0);
+        err = add_hook(vcpu);
     } else {
         err = uc_mmio_map(vcpu->uc, DEVICE_START, size, device_read, vcpu, device_write, vcpu);
     }
@@ -167,7 +174,16 @@ int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct
 int vcpu_observe_exactly(struct vcpu *vcpu, struct error *error)
 {
     assert(vcpu->observer.view);
-    if (!vcpu->observer.exact && vcpu->watch_count == 0 && add_hook(vcpu)) {
+    if (vcpu->observer.exact) {
+        return 0;
+    }
+    for (size_t i = 0; i < vcpu->watch_count; i++) {
+        if (vcpu->watch[i].observed) {
+            uc_hook_del(vcpu->uc, vcpu->watch[i].observer_hook);
+            vcpu->watch[i].observed = false;
+        }
+    }
+    if (add_hook(vcpu)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
     vcpu->observer.exact = true;
