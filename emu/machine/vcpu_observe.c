@@ -8,8 +8,9 @@
  *   exact  a memory hook on everything, which knows the instruction, and makes each access of the
  *          guest to any memory several times slower.
  *
- * A watched read (vcpu_watch_add) is a memory hook, too, and needs its page to be memory: for that
- * page the exact way takes the place of the fast one as long as it is watched.
+ * A watched read (vcpu_watch_add) is a memory hook, too, and needs the page to be memory. While any
+ * is armed the fast way would have the engine look at addresses that no hook is on, so the exact
+ * one takes its place.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -96,24 +97,18 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
 
 /* ---- both ---- */
 
-static bool is_watched(const struct vcpu *vcpu, uint32_t page)
+void vcpu_observe_page(struct vcpu *vcpu, uint64_t gva, const struct mmu_translation *place)
 {
-    for (size_t i = 0; i < vcpu->watch_count; i++) {
-        if (vcpu->watch[i].start >> PAGE_SHIFT == page) {
-            return true;
-        }
-    }
-    return false;
+    vcpu->view[place->page] = (uint8_t)vcpu->observer.view(vcpu->observer.context, gva, place);
 }
 
 /* A page that holds code stays memory: the engine must notice that it is written to. */
-void vcpu_observe_fill(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
+void vcpu_observe_fill(struct vcpu *vcpu, enum mmu_access access,
                        const struct mmu_translation *place, uc_tlb_entry *entry)
 {
-    enum vcpu_view view = vcpu->observer.view(vcpu->observer.context, gva, place);
+    enum vcpu_view view = (enum vcpu_view)vcpu->view[place->page];
 
-    vcpu->view[place->page] = (uint8_t)view;
-    if (view <= VCPU_VIEW_LOADS || vcpu->observer.exact || is_watched(vcpu, place->page) ||
+    if (view <= VCPU_VIEW_LOADS || vcpu->observer.exact || vcpu->watch_count > 0 ||
         (vcpu->memory->flags[place->page] & MEMORY_CODE)) {
         return;
     }
@@ -124,26 +119,31 @@ void vcpu_observe_fill(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
     }
 }
 
-uc_err vcpu_observe_watched(struct vcpu *vcpu, struct watch_range *watch)
-{
-    uint64_t start = watch->start & ~PAGE_MASK;
-
-    if (!vcpu->observer.view || vcpu->observer.exact ||
-        is_watched(vcpu, (uint32_t)(start >> PAGE_SHIFT))) {
-        return UC_ERR_OK;
-    }
-    watch->observed = true;
-    return uc_hook_add(vcpu->uc, &watch->observer_hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE,
-                       (void *)on_access, vcpu, start, start + PAGE_SIZE - 1);
-}
-
-/* On everything, for as long as the vCPU lives. */
 static uc_err add_hook(struct vcpu *vcpu)
 {
-    uc_hook hook;
+    return uc_hook_add(vcpu->uc, &vcpu->observer_hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE,
+                       (void *)on_access, vcpu, 1, 0);
+}
 
-    return uc_hook_add(vcpu->uc, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_access,
-                       vcpu, 1, 0);
+/* Hooks are called in the order in which they were added, and a watch may change what is read. */
+uc_err vcpu_observe_watched(struct vcpu *vcpu)
+{
+    bool hooked = vcpu->observer.exact || vcpu->watch_count > 1;
+    uc_err err = UC_ERR_OK;
+
+    if (!vcpu->observer.view) {
+        return UC_ERR_OK;
+    }
+    if (hooked) {
+        err = uc_hook_del(vcpu->uc, vcpu->observer_hook);
+    }
+    return err ? err : add_hook(vcpu);
+}
+
+uc_err vcpu_observe_unwatched(struct vcpu *vcpu)
+{
+    return vcpu->observer.view && !vcpu->observer.exact ? uc_hook_del(vcpu->uc, vcpu->observer_hook)
+                                                        : UC_ERR_OK;
 }
 
 int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct error *error)
@@ -174,16 +174,7 @@ int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct
 int vcpu_observe_exactly(struct vcpu *vcpu, struct error *error)
 {
     assert(vcpu->observer.view);
-    if (vcpu->observer.exact) {
-        return 0;
-    }
-    for (size_t i = 0; i < vcpu->watch_count; i++) {
-        if (vcpu->watch[i].observed) {
-            uc_hook_del(vcpu->uc, vcpu->watch[i].observer_hook);
-            vcpu->watch[i].observed = false;
-        }
-    }
-    if (add_hook(vcpu)) {
+    if (!vcpu->observer.exact && vcpu->watch_count == 0 && add_hook(vcpu)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
     vcpu->observer.exact = true;
