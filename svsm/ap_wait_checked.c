@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The repaired twin of ap_wait.c: an end to the waiting, so that a hypervisor that accepts a start and
- * does not carry it out is told, instead of nobody. Without a clock the end is a number of looks:
- * on hardware some tenths of a second.
+ * The repaired twin of ap_wait.c: an end to the waiting, so that a hypervisor that accepts a start
+ * and does not carry it out is told, instead of nobody. Without a clock the end is a number of
+ * looks: on hardware some tens of milliseconds.
  */
 #include "cpu.h"
 #include "smp.h"
 #include "vc.h"
 
-#define AP_POLL_MAX (1u << 22)
+#define AP_POLL_MAX (1u << 19)
 
 void ap_wait(const volatile u32 *state, u32 wanted)
 {

@@ -2,8 +2,8 @@
 /*
  * The repaired twin of apic_ids.c. All that was lent is copied into private memory, each byte once,
  * and judged and used from there; the count is compared with what was lent before anything is
- * allocated for it; a list that is not one is a termination. The lent pages are cleared when they are
- * the guest's again. The exits are the same.
+ * allocated for it; a list that is not one is a termination. The lent pages are cleared when they
+ * are the guest's again. The exits are the same.
  */
 #include "abi/nae.h"
 #include "alloc.h"

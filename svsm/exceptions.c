@@ -2,7 +2,8 @@
 /*
  * What becomes of an exception: a panic, or for #VC the request to terminate.
  *
- * Behaviour as published: AMDESE/linux-svsm a2d150f959ed, src/cpu/idt.rs, src/cpu/vc.rs, vc_handler.
+ * Behaviour as published: AMDESE/linux-svsm a2d150f959ed, src/cpu/idt.rs, src/cpu/vc.rs,
+ * vc_handler.
  */
 #include "alloc.h"
 #include "idt.h"

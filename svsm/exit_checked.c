@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The repaired twin of exit.c. Marked before an exit is what its event passes, and no more; an answer
- * that leaves the mark of the exit code where the guest put it is none, because nobody has looked at
- * the marks; and what was passed is wiped when the answer has been read, so that nothing of one exit
- * is in the page at the next.
+ * The repaired twin of exit.c. Marked before an exit is what its event passes, and no more; an
+ * answer that leaves the mark of the exit code where the guest put it is none, because nobody has
+ * looked at the marks; and what was passed is wiped when the answer has been read, so that nothing
+ * of one exit is in the page at the next.
  */
 #include "abi/msr.h"
 #include "abi/nae.h"
@@ -66,7 +66,8 @@ void ghcb_clear(struct ghcb *ghcb)
     *ghcb_field(ghcb, GHCB_VALID_BITMAP + 8) = 0;
 }
 
-/* SW_EXITINFO1 is read once, after its mark; that no upper bit is set is a part of "all is well". */
+/* SW_EXITINFO1 is read once, after its mark; that no upper bit is set is a part of "all is well".
+ */
 static void check_answer(struct ghcb *ghcb)
 {
     u64 info1;

@@ -15,8 +15,14 @@ struct reason {
 };
 
 #define REASON(failure) [(failure)-SVSM_FAIL_FIRST]
-#define SVSM(name) {TERM_SET_SVSM, TERM_SVSM_##name}
-#define GENERAL(name) {TERM_SET_GENERAL, TERM_GENERAL_##name}
+#define SVSM(name)                                                                                 \
+    {                                                                                              \
+        TERM_SET_SVSM, TERM_SVSM_##name                                                            \
+    }
+#define GENERAL(name)                                                                              \
+    {                                                                                              \
+        TERM_SET_GENERAL, TERM_GENERAL_##name                                                      \
+    }
 
 static const struct reason REASONS[SVSM_FAIL_LAST - SVSM_FAIL_FIRST + 1] = {
     REASON(SVSM_FAIL_NOT_VMPL0) = SVSM(NOT_VMPL0),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The repaired twin of failure.c: each check has a code of its own, so a trace says which it was. */
+/* The repaired twin of failure.c: each check has a code of its own, so a trace says which it was.
+ */
 #include "failure.h"
 #include "vc.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why our own image svsm-hardened asks to be terminated: codes of set 0xF (abi/svsm.h), one for each
- * check, so that a trace says which one caught what. linux-svsm's own codes end at 0xC. The name says
- * what is wrong; where svsm makes the same check, svsm/failure.c has the published reason.
+ * Why our own image svsm-hardened asks to be terminated: codes of set 0xF (abi/svsm.h), one for
+ * each check, so that a trace says which one caught what. linux-svsm's own codes end at 0xC. The
+ * name says what is wrong; where svsm makes the same check, svsm/failure.c has the published
+ * reason.
  */
 #ifndef SNPEMU_ABI_SVSM_HARDENED_H
 #define SNPEMU_ABI_SVSM_HARDENED_H
