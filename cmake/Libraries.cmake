@@ -3,7 +3,7 @@
 # What the emulator links beside Unicorn, each as an imported target. emu/CMakeLists.txt says which
 # room may use which.
 
-pkg_check_modules(SNPEMU_ELF REQUIRED IMPORTED_TARGET libelf)
+pkg_check_modules(SNPEMU_ELF REQUIRED IMPORTED_TARGET libelf libdw)
 pkg_check_modules(SNPEMU_GCRYPT REQUIRED IMPORTED_TARGET libgcrypt)
 # Distributions disagree about the name.
 pkg_search_module(SNPEMU_LUA QUIET IMPORTED_TARGET lua5.4 lua-5.4 lua54 lua>=5.4)

@@ -213,6 +213,12 @@ void report_outcome(struct trap_context *trap)
     if (outcome->panic[0]) {
         event_string(&event, "panic", outcome->panic);
     }
+    if (outcome->oracles) {
+        char hit[160];
+
+        oracle_list(outcome->oracles, hit, sizeof(hit));
+        event_string(&event, "oracles", hit);
+    }
     event_string(&event, "verdict", verdict_name(outcome_verdict(outcome)));
     event_dec(&event, "instructions", outcome->instructions);
     event_full_only(&event);

@@ -103,6 +103,7 @@ static void run_conclude(struct run *run)
     snprintf(outcome->symbol, sizeof(outcome->symbol), "%s", symbol ? symbol : "");
     run_read_panic(run);
     run_flush_line(run);
+    run_oracles_end(run);
     report_outcome(&run->trap);
 }
 
@@ -325,6 +326,11 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         run_free(run);
         return status;
     }
+    status = run_oracles_open(run, error);
+    if (status != 0) {
+        run_free(run);
+        return status;
+    }
     run_schedule_reset(run);
     run_spin_reset(run);
     run->console[0] = '\0';
@@ -337,6 +343,7 @@ void run_free(struct run *run)
     if (!run) {
         return;
     }
+    oracles_free(run->oracles);
     machine_release(&run->machine);
     hypervisor_close(&run->hypervisor);
     vcpus_release(&run->saved_vcpus);
@@ -360,6 +367,9 @@ int run_snapshot(struct run *run, struct error *error)
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
     }
     status = machine_save(&run->machine, error);
+    if (status == 0 && run->oracles) {
+        status = oracles_save(run->oracles, error);
+    }
     if (status == 0) {
         vcpus_copy(&run->saved_vcpus, &run->hypervisor.vcpus);
         run->saved_state = run->state;
@@ -388,6 +398,10 @@ int run_restore(struct run *run, struct error *error)
         run->console[run->state.console_size] = '\0';
         memset(&run->outcome, 0, sizeof(run->outcome));
         run->trap.pvalidate.count = 0;
+        run->spin.ended = false;
+        if (run->oracles) {
+            oracles_restore(run->oracles);
+        }
         run_spin_reset(run);
         status = watch_list_rearm(&run->watches, error);
     }

@@ -34,6 +34,10 @@ struct run_options {
     /* Asked now and then; true ends the run with SNPEMU_ERR_INTERNAL. May be NULL.
      */
     bool (*cancelled)(void *context);
+    uint32_t oracles; /* ORACLE_BIT()s of those that watch; 0: none */
+    /* They are shown the instruction of each access, their hits become events, and the run is
+       several times slower. Else a hit is a suspicion: run again, exactly. */
+    bool oracles_exact;
     vcpu_translate *translate; /* for measurements: see vcpu_set_translation; NULL otherwise */
     void *translate_context;
 };
@@ -74,6 +78,14 @@ int run_relaunch(struct run *run, const struct image *image, struct error *error
 
 /* Answer with another host from here on. Not owned. */
 void run_set_host(struct run *run, struct host *host);
+
+/*
+ * Which of options->oracles find something, told by a silent run of its own with a fresh host: fast,
+ * and as exact as it needs to be. A run with `oracles_exact` then shows where; when nothing is
+ * suspected it need not be exact.
+ */
+int run_suspects(const struct scenario *scenario, const struct image *image,
+                 const struct run_options *options, uint32_t *oracles, struct error *error);
 
 /* SHA-256 over registers, touched pages in GPA order, RMP, MSRs and device state. */
 int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error);

@@ -114,6 +114,7 @@ static bool run_take_exit(struct run *run)
     exit->number = run->state.exits + 1;
     exit->nth = run_count_exit(run, exit->row);
     run->state.exits++;
+    run_oracles_exit(run);
     return true;
 }
 
@@ -196,6 +197,7 @@ int run_answer_exit(struct run *run, struct error *error)
     }
     status = ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
     if (status == 0) {
+        run_oracles_answer(run);
         run_schedule(run, CAUSE_EXIT);
     }
     return status;

@@ -12,6 +12,7 @@
 #ifndef SNPEMU_RUN_INTERNAL_H
 #define SNPEMU_RUN_INTERNAL_H
 
+#include "check/oracle.h"
 #include "ghcb/exit.h"
 #include "ghcb/hypervisor.h"
 #include "ghcb/reply.h"
@@ -23,6 +24,7 @@
 #include "trap/trap.h"
 
 #define EXIT_KINDS_MAX 128
+#define RUN_HIT_MAX 64
 #define CONSOLE_LINE_MAX 120
 #define CANCEL_INTERVAL (1ULL << 24) /* instructions between two questions */
 
@@ -34,6 +36,15 @@ struct exit_count {
 
 /* What belongs to the run and not to the machine. Copied whole by a snapshot. */
 struct run_state {
+    uint32_t bsp_told; /* the boot CPU's APIC ID as the guest was told it, when bsp_asked */
+    bool bsp_asked;
+    /* Oracles' hits that a golden trace shows: one a function. */
+    struct {
+        enum oracle_kind kind;
+        uint64_t function_gva;
+    } hit[RUN_HIT_MAX];
+    size_t hit_count;
+    bool percpu_checked; /* the per-CPU table was looked at when the first AP came up */
     struct exit_count exit_count[EXIT_KINDS_MAX];
     uint64_t exits;
     bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
@@ -57,6 +68,8 @@ struct run_spin {
     bool watching;             /* a round of all vCPUs is being compared, from the PAUSE of: */
     uint32_t vcpu;
     uint8_t begin[VMSA_SIZE]; /* its registers there */
+    bool ended;               /* the outcome is a spin, in a loop that reads: */
+    uint64_t awaited_gva;     /* 0: nothing that it does not write itself */
 };
 
 struct run {
@@ -78,6 +91,9 @@ struct run {
     struct reply reply;
     char *console; /* NUL-terminated */
     size_t console_capacity;
+    struct oracles *oracles; /* NULL: none is on */
+    uint64_t guard_page;     /* of memory: behind a lent buffer; see run_oracle.c */
+    uint64_t svsm_size_bytes;
     const struct exit_row *stop_row; /* of options.stop_at_exit; NULL: none */
     uint64_t stop_nth;
     uint64_t panic_gva, panic_size; /* svsm_panic_message; size 0: the guest has none */
@@ -121,6 +137,13 @@ void run_spin_limit(struct run *run);
 void run_spin_quantum(struct run *run); /* a turn is over */
 /* When spin.due: end the run if its loop never ends. 0, or the emulator's own failure. */
 int run_spin_examine(struct run *run, struct error *error);
+
+/* run_oracle.c: what the oracles are told. Nothing happens when none is on. */
+int run_oracles_open(struct run *run, struct error *error);
+void run_oracles_exit(struct run *run);
+void run_oracles_answer(struct run *run);
+/* The outcome is known, but not who hit. */
+void run_oracles_end(struct run *run);
 
 /* run.c: what a handled trap means for who runs. */
 void run_after_trap(struct run *run, enum trap_next next);

@@ -169,6 +169,9 @@ static void spin_end(struct run *run, uint64_t awaited)
 {
     const char *symbol = awaited ? run_symbol(run, awaited) : NULL;
 
+    run->spin.ended = true;
+    run->spin.awaited_gva = awaited;
+
     trap_end(&run->trap, OUTCOME_STUCK,
              awaited ? "a spin: nobody changes gva 0x%llx%s%s" : "a spin",
              (unsigned long long)awaited, symbol ? ", " : "", symbol ? symbol : "");

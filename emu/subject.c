@@ -170,6 +170,7 @@ static int override(struct scenario *scenario, const struct overrides *overrides
         scenario_set_apic_ids(scenario, overrides->apic_id, overrides->apic_id_count);
     }
     scenario->strict |= overrides->strict;
+    scenario->oracles = overrides->oracles_given ? overrides->oracles : scenario->oracles;
     scenario->seed = overrides->seed_given ? overrides->seed : scenario->seed;
     scenario->budget = overrides->budget_given ? overrides->budget : scenario->budget;
     scenario->exit_budget =

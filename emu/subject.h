@@ -26,6 +26,8 @@ struct subject {
 struct overrides {
     bool cpus_given, seed_given, budget_given, exit_budget_given;
     bool strict; /* true: strict, whatever the scenario says */
+    bool oracles_given;
+    uint32_t oracles; /* ORACLE_BIT()s */
     uint64_t cpus, seed, budget, exit_budget;
     const char *firmware; /* a file, a built firmware's name, or "none"; NULL: not given */
     uint32_t apic_id[HYPERVISOR_APIC_ID_MAX];

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/oracle.h"
+
 bool expect_set_outcome(struct expect *expect, const char *text)
 {
     const char *space = strchr(text, ' ');
@@ -68,9 +70,11 @@ static bool check_outcome(const struct expect *expect, const struct outcome *out
     return false;
 }
 
+/* Who says which oracles hit expects a violation, without having to say so. */
 static bool check_verdict(const struct expect *expect, enum verdict verdict, char *why, size_t size)
 {
-    bool never_silent = verdict == VERDICT_VIOLATION || verdict == VERDICT_EMULATOR_BUG;
+    bool never_silent =
+        (verdict == VERDICT_VIOLATION && !expect->oracles) || verdict == VERDICT_EMULATOR_BUG;
 
     if (expect->verdict_given ? verdict == expect->verdict : !never_silent) {
         return true;
@@ -78,6 +82,20 @@ static bool check_verdict(const struct expect *expect, enum verdict verdict, cha
     snprintf(why, size, "verdict: expected %s, got %s",
              expect->verdict_given ? verdict_name(expect->verdict) : "no violation",
              verdict_name(verdict));
+    return false;
+}
+
+static bool check_oracles(const struct expect *expect, const struct outcome *outcome, char *why,
+                          size_t size)
+{
+    char expected[160], hit[160];
+
+    if (!expect->oracles_given || expect->oracles == outcome->oracles) {
+        return true;
+    }
+    oracle_list(expect->oracles, expected, sizeof(expected));
+    oracle_list(outcome->oracles, hit, sizeof(hit));
+    snprintf(why, size, "oracles: expected %s, hit %s", expected, hit);
     return false;
 }
 
@@ -124,7 +142,8 @@ static bool check_state(const struct expect *expect, expect_read *read, void *co
 bool expect_check(const struct expect *expect, const struct outcome *outcome, enum verdict verdict,
                   const char *console, expect_read *read, void *context, char *why, size_t size)
 {
-    return check_outcome(expect, outcome, why, size) && check_verdict(expect, verdict, why, size) &&
+    return check_outcome(expect, outcome, why, size) && check_oracles(expect, outcome, why, size) &&
+           check_verdict(expect, verdict, why, size) &&
            check_text("serial", expect->serial, console, why, size) &&
            check_text("panic", expect->panic, outcome->panic, why, size) &&
            check_state(expect, read, context, why, size);

@@ -29,6 +29,8 @@ struct expect {
     uint8_t term_set, term_code;
     bool verdict_given;
     enum verdict verdict;
+    bool oracles_given; /* exactly these hit: ORACLE_BIT()s */
+    uint32_t oracles;
     char *serial; /* must occur in the console output; NULL: not asked; owned */
     char *panic;  /* must occur in the panic message; NULL: not asked; owned */
     struct expect_state state[EXPECT_STATE_MAX];

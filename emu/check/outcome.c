@@ -80,5 +80,8 @@ enum verdict outcome_verdict(const struct outcome *outcome)
 {
     const struct outcome_row *row = &outcome_rows[outcome->kind];
 
+    if (outcome->oracles) {
+        return VERDICT_VIOLATION;
+    }
     return outcome->host_caused ? row->verdict_host_caused : row->verdict;
 }

@@ -43,6 +43,7 @@ struct outcome {
     uint64_t rip;          /* here: guest virtual */
     uint64_t instructions; /* retired since boot, all vCPUs */
     uint64_t exits;
+    uint32_t oracles; /* ORACLE_BIT()s of those that hit: check/oracle.h */
     char symbol[96];  /* function at rip, without offset; empty when unknown */
     char detail[160]; /* what, where: "nested fault: write of gpa 0x...", "page budget"; may be
                          empty */
@@ -59,7 +60,7 @@ enum verdict verdict_named(const char *name);
 /* "terminated 0xf:0x6", "halted": one phrase, equal for equal outcomes. */
 void outcome_phrase(const struct outcome *outcome, char *text, size_t size);
 
-/* The verdict when neither an expectation nor an oracle says otherwise. */
+/* The verdict: `violation` where an oracle hit, else what the outcome says by itself. */
 enum verdict outcome_verdict(const struct outcome *outcome);
 
 #endif

@@ -23,6 +23,14 @@ struct exit_row; /* ghcb/table.h */
 #define EXIT_SCRATCH_MAX 0x10000
 #define EXIT_REQUEST_SIZE 0x1000 /* a message to the AMD-SP is a page */
 
+/* Memory that the guest lends to the hypervisor with an exit. */
+#define EXIT_BUFFER_MAX 4
+struct exit_buffer {
+    uint64_t gpa, size_bytes; /* they do not wrap */
+    uint64_t passed_bytes;    /* from gpa on: what the event reads of it */
+    bool poll;                /* the guest may read it again and again until it changes */
+};
+
 /* The verdict of setup_vmgexit_scratch on an area of a given length. */
 enum exit_scratch {
     SCRATCH_OK,

@@ -21,6 +21,12 @@ typedef void nae_say(const struct exit *exit, char *text, size_t size);
  */
 bool nae_scratch_ok(const struct exit *exit, uint64_t length, struct reply *reply);
 
+/* nae_buffer.c: what memory is lent. exit_row.buffers. */
+typedef size_t nae_buffers(const struct hypervisor *hypervisor, const struct exit *exit,
+                           struct exit_buffer *buffer);
+nae_buffers nae_buffers_apic_id_list, nae_buffers_page_state_change, nae_buffers_mmio_read,
+    nae_buffers_mmio_write, nae_buffers_port_io, nae_buffers_guest_request, nae_buffers_hv_doorbell;
+
 /* nae_cpu.c: instructions */
 nae_answer nae_answer_nothing; /* done, and nothing was to do */
 nae_answer nae_answer_cpuid, nae_answer_rdtsc, nae_answer_rdtscp, nae_answer_rdpmc,

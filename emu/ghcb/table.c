@@ -37,6 +37,20 @@ const struct exit_row *exit_row_by_name(const char *name)
     return row;
 }
 
+size_t exit_buffers(const struct hypervisor *hypervisor, const struct exit *exit,
+                    struct exit_buffer buffer[EXIT_BUFFER_MAX])
+{
+    struct exit_buffer all[EXIT_BUFFER_MAX];
+    size_t count = exit->row->buffers ? exit->row->buffers(hypervisor, exit, all) : 0, kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].size_bytes && all[i].gpa <= UINT64_MAX - all[i].size_bytes) {
+            buffer[kept++] = all[i];
+        }
+    }
+    return kept;
+}
+
 void exit_say_words(const struct exit *exit, char *text, size_t size)
 {
     snprintf(text, size, "%s", exit->row->words);

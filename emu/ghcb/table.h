@@ -29,12 +29,19 @@ struct exit_row {
     uint64_t code;      /* GHCBInfo, or SW_EXITCODE */
     unsigned flags;     /* enum exit_flag */
     uint32_t required;  /* FIELD_BIT() of inputs that must be marked besides code and info */
+    uint32_t optional;  /* and of those that are inputs in some cases, or may be */
     const char *inputs; /* what else must be there, and what is answered when it is not; or NULL */
     const char *source; /* document and section, or repository and file */
     /* The honest answer. NULL with EXIT_TERMINATES or EXIT_UNMODELLED. */
     void (*answer)(struct hypervisor *hypervisor, const struct exit *exit, struct reply *reply);
     /* Bytes of the scratch area that the event uses; NULL: at most a GHCB's shared buffer. */
     uint64_t (*scratch_size)(const struct exit *exit);
+    /*
+     * Memory that the guest lends with this exit, at most EXIT_BUFFER_MAX; how many. As the
+     * hypervisor is before it answers. NULL: none.
+     */
+    size_t (*buffers)(const struct hypervisor *hypervisor, const struct exit *exit,
+                      struct exit_buffer *buffer);
     /* One line in plain words for the ladder: what the guest asks. Writes at most `size` bytes. */
     void (*say)(const struct exit *exit, char *text, size_t size);
     const char *words; /* for exit_say_words: the line itself */
@@ -61,6 +68,10 @@ extern const struct exit_row exit_row_unknown_msr;
 void exit_say_words(const struct exit *exit, char *text, size_t size);
 /* A `say` that gives the code and both info values. */
 void exit_say_raw(const struct exit *exit, char *text, size_t size);
+
+/* What `buffers` of its row says; 0 without. Buffers that are empty or wrap are left out. */
+size_t exit_buffers(const struct hypervisor *hypervisor, const struct exit *exit,
+                    struct exit_buffer buffer[EXIT_BUFFER_MAX]);
 
 /* NULL when there is no row. */
 const struct exit_row *exit_row_by_code(enum exit_protocol protocol, uint64_t code);

@@ -13,6 +13,8 @@
 
 /* Read the table on top of the stack. */
 void scenario_read_host(lua_State *L, const char *path, struct hypervisor_config *config);
+/* The value of `oracles` on top of the stack, as ORACLE_BIT()s. */
+uint32_t scenario_read_oracles(lua_State *L, const char *path);
 void scenario_read_expect(lua_State *L, const char *path, struct expect *expect);
 /* Check an `on` table; true when it has a handler. */
 bool script_check_on(lua_State *L, const char *path);

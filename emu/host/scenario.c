@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "check/oracle.h"
 #include "host/internal.h"
 #include "host/sandbox.h"
 #include "host/value.h"
@@ -162,6 +163,14 @@ static void read_on(lua_State *L, const char *path, const struct value_row *row,
     scenario->scripted = script_check_on(L, path);
 }
 
+static void read_oracles(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct scenario *scenario = target;
+
+    (void)row;
+    scenario->oracles = scenario_read_oracles(L, path);
+}
+
 static void read_expect(lua_State *L, const char *path, const struct value_row *row, void *target)
 {
     struct scenario *scenario = target;
@@ -186,6 +195,7 @@ static const struct value_row scenario_rows[] = {
     {"schedule", read_schedule, 0, 0, 0},
     {"host", read_host, 0, 0, 0},
     {"on", read_on, 0, 0, 0},
+    {"oracles", read_oracles, 0, 0, 0},
     {"expect", read_expect, 0, 0, 0},
     {"unknown_msr", read_unknown_msr, 0, 0, 0},
     {"strict", value_read_bool, AT(strict), 0, 0},
@@ -237,6 +247,7 @@ static void set_defaults(struct scenario *scenario, uint32_t cpus)
     scenario->strict = false;
     scenario->unknown_msr_gp = false;
     scenario->unused_ok = false;
+    scenario->oracles = ORACLES_NONE;
     expect_release(&scenario->expect);
     hypervisor_config_init(&scenario->host, cpus);
 }

@@ -48,6 +48,7 @@ struct scenario {
     struct scenario_turn *order; /* comes before both, once; order_count of them */
     size_t order_count;
     struct hypervisor_config host;
+    uint32_t oracles;     /* ORACLE_BIT()s of those that watch: check/oracle.h */
     struct expect expect; /* expect.given is false without an `expect` table */
     bool scripted;        /* has handlers: host models must come from scenario_host */
     bool strict;          /* an answer that rests on an unverified fact ends as `unmodelled` */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/oracle.h"
 #include "host/internal.h"
 #include "host/value.h"
 
@@ -161,7 +162,61 @@ static void read_state(lua_State *L, const char *path, const struct value_row *r
     }
 }
 
+static const char *oracle_name_at(const void *names, size_t i)
+{
+    (void)names;
+    return i < ORACLE_COUNT ? oracle_name((enum oracle_kind)i) : NULL;
+}
+
+/* A list of names on top of the stack. */
+static uint32_t read_oracle_names(lua_State *L, const char *path)
+{
+    size_t count = value_array(L, -1, path, ORACLE_COUNT);
+    uint32_t mask = 0;
+
+    for (size_t i = 1; i <= count; i++) {
+        const char *name;
+        enum oracle_kind kind;
+
+        lua_rawgeti(L, -1, (lua_Integer)i);
+        name = value_text(L, -1, path, 64);
+        kind = oracle_named(name);
+        if (kind == ORACLE_COUNT) {
+            value_unknown_name(L, path, "oracle", name, oracle_name_at, NULL);
+        }
+        mask |= ORACLE_BIT(kind);
+        lua_pop(L, 1);
+    }
+    return mask;
+}
+
+/* true: the cheap ones; "all"; a list of names. */
+uint32_t scenario_read_oracles(lua_State *L, const char *path)
+{
+    if (lua_isboolean(L, -1)) {
+        return lua_toboolean(L, -1) ? ORACLES_CHEAP : ORACLES_NONE;
+    }
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        if (strcmp(value_text(L, -1, path, 64), "all") != 0) {
+            value_error(L, path, "must be true, false, \"all\", or a list of names");
+        }
+        return ORACLES_ALL;
+    }
+    return read_oracle_names(L, path);
+}
+
+static void read_expected_oracles(lua_State *L, const char *path, const struct value_row *row,
+                                  void *target)
+{
+    struct expect *expect = target;
+
+    (void)row;
+    expect->oracles = read_oracle_names(L, path);
+    expect->oracles_given = true;
+}
+
 static const struct value_row expect_rows[] = {
+    {"oracles", read_expected_oracles, 0, 0, 0},
     {"outcome", read_outcome, 0, 0, 0},
     {"verdict", read_verdict, 0, 0, 0},
     {"serial", read_text, offsetof(struct expect, serial), 0, 0},

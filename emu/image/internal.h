@@ -10,11 +10,16 @@
 #include "image/image.h"
 
 struct Elf;
+struct Dwarf;
 
 struct image_file {
     uint8_t *bytes;
     size_t size_bytes;
     struct Elf *elf; /* NULL except while the image is being opened */
+    /* line.c */
+    bool dwarf_asked;
+    struct Elf *dwarf_elf;
+    struct Dwarf *dwarf;
 };
 
 /* One PT_LOAD without leading pages that hold nothing but ELF headers. */
@@ -101,6 +106,8 @@ int symtab_read(const struct image *image, const struct flat *flat, struct symbo
 
 /* symbol.c: fill image->symbols; an image without a symbol table is a good one. */
 int image_symbols_read(struct image *image, const struct flat *flat, struct error *error);
+/* line.c: forget what was read. */
+void image_lines_free(struct image_file *file);
 void image_symbols_free(struct symbol_table *table); /* takes NULL */
 
 #endif

@@ -193,6 +193,7 @@ void vcpu_close(struct vcpu *vcpu)
     }
     free(vcpu->site);
     free(vcpu->fill);
+    free(vcpu->view);
     free(vcpu);
 }
 

@@ -156,6 +156,41 @@ typedef void vcpu_decode(const uint8_t *bytes, size_t size_bytes, unsigned code_
 typedef void vcpu_watch(void *context, uint64_t gpa, uint32_t size_bytes, uint64_t rip,
                         uint64_t retired);
 
+/* How much of the guest's accesses to a page an observer wants to see. */
+enum vcpu_view {
+    VCPU_VIEW_NONE,
+    VCPU_VIEW_LOADS, /* reads, where that costs nothing but time; of them not when they were */
+    VCPU_VIEW_READS, /* writes, too, where that costs nothing: exact */
+    VCPU_VIEW_ALL,
+};
+
+/*
+ * One data access of the guest's; where the observer is not exact, an aligned piece of at most
+ * eight bytes, or what the engine touches beside such a piece across the end of a page.
+ */
+struct vcpu_access {
+    uint32_t page;         /* of memory */
+    uint32_t offset;       /* in it */
+    uint32_t size_bytes;   /* of the access, in this page */
+    uint32_t beyond_bytes; /* and in the page that is mapped behind it; exact only */
+    bool write;            /* not done yet */
+    uint64_t value;        /* of a write, up to eight bytes */
+    uint64_t code_gva;     /* the instruction; 0 unless exact */
+    uint64_t retired;      /* when; unless exact, and of VCPU_VIEW_LOADS, the end of the block */
+};
+
+/*
+ * Sees what the guest does with pages of memory, and changes nothing. `view` is asked at each
+ * translation for data; what it said of a page holds until that page is translated anew. `access`
+ * comes before the access.
+ */
+struct vcpu_observer {
+    void *context;
+    enum vcpu_view (*view)(void *context, uint64_t gva, const struct mmu_translation *place);
+    void (*access)(void *context, const struct vcpu_access *access);
+    bool exact; /* each access as the instruction makes it, at the price of all being slow */
+};
+
 /*
  * Stands in for the page walk, the C-bit and the RMP when the engine asks where gva leads; true
  * with `translation`. It is there to measure what they cost: such a run checks nothing.
@@ -272,6 +307,9 @@ void vcpu_flush(struct vcpu *vcpu);
 int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_watch *callback,
                    void *context, struct error *error);
 void vcpu_watch_clear(struct vcpu *vcpu);
+
+/* At most once in a vCPU's life. Copied. 0, or SNPEMU_ERR_INTERNAL. */
+int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct error *error);
 
 /* Keep and bring back the registers, hidden ones included, and the time. */
 int vcpu_save(struct vcpu *vcpu, struct error *error);

@@ -9,6 +9,7 @@
  *   vcpu_register.c  registers
  *   vcpu_segment.c   segments and modes
  *   vcpu_hidden.c    words of the engine that it has no call for
+ *   vcpu_observe.c   accesses shown to an observer
  *   vcpu_debug.c     the guest's own instruction breakpoints
  */
 #ifndef SNPEMU_MACHINE_VCPU_ENGINE_H
@@ -132,6 +133,10 @@ struct vcpu {
     struct watch_range watch[VCPU_WATCH_MAX];
     size_t watch_count;
 
+    struct vcpu_observer observer; /* no `view`: none */
+    uint8_t *view;                 /* per page: the latest enum vcpu_view */
+    uc_hook observer_hook;         /* exact, or while reads are watched */
+
     struct page_fill *fill; /* per page */
     uint32_t generation;
     unsigned vmpl;
@@ -193,6 +198,12 @@ void vcpu_debug_forget(struct vcpu *vcpu);
 /* vcpu_fill.c */
 bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
                       void *opaque);
+
+/* vcpu_observe.c: the page is filled for data; `entry` may lead elsewhere afterwards. */
+void vcpu_observe_fill(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
+                       const struct mmu_translation *place, uc_tlb_entry *entry);
+/* Reads begin to be watched, or end; the caller flushes blocks and translations. */
+uc_err vcpu_observe_watched(struct vcpu *vcpu, bool watched);
 
 /* vcpu_register.c: the engine's numbers. */
 extern const int vcpu_register_id[VCPU_REGISTER_COUNT];

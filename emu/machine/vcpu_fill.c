@@ -94,6 +94,9 @@ bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entr
     entry->perms = access == MMU_FETCH   ? UC_PROT_READ | UC_PROT_EXEC
                    : access == MMU_WRITE ? UC_PROT_READ | UC_PROT_WRITE
                                          : UC_PROT_READ;
+    if (vcpu->observer.view && access != MMU_FETCH && !place.ciphertext) {
+        vcpu_observe_fill(vcpu, gva, access, &place, entry);
+    }
     return true;
 }
 
@@ -151,6 +154,9 @@ int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_wa
     }
     /* The presence of memory hooks is compiled into blocks. */
     if (vcpu->watch_count++ == 0) {
+        if (vcpu_observe_watched(vcpu, true)) {
+            return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+        }
         engine_flush_blocks(vcpu->uc);
         vcpu_flush(vcpu);
     }
@@ -166,6 +172,7 @@ void vcpu_watch_clear(struct vcpu *vcpu)
         uc_hook_del(vcpu->uc, vcpu->watch[i].hook);
     }
     vcpu->watch_count = 0;
+    vcpu_observe_watched(vcpu, false);
     engine_flush_blocks(vcpu->uc);
     vcpu_flush(vcpu);
 }

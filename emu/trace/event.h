@@ -39,6 +39,7 @@ struct event {
     uint64_t instructions; /* virtual time; full form */
     uint64_t rip;          /* full form */
     const char *symbol;    /* function at rip, without offset; NULL: none */
+    bool full_only;        /* the golden form leaves all of it out */
     struct event_field field[EVENT_FIELD_MAX];
     size_t field_count;
     char text[EVENT_TEXT_MAX];

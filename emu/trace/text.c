@@ -192,6 +192,9 @@ static void text_emit(struct trace_sink *sink, const struct event *event)
     struct text_trace *trace = (struct text_trace *)sink;
     struct text_line line = line_begin(trace);
 
+    if (event->full_only && trace->form != TEXT_FULL) {
+        return;
+    }
     if (trace->form == TEXT_FULL) {
         line_add(&line, "%" PRIu64 " ", event->instructions);
     }

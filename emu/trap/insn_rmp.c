@@ -130,6 +130,14 @@ enum trap_next insn_pvalidate(struct trap_context *trap, const struct insn *insn
             }
         }
     }
+    if (trap->pvalidated && status == RMP_SUCCESS) {
+        trap->pvalidated(
+            trap->pvalidated_context,
+            &(struct trap_pvalidated){.gpa = place.gpa & ~PAGE_MASK,
+                                      .size_bytes = large ? LARGE_PAGE_SIZE : PAGE_SIZE,
+                                      .validate = validate,
+                                      .unchanged = unchanged});
+    }
     insn_report_pvalidate(trap, place.gpa & ~PAGE_MASK, large, validate, status, unchanged);
     insn_set_status(trap, status, unchanged);
     return insn_done(trap, insn);

@@ -36,6 +36,11 @@ struct trap_pvalidate_run {
     struct event event; /* begun at the first */
 };
 
+struct trap_pvalidated {
+    uint64_t gpa, size_bytes;
+    bool validate, unchanged;
+};
+
 struct trap_context {
     struct machine *machine;
     uint32_t vcpu; /* which one the machine runs, for events */
@@ -49,6 +54,9 @@ struct trap_context {
     uint32_t sev_cpuid_eax; /* CPUID 0x8000001F EAX of the guest's processor */
     const struct cpu_profile *profile; /* NULL: any; what the engine does not know is unmodelled */
     struct trap_pvalidate_run pvalidate;
+    /* Told of each PVALIDATE that succeeds, before it retires. NULL: nobody is. */
+    void (*pvalidated)(void *context, const struct trap_pvalidated *done);
+    void *pvalidated_context;
 };
 
 /* Carry out what hardware does about a stop of the vCPU. */

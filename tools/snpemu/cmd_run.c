@@ -27,6 +27,7 @@ enum {
     KEY_STOP_AT_EXIT,
     KEY_DUMP,
     KEY_STRICT,
+    KEY_ORACLES,
     KEY_FIRMWARE,
 };
 
@@ -68,6 +69,10 @@ static const struct argp_option run_options[] = {
     {"exit-budget", KEY_EXIT_BUDGET, "N", 0, "End the run after N exits", 0},
     {"strict", KEY_STRICT, NULL, 0,
      "End the run as unmodelled where it rests on a fact that nobody could check", 0},
+    {"oracles", KEY_ORACLES, "NAME,...", 0,
+     "Watch for what the SVSM must not do: 'cheap' (all but trusted-unchecked), 'all', 'none', or "
+     "names of oracles; 'snpemu explain oracles' lists them",
+     0},
     {"until", KEY_UNTIL, "SYMBOL", 0, "End the run when SYMBOL is about to execute", 0},
     {"stop-at-exit", KEY_STOP_AT_EXIT, "NAME[:N]", 0,
      "End the run at the Nth exit of that name (by default the first), before it is answered", 0},
@@ -122,6 +127,9 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
     case KEY_STRICT:
         overrides->strict = true;
         return 0;
+    case KEY_ORACLES:
+        overrides->oracles_given = true;
+        return option_oracles(state, arg, &overrides->oracles);
     case KEY_FIRMWARE:
         overrides->firmware = arg;
         return *arg ? 0 : option_fail(state, "--firmware: the path is empty");
@@ -181,11 +189,13 @@ static int run_prepare(struct run_command *command, struct error *error)
         .cancelled = run_cancelled,
     };
     struct text_header header;
+    uint32_t suspects;
     int status = subject_open(&command->subject, command->path, &command->overrides, error);
 
     if (status != SNPEMU_OK) {
         return status;
     }
+    options.oracles = command->subject.scenario->oracles;
     if (command->trace_path) {
         status = aside_open(&command->aside, command->trace_path, error);
         if (status != SNPEMU_OK) {
@@ -206,6 +216,12 @@ static int run_prepare(struct run_command *command, struct error *error)
     command->console =
         command->trace_path && strcmp(command->trace_path, "-") == 0 ? stderr : stdout;
     options.firmware = command->subject.firmware;
+    status = run_suspects(command->subject.scenario, command->subject.image, &options, &suspects,
+                          error);
+    if (status != SNPEMU_OK) {
+        return status;
+    }
+    options.oracles_exact = suspects != 0;
     status = scenario_host(command->subject.scenario, &command->host, error);
     if (status != SNPEMU_OK) {
         return status;

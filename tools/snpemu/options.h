@@ -45,6 +45,9 @@ error_t option_number(struct argp_state *state, const char *name, const char *te
 error_t option_numbers(struct argp_state *state, const char *name, const char *text,
                        uint32_t *value, size_t max_count, size_t *count);
 
+/* Read "cheap", "all", "none" or "double-fetch,leak" as ORACLE_BIT()s. */
+error_t option_oracles(struct argp_state *state, const char *text, uint32_t *oracles);
+
 /* The nearest name for a message, or NULL when none is near enough to be what was meant. */
 const char *option_nearest(const struct nearest *nearest);
 

@@ -7,7 +7,12 @@
 int pass_begin(struct pass *pass, const struct subject *subject, bool with_golden,
                struct error *error)
 {
-    const struct run_options options = {.firmware = subject->firmware, .trace = &pass->trace};
+    const struct run_options options = {
+        .firmware = subject->firmware,
+        .trace = &pass->trace,
+        .oracles = subject->scenario->oracles,
+        .oracles_exact = true,
+    };
     struct text_header header = subject_header(subject);
     int status;
 

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * leak: what the guest stored where the hypervisor reads, and the event does not pass. Judged when
+ * the guest exits, for what it stored since the answer before:
+ *
+ *   registers   fields of the GHCB page that are no input of this event, and registers that no
+ *               event has
+ *   memory      bytes of a lent buffer behind those that the event reads, if they are a copy of
+ *               private memory. In an exact run the instruction that loaded them is known; in a
+ *               fast one anything but zero is suspicious
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "check/oracle_internal.h"
+
+#define COMMON_FIELDS (FIELD_BIT(FIELD_CODE) | FIELD_BIT(FIELD_INFO1) | FIELD_BIT(FIELD_INFO2))
+#define GRANULE 8 /* bytes for which one bit is kept */
+
+/* ---- where a stored value came from ---- */
+
+static void load_note(struct oracle_state *state, const struct oracle_access *access)
+{
+    struct load *load = &state->load[state->load_next++ % LOAD_MAX];
+
+    load->value = 0;
+    load->size_bytes = access->size_bytes < 8 ? access->size_bytes : 8;
+    load->code_gva = access->code_gva;
+    memcpy(&load->value, access->bytes, load->size_bytes);
+}
+
+/* Few bytes are often equal by chance: of those only the latest load counts. */
+static const struct load *load_of(const struct oracle_state *state, uint64_t value, uint32_t size)
+{
+    uint64_t mask = size >= 8 ? UINT64_MAX : (1ULL << 8 * size) - 1;
+    uint32_t reach = size >= 4 ? LOAD_MAX : 1;
+
+    for (uint32_t i = 1; i <= reach && i <= state->load_next; i++) {
+        const struct load *load = &state->load[(state->load_next - i) % LOAD_MAX];
+
+        if (load->size_bytes >= size && (load->value & mask) == (value & mask)) {
+            return load;
+        }
+    }
+    return NULL;
+}
+
+static void store_note(struct oracles *oracles, const struct oracle_access *access)
+{
+    struct oracle_state *state = &oracles->state;
+    uint32_t size = access->size_bytes < 8 ? access->size_bytes : 8;
+    const struct load *load = access->value ? load_of(state, access->value, size) : NULL;
+
+    if (load && state->store_count < STORE_MAX) {
+        oracles->store[state->store_count++] = (struct store){
+            .gpa = access->gpa,
+            .size_bytes = size,
+            .value = access->value,
+            .code_gva = access->code_gva,
+            .retired = access->retired,
+            .load_gva = load->code_gva,
+        };
+    }
+}
+
+/* A fast run: the GHCB's own buffer, which is written through the observer. */
+static void buffer_note(struct oracles *oracles, const struct oracle_access *access)
+{
+    struct oracle_vcpu *vcpu = &oracles->vcpu[access->vcpu];
+    uint64_t offset;
+
+    if (access->value && oracle_in_ghcb(oracles, access, &offset) &&
+        offset - GHCB_SHARED_BUFFER < GHCB_SHARED_BUFFER_SIZE) {
+        uint64_t granule = (offset - GHCB_SHARED_BUFFER) / GRANULE;
+
+        vcpu->buffer_written[granule / 8] |= (uint8_t)(1u << granule % 8);
+    }
+}
+
+void leak_access(struct oracles *oracles, const struct oracle_access *access)
+{
+    if (access->write && access->shared) {
+        if (oracles->exact) {
+            store_note(oracles, access);
+        } else {
+            buffer_note(oracles, access);
+        }
+    } else if (!access->write && !access->shared && oracles->exact) {
+        load_note(&oracles->state, access);
+    }
+}
+
+/* ---- at the exit ---- */
+
+static void hit_register(struct oracles *oracles, const struct exit *exit, uint64_t offset,
+                         uint64_t value, uint64_t code_gva, const char *name)
+{
+    struct oracle_hit hit = {
+        .kind = ORACLE_LEAK,
+        .vcpu = exit->vcpu,
+        .code_gva = code_gva,
+        .retired = exit->time,
+        .gpa = exit->ghcb_gpa + offset,
+        .size_bytes = 8,
+    };
+
+    memcpy(hit.bytes, &value, sizeof(value));
+    snprintf(hit.what, sizeof(hit.what), "%s stored, which %s does not pass", name, exit->name);
+    oracles_report(oracles, &hit);
+}
+
+static void leak_registers(struct oracles *oracles, const struct exit *exit)
+{
+    const struct oracle_vcpu *vcpu = &oracles->vcpu[exit->vcpu];
+    uint32_t foreign = vcpu->written & ~(exit->row->required | exit->row->optional | COMMON_FIELDS);
+
+    for (enum ghcb_field field = 0; field < FIELD_COUNT; field++) {
+        if ((foreign & FIELD_BIT(field)) && exit->field[field]) {
+            hit_register(oracles, exit, ghcb_field_rows[field].offset, exit->field[field],
+                         vcpu->store_gva[field], ghcb_field_rows[field].name);
+        }
+    }
+    if (vcpu->stray_value) {
+        hit_register(oracles, exit, vcpu->stray_offset, vcpu->stray_value, vcpu->stray_gva,
+                     "a register");
+    }
+}
+
+/* Does the event read this? False for what lies in a lent buffer, or the GHCB's, and is not read.
+ */
+static bool is_passed(struct oracles *oracles, const struct exit *exit, uint64_t gpa)
+{
+    uint64_t offset = gpa - exit->ghcb_gpa - GHCB_SHARED_BUFFER;
+    const struct lent *lent = lent_at(oracles, gpa, 1);
+
+    if (lent && lent->vcpu == exit->vcpu && lent->row == exit->row) {
+        return gpa - lent->buffer.gpa < lent->buffer.passed_bytes;
+    }
+    return offset >= GHCB_SHARED_BUFFER_SIZE;
+}
+
+static void leak_stores(struct oracles *oracles, const struct exit *exit)
+{
+    for (size_t i = 0; i < oracles->state.store_count; i++) {
+        const struct store *store = &oracles->store[i];
+        struct oracle_hit hit = {
+            .kind = ORACLE_LEAK,
+            .vcpu = exit->vcpu,
+            .code_gva = store->code_gva,
+            .retired = store->retired,
+            .other_gva = store->load_gva,
+            .gpa = store->gpa,
+            .size_bytes = store->size_bytes,
+        };
+
+        if (!is_passed(oracles, exit, store->gpa)) {
+            memcpy(hit.bytes, &store->value, sizeof(store->value));
+            snprintf(hit.what, sizeof(hit.what), "a copy of private memory, which %s does not pass",
+                     exit->name);
+            oracles_report(oracles, &hit);
+        }
+    }
+}
+
+static bool holds_anything(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
+{
+    for (uint64_t at = 0; at < size_bytes;) {
+        uint64_t offset = (gpa + at) & PAGE_MASK;
+        uint64_t chunk =
+            PAGE_SIZE - offset < size_bytes - at ? PAGE_SIZE - offset : size_bytes - at;
+        const uint8_t *page =
+            oracles->ops.shared_page(oracles->ops.context, (gpa + at) & ~PAGE_MASK);
+
+        if (!page) {
+            return false;
+        }
+        if (page[offset] || memcmp(page + offset, page + offset + 1, chunk - 1) != 0) {
+            return true;
+        }
+        at += chunk;
+    }
+    return false;
+}
+
+/* A fast run: what an exact one has to look at. */
+static bool is_suspicious(struct oracles *oracles, const struct exit *exit)
+{
+    const struct oracle_vcpu *vcpu = &oracles->vcpu[exit->vcpu];
+    const struct oracle_state *state = &oracles->state;
+
+    for (uint64_t i = 0; i < GHCB_SHARED_BUFFER_SIZE / GRANULE; i++) {
+        if ((vcpu->buffer_written[i / 8] & 1u << i % 8) &&
+            !is_passed(oracles, exit, exit->ghcb_gpa + GHCB_SHARED_BUFFER + i * GRANULE)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < state->lent_count; i++) {
+        const struct exit_buffer *buffer = &state->lent[i].buffer;
+
+        if (state->lent[i].row == exit->row && state->lent[i].vcpu == exit->vcpu &&
+            (buffer->gpa & ~PAGE_MASK) != exit->ghcb_gpa && !buffer->poll &&
+            holds_anything(oracles, buffer->gpa + buffer->passed_bytes,
+                           buffer->size_bytes - buffer->passed_bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of an event that has no row it is not known what it passes. */
+void leak_exit(struct oracles *oracles, const struct exit *exit)
+{
+    if (exit->protocol != EXIT_PAGE || exit->row->code == 0) {
+        return;
+    }
+    leak_registers(oracles, exit);
+    if (oracles->exact) {
+        leak_stores(oracles, exit);
+    } else if (is_suspicious(oracles, exit)) {
+        oracles_report(oracles, &(struct oracle_hit){.kind = ORACLE_LEAK, .vcpu = exit->vcpu});
+    }
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "check/oracle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi/msr.h"
+#include "check/oracle_internal.h"
+
+/* One row an oracle: what it is told of. NULL: nothing of that kind. */
+struct oracle_row {
+    const char *name;
+    const char *meaning;
+    void (*access)(struct oracles *oracles, const struct oracle_access *access);
+    void (*exit)(struct oracles *oracles, const struct exit *exit);
+    void (*pvalidate)(struct oracles *oracles, const struct oracle_pvalidate *done);
+    void (*end)(struct oracles *oracles, const struct oracle_end *end);
+};
+
+/* percpu and trusted-unchecked need more than this and report by themselves. */
+static const struct oracle_row oracle_rows[ORACLE_COUNT] = {
+    [ORACLE_DOUBLE_FETCH] =
+        {
+            .name = "double-fetch",
+            .meaning = "The guest read the same shared bytes twice within one answer: the "
+                       "hypervisor can give another value each time, and what was checked need "
+                       "not be what is used.",
+            .access = double_fetch_access,
+        },
+    [ORACLE_OVERRUN] =
+        {
+            .name = "overrun",
+            .meaning = "The guest read or wrote on past the end of a buffer that it lent to the "
+                       "hypervisor.",
+            .access = overrun_access,
+        },
+    [ORACLE_UNMARKED] =
+        {
+            .name = "unmarked",
+            .meaning = "The guest used a field of the GHCB that the hypervisor's answer did not "
+                       "mark valid: what stands there may be the guest's own input.",
+            .access = unmarked_access,
+        },
+    [ORACLE_TRUSTED_UNCHECKED] =
+        {
+            .name = "trusted-unchecked",
+            .meaning = "A value that the hypervisor chose became an allocation's size, an index, "
+                       "an address or a loop's bound without having been compared with anything.",
+        },
+    [ORACLE_LEAK] =
+        {
+            .name = "leak",
+            .meaning = "Bytes of private memory, or of registers that the event does not pass, "
+                       "stood in memory that the hypervisor can read.",
+            .access = leak_access,
+            .exit = leak_exit,
+        },
+    [ORACLE_STALE_PRIVATE] =
+        {
+            .name = "stale-private",
+            .meaning = "The guest read a page that it had made private again before it wrote "
+                       "there: what it finds is nobody's.",
+            .access = stale_private_access,
+            .pvalidate = stale_private_pvalidate,
+        },
+    [ORACLE_VALIDATED_TWICE] =
+        {
+            .name = "validated-twice",
+            .meaning = "PVALIDATE said that the page was in that state already, and the guest went "
+                       "on: two addresses may lead to one page, or one to two.",
+            .exit = validated_twice_exit,
+            .pvalidate = validated_twice_pvalidate,
+            .end = validated_twice_end,
+        },
+    [ORACLE_PERCPU] =
+        {
+            .name = "percpu",
+            .meaning = "After the bring-up two CPUs share an ID, an index or an area, the boot CPU "
+                       "is not the first, GS does not lead to the own area, or a GHCB was "
+                       "registered that is not shared.",
+        },
+    [ORACLE_SILENT_HANG] =
+        {
+            .name = "silent-hang",
+            .meaning = "The guest waits, without an exit, for a byte that only the hypervisor can "
+                       "change.",
+            .access = silent_hang_access,
+            .exit = silent_hang_exit,
+            .end = silent_hang_end,
+        },
+};
+
+const char *oracle_name(enum oracle_kind kind)
+{
+    return oracle_rows[kind].name;
+}
+
+const char *oracle_meaning(enum oracle_kind kind)
+{
+    return oracle_rows[kind].meaning;
+}
+
+enum oracle_kind oracle_named(const char *name)
+{
+    int kind = 0;
+
+    while (kind < ORACLE_COUNT && strcmp(oracle_rows[kind].name, name) != 0) {
+        kind++;
+    }
+    return (enum oracle_kind)kind;
+}
+
+void oracle_list(uint32_t mask, char *text, size_t size)
+{
+    size_t used = 0;
+
+    snprintf(text, size, "none");
+    for (int kind = 0; kind < ORACLE_COUNT && used < size; kind++) {
+        if (mask & ORACLE_BIT(kind)) {
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
+                                     oracle_rows[kind].name);
+        }
+    }
+}
+
+/* ---- making and keeping ---- */
+
+int oracles_new(struct oracles **out, uint32_t enabled, bool exact, uint32_t page_count,
+                uint32_t vcpu_count, const struct oracle_ops *ops, struct error *error)
+{
+    struct oracles *oracles = calloc(1, sizeof(*oracles));
+
+    if (oracles) {
+        *oracles = (struct oracles){
+            .enabled = enabled,
+            .exact = exact,
+            .ops = *ops,
+            .page_count = page_count,
+            .vcpu_count = vcpu_count,
+            .fetched = calloc(page_count, sizeof(*oracles->fetched)),
+            .vcpu = calloc(vcpu_count, sizeof(*oracles->vcpu)),
+            .given = calloc(GIVEN_MAX, sizeof(*oracles->given)),
+            .stale = calloc(STALE_MAX, sizeof(*oracles->stale)),
+            .store = calloc(STORE_MAX, sizeof(*oracles->store)),
+        };
+    }
+    if (!oracles || !oracles->fetched || !oracles->vcpu || !oracles->given || !oracles->stale ||
+        !oracles->store) {
+        oracles_free(oracles);
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for the oracles");
+    }
+    *out = oracles;
+    return SNPEMU_OK;
+}
+
+void oracles_free(struct oracles *oracles)
+{
+    if (!oracles) {
+        return;
+    }
+    for (uint32_t page = 0; oracles->fetched && page < oracles->page_count; page++) {
+        free(oracles->fetched[page]);
+    }
+    free(oracles->fetched);
+    free(oracles->vcpu);
+    free(oracles->given);
+    free(oracles->stale);
+    free(oracles->store);
+    free(oracles->saved_vcpu);
+    free(oracles->saved_given);
+    free(oracles->saved_stale);
+    free(oracles->saved_store);
+    free(oracles);
+}
+
+/* Marks made from here on must not be taken for those that stand in the snapshot, nor the other
+   way round: the same answers go on under new numbers. */
+static void oracles_renumber(struct oracles *oracles, const struct oracle_vcpu *from)
+{
+    for (uint32_t i = 0; i < oracles->vcpu_count; i++) {
+        struct oracle_vcpu *vcpu = &oracles->vcpu[i];
+
+        *vcpu = from[i];
+        if (vcpu->answered) {
+            vcpu->answer_before = from[i].answer;
+            vcpu->answer = ++oracles->answer;
+        }
+    }
+}
+
+static bool oracles_make_room(struct oracles *oracles)
+{
+    if (!oracles->saved_vcpu) {
+        oracles->saved_vcpu = calloc(oracles->vcpu_count, sizeof(*oracles->saved_vcpu));
+        oracles->saved_given = calloc(GIVEN_MAX, sizeof(*oracles->saved_given));
+        oracles->saved_stale = calloc(STALE_MAX, sizeof(*oracles->saved_stale));
+        oracles->saved_store = calloc(STORE_MAX, sizeof(*oracles->saved_store));
+    }
+    return oracles->saved_vcpu && oracles->saved_given && oracles->saved_stale &&
+           oracles->saved_store;
+}
+
+int oracles_save(struct oracles *oracles, struct error *error)
+{
+    const struct oracle_state *state = &oracles->state;
+
+    if (!oracles_make_room(oracles)) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
+    }
+    oracles->saved_state = *state;
+    memcpy(oracles->saved_vcpu, oracles->vcpu, oracles->vcpu_count * sizeof(*oracles->vcpu));
+    memcpy(oracles->saved_given, oracles->given, state->given_count * sizeof(*oracles->given));
+    memcpy(oracles->saved_stale, oracles->stale, state->stale_count * sizeof(*oracles->stale));
+    memcpy(oracles->saved_store, oracles->store, state->store_count * sizeof(*oracles->store));
+    oracles->saved = true;
+    oracles_renumber(oracles, oracles->saved_vcpu);
+    return SNPEMU_OK;
+}
+
+void oracles_restore(struct oracles *oracles)
+{
+    const struct oracle_state *state = &oracles->saved_state;
+
+    oracles->state = *state;
+    memcpy(oracles->given, oracles->saved_given, state->given_count * sizeof(*oracles->given));
+    memcpy(oracles->stale, oracles->saved_stale, state->stale_count * sizeof(*oracles->stale));
+    memcpy(oracles->store, oracles->saved_store, state->store_count * sizeof(*oracles->store));
+    oracles_renumber(oracles, oracles->saved_vcpu);
+}
+
+uint32_t oracles_hits(const struct oracles *oracles)
+{
+    return oracles->state.hits;
+}
+
+/* ---- hits ---- */
+
+/* One instruction makes one mistake once, as far as the trace is concerned. */
+static bool report_is_new(struct oracle_state *state, const struct oracle_hit *hit)
+{
+    for (size_t i = 0; i < state->report_count; i++) {
+        if (state->report[i].kind == hit->kind && state->report[i].code_gva == hit->code_gva) {
+            return false;
+        }
+    }
+    if (state->report_count == REPORT_MAX) {
+        return false;
+    }
+    state->report[state->report_count].kind = hit->kind;
+    state->report[state->report_count++].code_gva = hit->code_gva;
+    return true;
+}
+
+void oracles_report(struct oracles *oracles, const struct oracle_hit *hit)
+{
+    if (!oracle_on(oracles, hit->kind)) {
+        return;
+    }
+    oracles->state.hits |= ORACLE_BIT(hit->kind);
+    if (oracles->exact && report_is_new(&oracles->state, hit)) {
+        oracles->ops.hit(oracles->ops.context, hit);
+    }
+}
+
+void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
+                       const struct oracle_access *access, uint64_t other_gva, const char *what)
+{
+    struct oracle_hit hit = {
+        .kind = kind,
+        .vcpu = access->vcpu,
+        .code_gva = access->code_gva,
+        .retired = access->retired,
+        .other_gva = other_gva,
+        .gpa = access->gpa,
+        .size_bytes = access->size_bytes,
+    };
+    size_t size = access->size_bytes < sizeof(hit.bytes) ? access->size_bytes : sizeof(hit.bytes);
+
+    if (access->write) {
+        memcpy(hit.bytes, &access->value, size < 8 ? size : 8);
+    } else {
+        memcpy(hit.bytes, access->bytes, size);
+    }
+    snprintf(hit.what, sizeof(hit.what), "%s", what);
+    oracles_report(oracles, &hit);
+}
+
+bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *access,
+                    uint64_t *offset)
+{
+    const struct oracle_vcpu *vcpu = &oracles->vcpu[access->vcpu];
+
+    *offset = access->gpa & PAGE_MASK;
+    return vcpu->ghcb_gpa && (access->gpa & ~PAGE_MASK) == vcpu->ghcb_gpa;
+}
+
+/* ---- what they see, what they are told ---- */
+
+enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
+                              bool shared, bool *guard)
+{
+    *guard = false;
+    if (oracle_on(oracles, ORACLE_OVERRUN)) {
+        *guard = lent_guard(oracles, gva) != NULL;
+        if (shared && lent_seen(oracles, gva, gpa)) {
+            oracles->ops.flush(oracles->ops.context);
+        }
+    }
+    if (*guard || (shared && (gpa & ~PAGE_MASK) == oracles->vcpu[vcpu].ghcb_gpa) ||
+        (!shared && stale_private_has(oracles, gpa))) {
+        return ORACLE_VIEW_ALL;
+    }
+    if (shared) {
+        return ORACLE_VIEW_READS;
+    }
+    return oracles->exact && oracle_on(oracles, ORACLE_LEAK) ? ORACLE_VIEW_LOADS
+                                                             : ORACLE_VIEW_NONE;
+}
+
+/* What the guest stores in its GHCB page. */
+static void note_fields(struct oracles *oracles, const struct oracle_access *access)
+{
+    struct oracle_vcpu *vcpu = &oracles->vcpu[access->vcpu];
+    bool known = false;
+    uint64_t offset;
+
+    if (!oracle_in_ghcb(oracles, access, &offset) || offset >= GHCB_SHARED_BUFFER) {
+        return;
+    }
+    for (enum ghcb_field field = 0; field < FIELD_COUNT; field++) {
+        const struct ghcb_field_row *row = &ghcb_field_rows[field];
+
+        if (ranges_meet(offset, access->size_bytes, row->offset, row->size_bytes)) {
+            vcpu->written |= FIELD_BIT(field);
+            vcpu->store_gva[field] = access->code_gva;
+            known = true;
+        }
+    }
+    known =
+        known || ranges_meet(offset, access->size_bytes, GHCB_VALID_BITMAP, GHCB_VALID_BITMAP_SIZE);
+    if (!known && access->value) {
+        vcpu->stray_value = access->value;
+        vcpu->stray_offset = offset;
+        vcpu->stray_gva = access->code_gva;
+    }
+}
+
+void oracles_access(struct oracles *oracles, const struct oracle_access *access)
+{
+    if (access->write && access->shared) {
+        note_fields(oracles, access);
+    }
+    for (int kind = 0; kind < ORACLE_COUNT; kind++) {
+        if (oracle_on(oracles, kind) && oracle_rows[kind].access) {
+            oracle_rows[kind].access(oracles, access);
+        }
+    }
+}
+
+void oracles_exit(struct oracles *oracles, const struct exit *exit,
+                  const struct exit_buffer *buffer, size_t buffer_count)
+{
+    lent_exit(oracles, exit, buffer, buffer_count);
+    percpu_exit(oracles, exit);
+    for (int kind = 0; kind < ORACLE_COUNT; kind++) {
+        if (oracle_on(oracles, kind) && oracle_rows[kind].exit) {
+            oracle_rows[kind].exit(oracles, exit);
+        }
+    }
+    if (exit->protocol == EXIT_PAGE) {
+        oracles->state.store_count = 0;
+    }
+}
+
+/* By the MSR protocol nothing is answered that stands in memory. */
+void oracles_answer(struct oracles *oracles, const struct exit *exit, const struct reply *reply)
+{
+    struct oracle_vcpu *vcpu = &oracles->vcpu[exit->vcpu];
+
+    if (exit->protocol == EXIT_MSR) {
+        if ((exit->msr & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ) {
+            *vcpu = (struct oracle_vcpu){.ghcb_gpa = exit->msr & ~GHCB_MSR_INFO_MASK};
+            oracles->ops.flush(oracles->ops.context);
+        }
+        return;
+    }
+    vcpu->answered = true;
+    vcpu->answer = ++oracles->answer;
+    vcpu->answer_before = vcpu->answer;
+    vcpu->ghcb_gpa = exit->ghcb_gpa;
+    vcpu->marked = reply->marked;
+    vcpu->written = 0;
+    vcpu->stray_value = 0;
+    memset(vcpu->buffer_written, 0, sizeof(vcpu->buffer_written));
+}
+
+void oracles_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done)
+{
+    for (int kind = 0; kind < ORACLE_COUNT; kind++) {
+        if (oracle_on(oracles, kind) && oracle_rows[kind].pvalidate) {
+            oracle_rows[kind].pvalidate(oracles, done);
+        }
+    }
+}
+
+void oracles_end(struct oracles *oracles, const struct oracle_end *end)
+{
+    for (int kind = 0; kind < ORACLE_COUNT; kind++) {
+        if (oracle_on(oracles, kind) && oracle_rows[kind].end) {
+            oracle_rows[kind].end(oracles, end);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Private to the oracles' files:
+ *
+ *   oracle.c        names, the table of who is told what, hits, snapshots
+ *   lent.c          which memory is lent to the hypervisor at present
+ *   double_fetch.c  overrun.c  unmarked.c  leak.c  stale_private.c  validated_twice.c
+ *   silent_hang.c   one oracle each
+ */
+#ifndef SNPEMU_CHECK_ORACLE_INTERNAL_H
+#define SNPEMU_CHECK_ORACLE_INTERNAL_H
+
+#include "abi/ghcb.h"
+#include "abi/x86.h"
+#include "check/oracle.h"
+
+#define LENT_MAX 16    /* the oldest makes room */
+#define LENT_TRAIL 16  /* instructions that are remembered to have gone through a buffer */
+#define LENT_BEHIND 8  /* bytes behind the end in which the first access beyond it begins */
+#define LENT_NEAR 64   /* bytes: an instruction that was this near the end goes on behind it */
+#define GIVEN_MAX 4096 /* ranges that are the hypervisor's; the oldest makes room */
+#define STALE_MAX 64   /* pages; the oldest makes room */
+#define STORE_MAX 1024 /* stores to shared memory between two exits; more are not looked at */
+#define LOAD_MAX 32    /* of private memory: what a store may have copied */
+#define REPORT_MAX 256 /* hits that are told of in one run */
+
+/* A buffer that the guest lends to the hypervisor, from the exit on that says so. */
+struct lent {
+    struct exit_buffer buffer;
+    const struct exit_row *row;
+    uint32_t vcpu;
+    /* What the guest has mapped behind the buffer's last page; 0: not known, or it ends in a page.
+     */
+    uint64_t guard_gva;
+    uint64_t end[2]; /* where the last read, write of it ended */
+    uint32_t trail_next;
+    struct {
+        uint64_t code_gva, end;
+        bool write;
+    } trail[LENT_TRAIL]; /* exact */
+};
+
+struct given {
+    uint64_t gpa, size_bytes;
+};
+
+struct stale {
+    uint64_t gpa;
+    uint32_t left;                  /* bytes that were not written yet */
+    uint8_t written[PAGE_SIZE / 8]; /* a bit a byte */
+};
+
+/* A store to shared memory of what was loaded from private memory; exact. */
+struct store {
+    uint64_t gpa, code_gva, retired, load_gva;
+    uint32_t size_bytes;
+    uint64_t value;
+};
+
+struct load {
+    uint64_t value, code_gva;
+    uint32_t size_bytes;
+};
+
+/* What is remembered of a vCPU. */
+struct oracle_vcpu {
+    /* Number of its latest answer, over all runs; a mark with either is of this answer. */
+    uint32_t answer, answer_before;
+    bool answered;
+    uint64_t ghcb_gpa; /* 0: none yet */
+    uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
+    uint32_t written;
+    uint64_t store_gva[FIELD_COUNT]; /* exact: the instruction that wrote it last */
+    /* A register stored in the page that is a field of no event. value 0: none. */
+    uint64_t stray_value, stray_offset, stray_gva;
+    uint8_t buffer_written[GHCB_SHARED_BUFFER_SIZE / 8 / 8 + 1]; /* a bit for eight bytes */
+};
+
+/* PVALIDATE said "unchanged", and it is not known yet what the guest does about it. */
+struct oracle_pending {
+    bool set;
+    struct oracle_pvalidate done;
+};
+
+/* Reads of shared memory since the last exit: one place that stands out. */
+struct oracle_poll {
+    uint64_t gpa, count, retired, code_gva;
+};
+
+/* What a snapshot keeps, but for the vCPUs. */
+struct oracle_state {
+    uint32_t hits;
+    struct lent lent[LENT_MAX];
+    size_t lent_count;
+    size_t given_count, stale_count;
+    size_t store_count;
+    struct load load[LOAD_MAX];
+    uint32_t load_next;
+    struct oracle_pending pending;
+    struct oracle_poll poll;
+    struct {
+        enum oracle_kind kind;
+        uint64_t code_gva;
+    } report[REPORT_MAX];
+    size_t report_count;
+};
+
+/* By which answers the bytes of a page were read. */
+struct fetched {
+    uint32_t answer[PAGE_SIZE];
+    /* Exact only. */
+    uint64_t code_gva[PAGE_SIZE];
+    uint64_t retired[PAGE_SIZE];
+};
+
+struct oracles {
+    uint32_t enabled;
+    bool exact;
+    struct oracle_ops ops;
+    uint32_t page_count, vcpu_count;
+    uint32_t answer;          /* the latest of all numbers, in this object's life */
+    struct fetched **fetched; /* by page; NULL: not read yet */
+    struct oracle_state state;
+    struct oracle_vcpu *vcpu;
+    struct given *given;
+    struct stale *stale;
+    struct store *store;
+
+    bool saved;
+    struct oracle_state saved_state;
+    struct oracle_vcpu *saved_vcpu;
+    struct given *saved_given;
+    struct stale *saved_stale;
+    struct store *saved_store;
+};
+
+static inline bool oracle_on(const struct oracles *oracles, enum oracle_kind kind)
+{
+    return oracles->enabled & ORACLE_BIT(kind);
+}
+
+/* Do [a, a + a_size) and [b, b + b_size) meet? Neither wraps. */
+static inline bool ranges_meet(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+    return a < b + b_size && b < a + a_size;
+}
+
+/* oracle.c: a hit at an access. */
+void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
+                       const struct oracle_access *access, uint64_t other_gva, const char *what);
+/* Where in the GHCB page of the vCPU the access is; false when it is not in it. */
+bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *access,
+                    uint64_t *offset);
+
+/* lent.c */
+void lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
+               size_t count);
+/* The newest buffer that has any byte of the range; NULL: none has. */
+struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
+/* The page at gva stands behind a buffer; NULL: behind none. */
+struct lent *lent_guard(struct oracles *oracles, uint64_t gva);
+/* The guest is about to use the page at gva, which leads to gpa. True when a guard came to be. */
+bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa);
+
+/* The oracles, as rows of oracle.c's table have them. */
+void double_fetch_access(struct oracles *oracles, const struct oracle_access *access);
+void overrun_access(struct oracles *oracles, const struct oracle_access *access);
+void unmarked_access(struct oracles *oracles, const struct oracle_access *access);
+void leak_access(struct oracles *oracles, const struct oracle_access *access);
+void leak_exit(struct oracles *oracles, const struct exit *exit);
+void stale_private_access(struct oracles *oracles, const struct oracle_access *access);
+void stale_private_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done);
+bool stale_private_has(const struct oracles *oracles, uint64_t gpa);
+void validated_twice_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done);
+void validated_twice_exit(struct oracles *oracles, const struct exit *exit);
+void validated_twice_end(struct oracles *oracles, const struct oracle_end *end);
+void percpu_exit(struct oracles *oracles, const struct exit *exit);
+void silent_hang_access(struct oracles *oracles, const struct oracle_access *access);
+void silent_hang_exit(struct oracles *oracles, const struct exit *exit);
+void silent_hang_end(struct oracles *oracles, const struct oracle_end *end);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * stale-private: pages that the guest gave up, and validated again later. Which of their bytes were
+ * written since is kept; a read of any other is a hit. A page whose bytes were all written is like
+ * any other.
+ */
+#include <string.h>
+
+#include "check/oracle_internal.h"
+
+static void give(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
+{
+    struct oracle_state *state = &oracles->state;
+
+    if (state->given_count == GIVEN_MAX) {
+        state->given_count--;
+        memmove(&oracles->given[0], &oracles->given[1],
+                state->given_count * sizeof(oracles->given[0]));
+    }
+    oracles->given[state->given_count++] = (struct given){gpa, size_bytes};
+}
+
+static bool was_given(const struct oracles *oracles, uint64_t gpa)
+{
+    for (size_t i = oracles->state.given_count; i-- > 0;) {
+        if (gpa - oracles->given[i].gpa < oracles->given[i].size_bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct stale *stale_find(const struct oracles *oracles, uint64_t gpa)
+{
+    for (size_t i = 0; i < oracles->state.stale_count; i++) {
+        if (oracles->stale[i].gpa == (gpa & ~PAGE_MASK)) {
+            return &oracles->stale[i];
+        }
+    }
+    return NULL;
+}
+
+bool stale_private_has(const struct oracles *oracles, uint64_t gpa)
+{
+    return oracles->state.stale_count && stale_find(oracles, gpa);
+}
+
+static void stale_drop(struct oracles *oracles, struct stale *stale)
+{
+    size_t at = (size_t)(stale - oracles->stale);
+
+    oracles->state.stale_count--;
+    memmove(stale, stale + 1, (oracles->state.stale_count - at) * sizeof(*stale));
+}
+
+static void stale_begin(struct oracles *oracles, uint64_t gpa)
+{
+    struct stale *stale = stale_find(oracles, gpa);
+
+    if (stale) {
+        stale_drop(oracles, stale);
+    }
+    if (oracles->state.stale_count == STALE_MAX) {
+        stale_drop(oracles, &oracles->stale[0]);
+    }
+    stale = &oracles->stale[oracles->state.stale_count++];
+    memset(stale, 0, sizeof(*stale));
+    stale->gpa = gpa;
+    stale->left = PAGE_SIZE;
+}
+
+void stale_private_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done)
+{
+    bool any = false;
+
+    if (done->unchanged) {
+        return;
+    }
+    if (!done->validate) {
+        give(oracles, done->gpa, done->size_bytes);
+        return;
+    }
+    for (uint64_t at = 0; oracles->state.given_count && at < done->size_bytes; at += PAGE_SIZE) {
+        if (was_given(oracles, done->gpa + at)) {
+            stale_begin(oracles, done->gpa + at);
+            any = true;
+        }
+    }
+    if (any) {
+        oracles->ops.flush(oracles->ops.context);
+    }
+}
+
+static void stale_write(struct oracles *oracles, struct stale *stale, uint64_t at, uint32_t size)
+{
+    for (uint64_t i = at; i < at + size; i++) {
+        uint8_t bit = (uint8_t)(1u << (i % 8));
+
+        stale->left -= !(stale->written[i / 8] & bit);
+        stale->written[i / 8] |= bit;
+    }
+    if (stale->left == 0) {
+        stale_drop(oracles, stale);
+        oracles->ops.flush(oracles->ops.context);
+    }
+}
+
+void stale_private_access(struct oracles *oracles, const struct oracle_access *access)
+{
+    struct stale *stale;
+    uint64_t at = access->gpa & PAGE_MASK;
+
+    if (access->shared || oracles->state.stale_count == 0 ||
+        !(stale = stale_find(oracles, access->gpa))) {
+        return;
+    }
+    if (access->write) {
+        stale_write(oracles, stale, at, access->size_bytes);
+        return;
+    }
+    for (uint64_t i = at; i < at + access->size_bytes; i++) {
+        if (!(stale->written[i / 8] & 1u << (i % 8))) {
+            oracle_hit_access(oracles, ORACLE_STALE_PRIVATE, access, 0,
+                              "read before it was written, private again");
+            return;
+        }
+    }
+}
