@@ -90,8 +90,8 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
     access.size_bytes = (uint64_t)size < left ? (uint32_t)size : (uint32_t)left;
     access.beyond_bytes = (uint32_t)size - access.size_bytes;
     access.code_gva = vcpu_code_gva(vcpu);
-    access.retired = view == VCPU_VIEW_LOADS ? vcpu_retired(vcpu)
-                                             : vcpu_retired_at(vcpu, access.code_gva);
+    access.retired =
+        view == VCPU_VIEW_LOADS ? vcpu_retired(vcpu) : vcpu_retired_at(vcpu, access.code_gva);
     vcpu->observer.access(vcpu->observer.context, &access);
 }
 
@@ -149,6 +149,18 @@ int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct
                          uc_strerror(err));
     }
     vcpu->observer = *observer;
+    engine_flush_blocks(vcpu->uc);
+    vcpu_flush(vcpu);
+    return 0;
+}
+
+int vcpu_observe_exactly(struct vcpu *vcpu, struct error *error)
+{
+    assert(vcpu->observer.view);
+    if (!vcpu->observer.exact && vcpu->watch_count == 0 && add_hook(vcpu)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+    }
+    vcpu->observer.exact = true;
     engine_flush_blocks(vcpu->uc);
     vcpu_flush(vcpu);
     return 0;
