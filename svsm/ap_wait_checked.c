@@ -2,14 +2,15 @@
 /*
  * The repaired twin of ap_wait.c: an end to the waiting, so that a hypervisor that accepts a start
  * and does not carry it out is told, instead of nobody. Without a clock the end is a number of
- * looks, with some time between them: on hardware some milliseconds.
+ * looks, with some time between them: on hardware a millisecond or two. A platform that takes
+ * longer to start a CPU wants a larger one.
  */
 #include "cpu.h"
 #include "smp.h"
 #include "vc.h"
 
 #define AP_POLL_MAX (1u << 14)
-#define AP_POLL_GAP 1024
+#define AP_POLL_GAP 256
 
 static void wait_a_little(void)
 {

@@ -91,7 +91,6 @@ void stale_private_pvalidate(struct oracles *oracles, const struct oracle_pvalid
     }
 }
 
-/* No flush when the page is done: the engine is in the middle of this very access. */
 static void stale_write(struct oracles *oracles, struct stale *stale, uint64_t at, uint32_t size)
 {
     for (uint64_t i = at; i < at + size; i++) {
