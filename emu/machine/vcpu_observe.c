@@ -97,13 +97,17 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
 
 /* ---- both ---- */
 
+void vcpu_observe_page(struct vcpu *vcpu, uint64_t gva, const struct mmu_translation *place)
+{
+    vcpu->view[place->page] = (uint8_t)vcpu->observer.view(vcpu->observer.context, gva, place);
+}
+
 /* A page that holds code stays memory: the engine must notice that it is written to. */
-void vcpu_observe_fill(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
+void vcpu_observe_fill(struct vcpu *vcpu, enum mmu_access access,
                        const struct mmu_translation *place, uc_tlb_entry *entry)
 {
-    enum vcpu_view view = vcpu->observer.view(vcpu->observer.context, gva, place);
+    enum vcpu_view view = (enum vcpu_view)vcpu->view[place->page];
 
-    vcpu->view[place->page] = (uint8_t)view;
     if (view <= VCPU_VIEW_LOADS || vcpu->observer.exact || vcpu->watch_count > 0 ||
         (vcpu->memory->flags[place->page] & MEMORY_CODE)) {
         return;
