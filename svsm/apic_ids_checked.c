@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The repaired twin of apic_ids.c. All that was lent is copied into private memory, each byte once,
- * and judged and used from there; the count is compared with what was lent before anything is
- * allocated for it; a list that is not one is a termination. The lent pages are cleared when they
- * are the guest's again. The exits are the same.
+ * The repaired twin of apic_ids.c. The count is read once and compared with what was lent before
+ * anything is allocated for it; then the list is copied into private memory, each ID read once, and
+ * judged and used from there. A list that is not one is a termination. The lent pages are cleared
+ * when they are the guest's again. The exits are the same.
  */
 #include "abi/nae.h"
 #include "alloc.h"
@@ -32,26 +32,6 @@ static u64 apic_id_list_exit(struct ghcb *ghcb, u64 pages, u64 gpa)
     return answer;
 }
 
-/*
- * The snapshot takes a block of the largest order, whatever the list's size: its way there and back
- * leaves the allocator as it was, so other pages lie where they do in the published image.
- */
-static const u32 *list_copy(u64 va, u64 size_bytes)
-{
-    const volatile u64 *from = (const volatile u64 *)va;
-    u64 gpa = mem_allocate_frames(APIC_ID_PAGES_MAX);
-    u64 *to;
-
-    if (gpa == 0) {
-        vc_fail(SVSM_FAIL_NO_MEMORY);
-    }
-    to = (u64 *)gpa_to_va(gpa);
-    for (u64 i = 0; i < size_bytes / sizeof(u64); i++) {
-        to[i] = from[i];
-    }
-    return (const u32 *)to;
-}
-
 static void check_count(u32 count, u64 size_bytes)
 {
     if (count == 0) {
@@ -63,6 +43,25 @@ static void check_count(u32 count, u64 size_bytes)
     if (count > (size_bytes - APIC_ID_LIST_HEADER_SIZE) / APIC_ID_LIST_ENTRY_SIZE) {
         vc_fail(SVSM_FAIL_LIST_COUNT_ROOM);
     }
+}
+
+/*
+ * The snapshot takes a block of the largest order, whatever the list's size: its way there and back
+ * leaves the allocator as it was, so other pages lie where they do in the published image.
+ */
+static const u32 *list_copy(const volatile u32 *from, u32 count)
+{
+    u64 gpa = mem_allocate_frames(APIC_ID_PAGES_MAX);
+    u32 *to;
+
+    if (gpa == 0) {
+        vc_fail(SVSM_FAIL_NO_MEMORY);
+    }
+    to = (u32 *)gpa_to_va(gpa);
+    for (u32 i = 0; i < count; i++) {
+        to[i] = from[i];
+    }
+    return to;
 }
 
 /* No ID twice, and the BSP's there. Quadratic: 4096 IDs are 8 million comparisons, once. */
@@ -85,11 +84,12 @@ static void check_ids(const u32 *id, u32 count, u32 bsp_apic_id)
 
 static void apic_id_list_read(u64 va, u64 size_bytes, u32 bsp_apic_id, struct id_vector *ids)
 {
-    const u32 *list = list_copy(va, size_bytes);
-    const u32 *id = list + APIC_ID_LIST_HEADER_SIZE / sizeof(u32);
-    u32 count = list[0];
+    const volatile u32 *list = (const volatile u32 *)va;
+    u32 count = *list;
+    const u32 *id;
 
     check_count(count, size_bytes);
+    id = list_copy(list + APIC_ID_LIST_HEADER_SIZE / sizeof(u32), count);
     check_ids(id, count, bsp_apic_id);
 
     id_vector_init(ids, count);
@@ -99,7 +99,7 @@ static void apic_id_list_read(u64 va, u64 size_bytes, u32 bsp_apic_id, struct id
             id_vector_push(ids, id[i]);
         }
     }
-    mem_free_frames(va_to_gpa((u64)list));
+    mem_free_frames(va_to_gpa((u64)id));
 }
 
 void vc_get_apic_ids(u32 bsp_apic_id, struct id_vector *ids)
