@@ -152,13 +152,16 @@ static void on_pvalidated(void *context, const struct trap_pvalidated *done)
     const struct vcpu *vcpu = run->machine.vcpu;
 
     if (done->gpa - run->image->load_gpa < run->svsm_size_bytes) {
-        oracles_pvalidate(run->oracles, &(struct oracle_pvalidate){.vcpu = run->trap.vcpu,
-                                                                   .gpa = done->gpa,
-                                                                   .size_bytes = done->size_bytes,
-                                                                   .validate = done->validate,
-                                                                   .unchanged = done->unchanged,
-                                                                   .code_gva = vcpu_code_gva(vcpu),
-                                                                   .retired = vcpu_retired(vcpu)});
+        oracles_pvalidate(run->oracles,
+                          &(struct oracle_pvalidate){
+                              .vcpu = run->trap.vcpu,
+                              .guest_page = memory_guest_page(&run->machine.memory, done->gpa),
+                              .gpa = done->gpa,
+                              .size_bytes = done->size_bytes,
+                              .validate = done->validate,
+                              .unchanged = done->unchanged,
+                              .code_gva = vcpu_code_gva(vcpu),
+                              .retired = vcpu_retired(vcpu)});
     }
 }
 
@@ -306,6 +309,11 @@ int run_oracles_open(struct run *run, struct error *error)
                                                      : run->image->memory_size_bytes;
     status = oracles_new(&run->oracles, run->options.oracles, observer.exact,
                          run->machine.memory.page_count, run->hypervisor.vcpus.count, &ops, error);
+    for (uint32_t page = 0; status == 0 && page < run->machine.rmp.page_count; page++) {
+        if (run->machine.rmp.entry[page].flags & RMP_VALIDATED) {
+            oracles_validated(run->oracles, page);
+        }
+    }
     if (status == 0) {
         run->trap.pvalidated = on_pvalidated;
         run->trap.pvalidated_context = run;

@@ -158,12 +158,14 @@ struct oracles {
     struct fetched *fetched; /* fetched_count of FETCHED_MAX */
     size_t fetched_count;
     struct oracle_state state;
+    uint8_t *validated; /* a bit a guest page: by the launch or by the guest */
     struct oracle_tables *table;
     struct oracle_vcpu *vcpu;
     uint32_t vcpu_used; /* all from here on are as at the start */
 
     struct oracle_state saved_state;
     struct oracle_tables *saved_table;
+    uint8_t *saved_validated;
     struct oracle_vcpu *saved_vcpu;
     uint32_t saved_vcpu_used;
 };
