@@ -80,9 +80,9 @@ int run_relaunch(struct run *run, const struct image *image, struct error *error
 void run_set_host(struct run *run, struct host *host);
 
 /*
- * Which of options->oracles find something, told by a silent run of its own with a fresh host: fast,
- * and as exact as it needs to be. A run with `oracles_exact` then shows where; when nothing is
- * suspected it need not be exact.
+ * Which of options->oracles find something, told by a silent run of its own with a fresh host:
+ * fast, and as exact as it needs to be. A run with `oracles_exact` then shows where; when nothing
+ * is suspected it need not be exact.
  */
 int run_suspects(const struct scenario *scenario, const struct image *image,
                  const struct run_options *options, uint32_t *oracles, struct error *error);

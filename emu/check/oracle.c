@@ -314,8 +314,7 @@ enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t g
     if (shared) {
         return ORACLE_VIEW_READS;
     }
-    return oracles->exact && oracle_on(oracles, ORACLE_LEAK) ? ORACLE_VIEW_LOADS
-                                                             : ORACLE_VIEW_NONE;
+    return oracles->exact && oracle_on(oracles, ORACLE_LEAK) ? ORACLE_VIEW_LOADS : ORACLE_VIEW_NONE;
 }
 
 /* What the guest stores in its GHCB page. */
@@ -344,6 +343,15 @@ static void note_fields(struct oracles *oracles, const struct oracle_access *acc
         vcpu->stray_offset = offset;
         vcpu->stray_gva = access->code_gva;
     }
+}
+
+bool oracles_is_hosts(const struct oracles *oracles, const struct oracle_access *access)
+{
+    uint64_t offset;
+
+    return access->shared && !access->write &&
+           !(oracle_in_ghcb(oracles, access, &offset) &&
+             ranges_meet(offset, access->size_bytes, GHCB_VALID_BITMAP, GHCB_VALID_BITMAP_SIZE));
 }
 
 void oracles_access(struct oracles *oracles, const struct oracle_access *access)

@@ -119,6 +119,9 @@ enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t g
 
 /* ---- what they are told ---- */
 
+/* A read of what the hypervisor chose, but for the marks in the GHCB. */
+bool oracles_is_hosts(const struct oracles *oracles, const struct oracle_access *access);
+
 void oracles_access(struct oracles *oracles, const struct oracle_access *access);
 /* The guest has exited; before the hypervisor is asked. `buffer`: what it lends. */
 void oracles_exit(struct oracles *oracles, const struct exit *exit,

@@ -216,8 +216,8 @@ static int run_prepare(struct run_command *command, struct error *error)
     command->console =
         command->trace_path && strcmp(command->trace_path, "-") == 0 ? stderr : stdout;
     options.firmware = command->subject.firmware;
-    status = run_suspects(command->subject.scenario, command->subject.image, &options, &suspects,
-                          error);
+    status =
+        run_suspects(command->subject.scenario, command->subject.image, &options, &suspects, error);
     if (status != SNPEMU_OK) {
         return status;
     }
