@@ -357,6 +357,11 @@ void run_free(struct run *run)
     free(run);
 }
 
+int run_watch_often(struct run *run, struct error *error)
+{
+    return vcpu_watch_often(run->machine.vcpu, error);
+}
+
 void run_set_host(struct run *run, struct host *host)
 {
     run->host = host;

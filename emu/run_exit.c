@@ -197,7 +197,9 @@ int run_answer_exit(struct run *run, struct error *error)
     }
     status = ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
     if (status == 0) {
-        run_oracles_answer(run);
+        status = run_oracles_answer(run, error);
+    }
+    if (status == 0) {
         run_schedule(run, CAUSE_EXIT);
     }
     return status;

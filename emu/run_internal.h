@@ -145,7 +145,8 @@ int run_spin_examine(struct run *run, struct error *error);
 /* run_oracle.c: what the oracles are told. Nothing happens when none is on. */
 int run_oracles_open(struct run *run, struct error *error);
 void run_oracles_exit(struct run *run);
-void run_oracles_answer(struct run *run);
+/* 0, or SNPEMU_ERR_INTERNAL. */
+int run_oracles_answer(struct run *run, struct error *error);
 /* The outcome is known, but not who hit. */
 void run_oracles_end(struct run *run);
 

@@ -231,7 +231,7 @@ int run_taint_open(struct run *run, struct vcpu_observer *observer, struct error
 {
     int status;
 
-    if (!run->options.oracles_exact ||
+    if (!run->options.oracles_exact || run->options.oracles_from > 0 ||
         !(run->options.oracles & ORACLE_BIT(ORACLE_TRUSTED_UNCHECKED))) {
         return 0;
     }

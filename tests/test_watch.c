@@ -168,23 +168,48 @@ static void arm(uint64_t gpa, uint32_t size, uint64_t nth, bool sticky)
     ck_assert_int_eq(watch_list_add(&watches, &watch, &guest.error), 0);
 }
 
-START_TEST(watch_table)
+static void check_row(size_t i)
 {
-    const char *name = watch_rows[_i].name;
+    const char *name = watch_rows[i].name;
 
-    watch_start(watch_rows[_i].code, watch_rows[_i].size);
-    arm(WATCHED_GPA, watch_rows[_i].watch_size, watch_rows[_i].nth, watch_rows[_i].sticky);
+    arm(WATCHED_GPA, watch_rows[i].watch_size, watch_rows[i].nth, watch_rows[i].sticky);
     guest_run(&guest);
     watch_list_settle(&watches);
     ck_assert_int_eq(guest.outcome.kind, OUTCOME_HALTED);
-    ck_assert_msg(fired == (watch_rows[_i].fires ? 1 : 0), "%s: fired %u times", name, fired);
-    ck_assert_msg(guest_get(&guest, VCPU_RAX) == watch_rows[_i].rax, "%s: RAX 0x%llx", name,
+    ck_assert_msg(fired == (watch_rows[i].fires ? 1 : 0), "%s: fired %u times", name, fired);
+    ck_assert_msg(guest_get(&guest, VCPU_RAX) == watch_rows[i].rax, "%s: RAX 0x%llx", name,
                   (unsigned long long)guest_get(&guest, VCPU_RAX));
-    ck_assert_msg(guest_get(&guest, VCPU_RBX) == watch_rows[_i].rbx, "%s: RBX 0x%llx", name,
+    ck_assert_msg(guest_get(&guest, VCPU_RBX) == watch_rows[i].rbx, "%s: RBX 0x%llx", name,
                   (unsigned long long)guest_get(&guest, VCPU_RBX));
-    ck_assert_msg(guest_load(&guest, WATCHED) == watch_rows[_i].after, "%s: left 0x%llx", name,
+    ck_assert_msg(guest_load(&guest, WATCHED) == watch_rows[i].after, "%s: left 0x%llx", name,
                   (unsigned long long)guest_load(&guest, WATCHED));
     ck_assert_uint_eq(events, fired);
+}
+
+START_TEST(watch_table)
+{
+    watch_start(watch_rows[_i].code, watch_rows[_i].size);
+    check_row((size_t)_i);
+}
+END_TEST
+
+/* Code that was translated while nothing was watched sees what is watched from now on. */
+START_TEST(watch_often_table)
+{
+    watch_start(watch_rows[_i].code, watch_rows[_i].size);
+    ck_assert_int_eq(machine_save(&guest.machine, &guest.error), 0);
+    ck_assert_int_eq(vcpu_watch_often(guest.machine.vcpu, &guest.error), 0);
+    for (unsigned round = 0; round < 2; round++) {
+        guest_run(&guest);
+        ck_assert_uint_eq(fired, 0);
+        ck_assert_int_eq(machine_restore(&guest.machine, &guest.error), 0);
+        check_row((size_t)_i);
+        ck_assert_int_eq(machine_restore(&guest.machine, &guest.error), 0);
+        watches.count = 0;
+        ck_assert_int_eq(watch_list_rearm(&watches, &guest.error), 0);
+        fired = 0;
+        events = 0;
+    }
 }
 END_TEST
 
@@ -277,6 +302,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, watch_table, 0, COUNT(watch_rows));
+    tcase_add_loop_test(tcase, watch_often_table, 0, COUNT(watch_rows));
     tcase_add_test(tcase, watch_across_pages);
     tcase_add_test(tcase, watch_on_a_page_that_became_private);
     tcase_add_test(tcase, two_watches);

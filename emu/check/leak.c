@@ -19,9 +19,9 @@
 
 /* ---- where a stored value came from ---- */
 
-static void load_note(struct oracle_state *state, const struct oracle_access *access)
+static void load_note(struct oracles *oracles, const struct oracle_access *access)
 {
-    struct load *load = &state->load[state->load_next++ % LOAD_MAX];
+    struct load *load = &oracles->table->load[oracles->state.load_next++ % LOAD_MAX];
 
     load->value = 0;
     load->size_bytes = access->size_bytes < 8 ? access->size_bytes : 8;
@@ -30,13 +30,14 @@ static void load_note(struct oracle_state *state, const struct oracle_access *ac
 }
 
 /* Few bytes are often equal by chance: of those only the latest load counts. */
-static const struct load *load_of(const struct oracle_state *state, uint64_t value, uint32_t size)
+static const struct load *load_of(const struct oracles *oracles, uint64_t value, uint32_t size)
 {
+    uint32_t next = oracles->state.load_next;
     uint64_t mask = size >= 8 ? UINT64_MAX : (1ULL << 8 * size) - 1;
     uint32_t reach = size >= 4 ? LOAD_MAX : 1;
 
-    for (uint32_t i = 1; i <= reach && i <= state->load_next; i++) {
-        const struct load *load = &state->load[(state->load_next - i) % LOAD_MAX];
+    for (uint32_t i = 1; i <= reach && i <= next; i++) {
+        const struct load *load = &oracles->table->load[(next - i) % LOAD_MAX];
 
         if (load->size_bytes >= size && (load->value & mask) == (value & mask)) {
             return load;
@@ -49,10 +50,10 @@ static void store_note(struct oracles *oracles, const struct oracle_access *acce
 {
     struct oracle_state *state = &oracles->state;
     uint32_t size = access->size_bytes < 8 ? access->size_bytes : 8;
-    const struct load *load = access->value ? load_of(state, access->value, size) : NULL;
+    const struct load *load = access->value ? load_of(oracles, access->value, size) : NULL;
 
     if (load && state->store_count < STORE_MAX) {
-        oracles->store[state->store_count++] = (struct store){
+        oracles->table->store[state->store_count++] = (struct store){
             .gpa = access->gpa,
             .size_bytes = size,
             .value = access->value,
@@ -86,7 +87,7 @@ void leak_access(struct oracles *oracles, const struct oracle_access *access)
             buffer_note(oracles, access);
         }
     } else if (!access->write && !access->shared && oracles->exact) {
-        load_note(&oracles->state, access);
+        load_note(oracles, access);
     }
 }
 
@@ -142,7 +143,7 @@ static bool is_passed(struct oracles *oracles, const struct exit *exit, uint64_t
 static void leak_stores(struct oracles *oracles, const struct exit *exit)
 {
     for (size_t i = 0; i < oracles->state.store_count; i++) {
-        const struct store *store = &oracles->store[i];
+        const struct store *store = &oracles->table->store[i];
         struct oracle_hit hit = {
             .kind = ORACLE_LEAK,
             .vcpu = exit->vcpu,
@@ -195,9 +196,10 @@ static bool is_suspicious(struct oracles *oracles, const struct exit *exit)
         }
     }
     for (size_t i = 0; i < state->lent_count; i++) {
-        const struct exit_buffer *buffer = &state->lent[i].buffer;
+        const struct lent *lent = &oracles->table->lent[i];
+        const struct exit_buffer *buffer = &lent->buffer;
 
-        if (state->lent[i].row == exit->row && state->lent[i].vcpu == exit->vcpu &&
+        if (lent->row == exit->row && lent->vcpu == exit->vcpu &&
             (buffer->gpa & ~PAGE_MASK) != exit->ghcb_gpa && !buffer->poll &&
             holds_anything(oracles, buffer->gpa + buffer->passed_bytes,
                            buffer->size_bytes - buffer->passed_bytes)) {

@@ -67,6 +67,8 @@ struct oracle_vcpu {
     /* Number of its latest answer, over all runs; a mark with either is of this answer. */
     uint32_t answer, answer_before;
     bool answered;
+    /* Numbers of the exits to which the latest answer and the one before it belong; 0: none. */
+    uint64_t exit, exit_before;
     uint64_t ghcb_gpa; /* 0: none yet */
     uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
     uint32_t written;
@@ -90,19 +92,30 @@ struct oracle_poll {
 /* What a snapshot keeps, but for the vCPUs. */
 struct oracle_state {
     uint32_t hits;
-    struct lent lent[LENT_MAX];
+    uint64_t from; /* see oracles_suspect_from */
     size_t lent_count;
     size_t given_count, stale_count;
     size_t store_count;
-    struct load load[LOAD_MAX];
     uint32_t load_next;
     struct oracle_pending pending;
     struct oracle_poll poll;
-    struct {
-        enum oracle_kind kind;
-        uint64_t code_gva;
-    } report[REPORT_MAX];
     size_t report_count;
+};
+
+/* A hit that was told of. */
+struct report {
+    enum oracle_kind kind;
+    uint64_t code_gva;
+};
+
+/* What there are several of. How many of them count is in the state. */
+struct oracle_tables {
+    struct lent lent[LENT_MAX];
+    struct given given[GIVEN_MAX];
+    struct stale stale[STALE_MAX];
+    struct store store[STORE_MAX];
+    struct load load[LOAD_MAX];
+    struct report report[REPORT_MAX];
 };
 
 /* By which answers the bytes of a page were read. */
@@ -118,20 +131,20 @@ struct oracles {
     bool exact;
     struct oracle_ops ops;
     uint32_t page_count, vcpu_count;
+    /* Who is told of accesses, by whether they are to shared memory. */
+    void (*access[2][ORACLE_COUNT])(struct oracles *oracles, const struct oracle_access *access);
+    size_t access_count[2];
     uint32_t answer;          /* the latest of all numbers, in this object's life */
     struct fetched **fetched; /* by page; NULL: not read yet */
     struct oracle_state state;
+    struct oracle_tables *table;
     struct oracle_vcpu *vcpu;
-    struct given *given;
-    struct stale *stale;
-    struct store *store;
+    uint32_t vcpu_used; /* all from here on are as at the start */
 
-    bool saved;
     struct oracle_state saved_state;
+    struct oracle_tables *saved_table;
     struct oracle_vcpu *saved_vcpu;
-    struct given *saved_given;
-    struct stale *saved_stale;
-    struct store *saved_store;
+    uint32_t saved_vcpu_used;
 };
 
 static inline bool oracle_on(const struct oracles *oracles, enum oracle_kind kind)
@@ -145,7 +158,9 @@ static inline bool ranges_meet(uint64_t a, uint64_t a_size, uint64_t b, uint64_t
     return a < b + b_size && b < a + a_size;
 }
 
-/* oracle.c: a hit at an access. */
+/* oracle.c: a hit, or in a fast run a suspicion, about this vCPU. */
+void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu);
+/* The same at an access. */
 void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
                        const struct oracle_access *access, uint64_t other_gva, const char *what);
 /* Where in the GHCB page of the vCPU the access is; false when it is not in it. */
@@ -155,6 +170,8 @@ bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *a
 /* lent.c */
 void lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
                size_t count);
+/* True when a page behind one was watched. */
+bool lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* The newest buffer that has any byte of the range; NULL: none has. */
 struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* The page at gva stands behind a buffer; NULL: behind none. */

@@ -58,10 +58,8 @@ static void leave_trail(const struct oracles *oracles, struct lent *lent,
 /* The buffer that ends right before the access; NULL: none does. */
 static struct lent *ends_before(struct oracles *oracles, const struct oracle_access *access)
 {
-    struct oracle_state *state = &oracles->state;
-
-    for (size_t i = state->lent_count; i-- > 0;) {
-        struct lent *lent = &state->lent[i];
+    for (size_t i = oracles->state.lent_count; i-- > 0;) {
+        struct lent *lent = &oracles->table->lent[i];
 
         if (lent->vcpu == access->vcpu && access->guard == (lent->guard_gva != 0) &&
             behind(lent, access) < LENT_BEHIND) {

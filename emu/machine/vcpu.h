@@ -322,9 +322,17 @@ void vcpu_flush(struct vcpu *vcpu);
 int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_watch *callback,
                    void *context, struct error *error);
 void vcpu_watch_clear(struct vcpu *vcpu);
+/*
+ * From now on ranges come and go at no cost, and memory accesses are slow at all times: the first
+ * and the last range make the engine translate all code anew, which costs more than a short run.
+ */
+int vcpu_watch_often(struct vcpu *vcpu, struct error *error);
 
 /* At most once in a vCPU's life. Copied. 0, or SNPEMU_ERR_INTERNAL. */
 int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct error *error);
+
+/* From here on the observer is exact. 0, or SNPEMU_ERR_INTERNAL. */
+int vcpu_observe_exactly(struct vcpu *vcpu, struct error *error);
 
 /* Keep and bring back the registers, hidden ones included, and the time. */
 int vcpu_save(struct vcpu *vcpu, struct error *error);

@@ -127,6 +127,18 @@ void vcpu_page_changed(struct vcpu *vcpu, uint32_t page)
     }
 }
 
+/*
+ * The presence of memory hooks is compiled into blocks; and whether an observed page is memory goes
+ * by it, too.
+ */
+static void watch_change(struct vcpu *vcpu)
+{
+    if (!vcpu->watch_often) {
+        engine_flush_blocks(vcpu->uc);
+    }
+    vcpu_flush(vcpu);
+}
+
 int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_watch *callback,
                    void *context, struct error *error)
 {
@@ -152,13 +164,11 @@ int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_wa
                     start < 63 ? 0 : start - 63, start + size_bytes - 1)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
-    /* The presence of memory hooks is compiled into blocks. */
     if (vcpu->watch_count++ == 0) {
         if (vcpu_observe_watched(vcpu, true)) {
             return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
         }
-        engine_flush_blocks(vcpu->uc);
-        vcpu_flush(vcpu);
+        watch_change(vcpu);
     }
     return 0;
 }
@@ -173,6 +183,21 @@ void vcpu_watch_clear(struct vcpu *vcpu)
     }
     vcpu->watch_count = 0;
     vcpu_observe_watched(vcpu, false);
-    engine_flush_blocks(vcpu->uc);
-    vcpu_flush(vcpu);
+    watch_change(vcpu);
+}
+
+int vcpu_watch_often(struct vcpu *vcpu, struct error *error)
+{
+    /* With an observer watched memory has hooks on writes as well. */
+    int kinds = vcpu->observer.view ? UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE : UC_HOOK_MEM_READ;
+    uc_hook hook;
+
+    /* Of an address that no memory has: it is there, and is never called. */
+    if (uc_hook_add(vcpu->uc, &hook, kinds, (void *)vcpu_on_watched_read, vcpu->watch, UINT64_MAX,
+                    UINT64_MAX)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+    }
+    watch_change(vcpu);
+    vcpu->watch_often = true;
+    return 0;
 }
