@@ -19,8 +19,7 @@ int run_suspects(const struct scenario *scenario, const struct image *image,
     if (options->oracles == 0) {
         return 0;
     }
-    /* It has no fast way: whether there is something shows only there. */
-    if (options->oracles & ORACLE_BIT(ORACLE_TRUSTED_UNCHECKED)) {
+    if (options->oracles & ORACLES_EXACT_ONLY) {
         options->oracles_exact = true;
         return 0;
     }

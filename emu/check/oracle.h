@@ -42,6 +42,8 @@ enum oracle_kind {
 #define ORACLES_ALL (ORACLE_BIT(ORACLE_COUNT) - 1)
 /* All but the one that follows values through every instruction. */
 #define ORACLES_CHEAP (ORACLES_ALL & ~ORACLE_BIT(ORACLE_TRUSTED_UNCHECKED))
+/* Those that notice nothing in a fast run. */
+#define ORACLES_EXACT_ONLY ORACLE_BIT(ORACLE_TRUSTED_UNCHECKED)
 
 /* "double-fetch", ...: as used in scenarios, options and traces. */
 const char *oracle_name(enum oracle_kind kind);
