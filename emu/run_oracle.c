@@ -14,7 +14,8 @@
 #include "report.h"
 #include "run_internal.h"
 
-#define NO_PAGE UINT64_MAX
+#define VMGEXIT_SIZE 4
+#define PERCPU_NUMBERS_SIZE 8 /* index and APIC ID */
 
 static bool is_watched(const struct run *run)
 {
@@ -68,10 +69,17 @@ static bool is_first(struct run *run, enum oracle_kind kind, uint64_t code_gva)
     return true;
 }
 
+/* Of the exit that is being taken: RIP is behind VMGEXIT already. */
+static uint64_t vmgexit_gva(const struct run *run)
+{
+    return vcpu_code_gva(run->machine.vcpu) - VMGEXIT_SIZE;
+}
+
+/* Without an instruction of its own it is about the exit. */
 static void on_hit(void *context, const struct oracle_hit *hit)
 {
     struct run *run = context;
-    uint64_t code_gva = hit->code_gva ? hit->code_gva : vcpu_code_gva(run->machine.vcpu);
+    uint64_t code_gva = hit->code_gva ? hit->code_gva : vmgexit_gva(run);
 
     report_oracle(&run->trap, run->image, hit, code_gva, is_first(run, hit->kind, code_gva));
 }
@@ -87,20 +95,12 @@ static enum vcpu_view on_view(void *context, uint64_t gva, const struct mmu_tran
         [ORACLE_VIEW_ALL] = VCPU_VIEW_ALL,
     };
     struct run *run = context;
-    enum oracle_view view;
-    bool guard;
 
     if (!is_watched(run)) {
         return VCPU_VIEW_NONE;
     }
-    view = oracles_view(run->oracles, run->trap.vcpu, gva, place->gpa, is_shared(run, place->page),
-                        &guard);
-    if (guard) {
-        run->guard_page = place->page;
-    } else if (run->guard_page == place->page) {
-        run->guard_page = NO_PAGE;
-    }
-    return views[view];
+    return views[oracles_view(run->oracles, run->trap.vcpu, gva, place->gpa,
+                              is_shared(run, place->page))];
 }
 
 static void on_access(void *context, const struct vcpu_access *access)
@@ -115,7 +115,6 @@ static void on_access(void *context, const struct vcpu_access *access)
         .beyond_bytes = access->beyond_bytes,
         .write = access->write,
         .shared = is_shared(run, access->page),
-        .guard = run->guard_page == access->page,
         .value = access->value,
         .bytes = memory->ram + (size_t)access->page * PAGE_SIZE + access->offset,
         .code_gva = access->code_gva,
@@ -153,16 +152,21 @@ static void on_pvalidated(void *context, const struct trap_pvalidated *done)
 
 /* ---- the per-CPU table ---- */
 
+/* With the first bytes of the CPU's row, which has its numbers. */
 static void percpu_hit(struct run *run, uint64_t gva, const char *what)
 {
     struct oracle_hit hit = {
         .kind = ORACLE_PERCPU,
         .vcpu = run->trap.vcpu,
-        .code_gva = vcpu_code_gva(run->machine.vcpu),
+        .code_gva = run->outcome.kind == OUTCOME_NONE ? 0 : run->outcome.rip,
         .retired = vcpu_retired(run->machine.vcpu),
-        .gpa = gva,
+        .size_bytes = PERCPU_NUMBERS_SIZE,
     };
+    struct mmu_context context;
 
+    machine_launch_context(&run->machine, &context);
+    mmu_peek_gpa(&run->machine.mmu, &context, gva, &hit.gpa);
+    run_peek(run, gva, hit.bytes, hit.size_bytes);
     snprintf(hit.what, sizeof(hit.what), "%s", what);
     oracles_report(run->oracles, &hit);
 }
@@ -234,8 +238,10 @@ static void percpu_examine(struct run *run, percpu_look *look)
             .apic_id = table[i].apic_id,
             .gva = table[i].gva,
             .ghcb = table[i].ghcb,
-            .vmsa = table[i].vmsa[0],
+            .tss = table[i].tss,
         };
+        memcpy(row[i].vmsa, table[i].vmsa, sizeof(row[i].vmsa));
+        memcpy(row[i].caa, table[i].caa, sizeof(row[i].caa));
     }
     if (count > 0) {
         look(run, row, count);
@@ -280,7 +286,6 @@ int run_oracles_open(struct run *run, struct error *error)
     };
     int status;
 
-    run->guard_page = NO_PAGE;
     if (!run->options.oracles) {
         return 0;
     }
@@ -345,15 +350,12 @@ int run_oracles_answer(struct run *run, struct error *error)
 static void end_waits(struct run *run, struct oracle_end *end)
 {
     struct mmu_context context;
-    struct mmu_translation place;
-    struct mmu_fault fault;
 
     vcpu_mmu_context(run->machine.vcpu, &context);
     end->waits = true;
-    if (run->spin.awaited_gva && mmu_translate(&run->machine.mmu, &context, run->spin.awaited_gva,
-                                               MMU_READ, &place, &fault)) {
-        end->waits_gpa = place.gpa;
-        end->waits_shared = is_shared(run, place.page);
+    if (run->spin.awaited_gva &&
+        mmu_peek_gpa(&run->machine.mmu, &context, run->spin.awaited_gva, &end->waits_gpa)) {
+        end->waits_shared = hypervisor_shares(&run->hypervisor, end->waits_gpa);
     }
 }
 
@@ -379,7 +381,7 @@ void run_oracles_end(struct run *run)
         }
     }
     oracles_end(run->oracles, &end);
-    if (arrived && is_watched(run) && !run->state.percpu_checked) {
+    if (arrived && is_watched(run) && !(oracles_hits(run->oracles) & ORACLE_BIT(ORACLE_PERCPU))) {
         percpu_examine(run, percpu_check_table);
     }
     outcome->oracles = oracles_hits(run->oracles);

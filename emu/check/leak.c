@@ -7,7 +7,10 @@
  *               event has
  *   memory      bytes of a lent buffer behind those that the event reads, if they are a copy of
  *               private memory. In an exact run the instruction that loaded them is known; in a
- *               fast one anything but zero is suspicious
+ *               fast one anything but zero is suspicious. What was stored where nothing is lent
+ *               waits until it is
+ *
+ * Only what still stands there counts.
  */
 #include <stdio.h>
 #include <string.h>
@@ -46,13 +49,24 @@ static const struct load *load_of(const struct oracles *oracles, uint64_t value,
     return NULL;
 }
 
+/* There is no room for another store: the older half goes. */
+static void stores_halve(struct oracles *oracles)
+{
+    oracles->state.store_count /= 2;
+    memcpy(oracles->table->store, oracles->table->store + STORE_MAX - oracles->state.store_count,
+           oracles->state.store_count * sizeof(oracles->table->store[0]));
+}
+
 static void store_note(struct oracles *oracles, const struct oracle_access *access)
 {
     struct oracle_state *state = &oracles->state;
     uint32_t size = access->size_bytes < 8 ? access->size_bytes : 8;
     const struct load *load = access->value ? load_of(oracles, access->value, size) : NULL;
 
-    if (load && state->store_count < STORE_MAX) {
+    if (load && state->store_count == STORE_MAX) {
+        stores_halve(oracles);
+    }
+    if (load) {
         oracles->table->store[state->store_count++] = (struct store){
             .gpa = access->gpa,
             .size_bytes = size,
@@ -121,46 +135,87 @@ static void leak_registers(struct oracles *oracles, const struct exit *exit)
                          vcpu->store_gva[field], ghcb_field_rows[field].name);
         }
     }
-    if (vcpu->stray_value) {
-        hit_register(oracles, exit, vcpu->stray_offset, vcpu->stray_value, vcpu->stray_gva,
-                     "a register");
+    for (uint32_t i = 0; i < vcpu->stray_count; i++) {
+        uint64_t offset = vcpu->stray[i].offset, value = 0;
+        const uint8_t *bytes = oracle_shared_bytes(oracles, exit->ghcb_gpa + offset);
+
+        if (bytes) {
+            memcpy(&value, bytes, sizeof(value));
+        }
+        if (value) {
+            hit_register(oracles, exit, offset, value, vcpu->stray[i].code_gva, "a register");
+        }
     }
 }
 
-/* Does the event read this? False for what lies in a lent buffer, or the GHCB's, and is not read.
- */
-static bool is_passed(struct oracles *oracles, const struct exit *exit, uint64_t gpa)
+/* What becomes of a place in shared memory by this exit. */
+enum passing {
+    PASSED,
+    NOT_PASSED, /* it lies in a lent buffer, or the GHCB's, and is not read */
+    NOT_LENT,
+};
+
+static enum passing passing(struct oracles *oracles, const struct exit *exit, uint64_t gpa)
 {
-    uint64_t offset = gpa - exit->ghcb_gpa - GHCB_SHARED_BUFFER;
+    uint64_t offset = gpa - exit->ghcb_gpa;
     const struct lent *lent = lent_at(oracles, gpa, 1);
 
     if (lent && lent->vcpu == exit->vcpu && lent->row == exit->row) {
-        return gpa - lent->buffer.gpa < lent->buffer.passed_bytes;
+        return gpa - lent->buffer.gpa < lent->buffer.passed_bytes ? PASSED : NOT_PASSED;
     }
-    return offset >= GHCB_SHARED_BUFFER_SIZE;
+    if (offset - GHCB_SHARED_BUFFER < GHCB_SHARED_BUFFER_SIZE) {
+        return NOT_PASSED;
+    }
+    return offset < PAGE_SIZE ? PASSED : NOT_LENT; /* fields: leak_registers */
+}
+
+static bool still_stands(const struct oracles *oracles, const struct store *store)
+{
+    const uint8_t *bytes = oracle_shared_bytes(oracles, store->gpa);
+
+    return bytes && memcmp(bytes, &store->value, store->size_bytes) == 0;
+}
+
+static void hit_store(struct oracles *oracles, const struct exit *exit, const struct store *store)
+{
+    struct oracle_hit hit = {
+        .kind = ORACLE_LEAK,
+        .vcpu = exit->vcpu,
+        .code_gva = store->code_gva,
+        .retired = store->retired,
+        .other_gva = store->load_gva,
+        .gpa = store->gpa,
+        .size_bytes = store->size_bytes,
+    };
+
+    memcpy(hit.bytes, &store->value, sizeof(store->value));
+    snprintf(hit.what, sizeof(hit.what), "a copy of private memory, which %s does not pass",
+             exit->name);
+    oracles_report(oracles, &hit);
 }
 
 static void leak_stores(struct oracles *oracles, const struct exit *exit)
 {
+    size_t kept = 0;
+
     for (size_t i = 0; i < oracles->state.store_count; i++) {
         const struct store *store = &oracles->table->store[i];
-        struct oracle_hit hit = {
-            .kind = ORACLE_LEAK,
-            .vcpu = exit->vcpu,
-            .code_gva = store->code_gva,
-            .retired = store->retired,
-            .other_gva = store->load_gva,
-            .gpa = store->gpa,
-            .size_bytes = store->size_bytes,
-        };
 
-        if (!is_passed(oracles, exit, store->gpa)) {
-            memcpy(hit.bytes, &store->value, sizeof(store->value));
-            snprintf(hit.what, sizeof(hit.what), "a copy of private memory, which %s does not pass",
-                     exit->name);
-            oracles_report(oracles, &hit);
+        if (!still_stands(oracles, store)) {
+            continue;
+        }
+        switch (passing(oracles, exit, store->gpa)) {
+        case PASSED:
+            break;
+        case NOT_PASSED:
+            hit_store(oracles, exit, store);
+            break;
+        case NOT_LENT:
+            oracles->table->store[kept++] = *store;
+            break;
         }
     }
+    oracles->state.store_count = kept;
 }
 
 static bool holds_anything(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
@@ -183,19 +238,27 @@ static bool holds_anything(struct oracles *oracles, uint64_t gpa, uint64_t size_
     return false;
 }
 
-/* A fast run: what an exact one has to look at. */
-static bool is_suspicious(struct oracles *oracles, const struct exit *exit)
+/* ---- a fast run: what an exact one has to look at ---- */
+
+/* What was stored in the GHCB's own buffer since the answer before. */
+static bool is_buffer_suspicious(struct oracles *oracles, const struct exit *exit)
 {
     const struct oracle_vcpu *vcpu = &oracles->vcpu[exit->vcpu];
-    const struct oracle_state *state = &oracles->state;
 
     for (uint64_t i = 0; i < GHCB_SHARED_BUFFER_SIZE / GRANULE; i++) {
         if ((vcpu->buffer_written[i / 8] & 1u << i % 8) &&
-            !is_passed(oracles, exit, exit->ghcb_gpa + GHCB_SHARED_BUFFER + i * GRANULE)) {
+            passing(oracles, exit, exit->ghcb_gpa + GHCB_SHARED_BUFFER + i * GRANULE) ==
+                NOT_PASSED) {
             return true;
         }
     }
-    for (size_t i = 0; i < state->lent_count; i++) {
+    return false;
+}
+
+/* What stands in other memory that is lent now, since whenever. */
+static bool is_lent_suspicious(struct oracles *oracles, const struct exit *exit)
+{
+    for (size_t i = 0; i < oracles->state.lent_count; i++) {
         const struct lent *lent = &oracles->table->lent[i];
         const struct exit_buffer *buffer = &lent->buffer;
 
@@ -218,7 +281,10 @@ void leak_exit(struct oracles *oracles, const struct exit *exit)
     leak_registers(oracles, exit);
     if (oracles->exact) {
         leak_stores(oracles, exit);
-    } else if (is_suspicious(oracles, exit)) {
-        oracles_report(oracles, &(struct oracle_hit){.kind = ORACLE_LEAK, .vcpu = exit->vcpu});
+    } else if (is_lent_suspicious(oracles, exit)) {
+        oracle_suspect(oracles, ORACLE_LEAK, exit->vcpu);
+        oracles->state.from = 0; /* who knows when it was stored */
+    } else if (is_buffer_suspicious(oracles, exit)) {
+        oracle_suspect(oracles, ORACLE_LEAK, exit->vcpu);
     }
 }

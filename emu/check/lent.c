@@ -16,11 +16,19 @@ static void lent_drop(struct oracles *oracles, size_t i)
     memmove(&lent[i], &lent[i + 1], (oracles->state.lent_count - i) * sizeof(*lent));
 }
 
-void lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
+/* Where a buffer ends with a page another page stands behind it, and it takes the guest's tables to
+   say which. */
+static bool ends_with_page(const struct exit_buffer *buffer)
+{
+    return ((buffer->gpa + buffer->size_bytes) & PAGE_MASK) == 0;
+}
+
+bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
                size_t count)
 {
     struct oracle_state *state = &oracles->state;
     struct oracle_tables *table = oracles->table;
+    bool watch = false;
 
     for (size_t i = state->lent_count; i-- > 0;) {
         if (table->lent[i].row == exit->row && table->lent[i].vcpu == exit->vcpu) {
@@ -33,7 +41,9 @@ void lent_exit(struct oracles *oracles, const struct exit *exit, const struct ex
         }
         table->lent[state->lent_count++] =
             (struct lent){.buffer = buffer[i], .row = exit->row, .vcpu = exit->vcpu};
+        watch = watch || ends_with_page(&buffer[i]);
     }
+    return watch;
 }
 
 /* The guest has its pages back: they are lent no more. */
@@ -69,33 +79,36 @@ struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
     return NULL;
 }
 
-struct lent *lent_guard(struct oracles *oracles, uint64_t gva)
+bool lent_guards(const struct oracles *oracles, uint64_t gpa)
 {
-    struct oracle_state *state = &oracles->state;
-    struct oracle_tables *table = oracles->table;
+    for (size_t i = 0; i < oracles->state.lent_count; i++) {
+        const struct lent *lent = &oracles->table->lent[i];
 
-    for (size_t i = state->lent_count; i-- > 0;) {
-        if (table->lent[i].guard_gva && table->lent[i].guard_gva == (gva & ~PAGE_MASK)) {
-            return &table->lent[i];
+        if (lent->guard_gpa && lent->guard_gpa == (gpa & ~PAGE_MASK)) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
-bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa)
+bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared)
 {
     struct oracle_state *state = &oracles->state;
     struct oracle_tables *table = oracles->table;
-    bool made = false;
+    uint64_t page_gva = gva & ~PAGE_MASK, page_gpa = gpa & ~PAGE_MASK;
+    bool changed = false;
 
     for (size_t i = 0; i < state->lent_count; i++) {
         struct lent *lent = &table->lent[i];
         uint64_t end = lent->buffer.gpa + lent->buffer.size_bytes;
 
-        if (!lent->guard_gva && (end & PAGE_MASK) == 0 && (gpa & ~PAGE_MASK) + PAGE_SIZE == end) {
-            lent->guard_gva = (gva & ~PAGE_MASK) + PAGE_SIZE;
-            made = true;
+        if (shared && !lent->guard_gva && ends_with_page(&lent->buffer) &&
+            page_gpa + PAGE_SIZE == end) {
+            lent->guard_gva = page_gva + PAGE_SIZE;
+            changed = true;
+        } else if (lent->guard_gva && lent->guard_gva == page_gva) {
+            lent->guard_gpa = page_gpa;
         }
     }
-    return made;
+    return changed;
 }

@@ -397,6 +397,13 @@ void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
     oracles_report(oracles, &hit);
 }
 
+const uint8_t *oracle_shared_bytes(const struct oracles *oracles, uint64_t gpa)
+{
+    const uint8_t *page = oracles->ops.shared_page(oracles->ops.context, gpa & ~PAGE_MASK);
+
+    return page ? page + (gpa & PAGE_MASK) : NULL;
+}
+
 bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *access,
                     uint64_t *offset)
 {
@@ -409,16 +416,17 @@ bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *a
 /* ---- what they see, what they are told ---- */
 
 enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
-                              bool shared, bool *guard)
+                              bool shared)
 {
-    *guard = false;
+    bool guards = false;
+
     if (oracle_on(oracles, ORACLE_OVERRUN)) {
-        *guard = lent_guard(oracles, gva) != NULL;
-        if (shared && lent_seen(oracles, gva, gpa)) {
+        if (lent_seen(oracles, gva, gpa, shared)) {
             oracles->ops.flush(oracles->ops.context);
         }
+        guards = lent_guards(oracles, gpa);
     }
-    if (*guard || (shared && (gpa & ~PAGE_MASK) == oracles->vcpu[vcpu].ghcb_gpa) ||
+    if (guards || (shared && (gpa & ~PAGE_MASK) == oracles->vcpu[vcpu].ghcb_gpa) ||
         (!shared && stale_private_has(oracles, gpa))) {
         return ORACLE_VIEW_ALL;
     }
@@ -426,6 +434,21 @@ enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t g
         return ORACLE_VIEW_READS;
     }
     return oracles->exact && oracle_on(oracles, ORACLE_LEAK) ? ORACLE_VIEW_LOADS : ORACLE_VIEW_NONE;
+}
+
+/* A word of the GHCB page that is no field of any event. */
+static void note_stray(struct oracle_vcpu *vcpu, uint64_t offset, uint64_t code_gva)
+{
+    uint32_t i = 0;
+
+    while (i < vcpu->stray_count && vcpu->stray[i].offset != offset) {
+        i++;
+    }
+    if (i < STRAY_MAX) {
+        vcpu->stray[i].offset = offset;
+        vcpu->stray[i].code_gva = code_gva;
+        vcpu->stray_count = i < vcpu->stray_count ? vcpu->stray_count : i + 1;
+    }
 }
 
 /* What the guest stores in its GHCB page. */
@@ -450,9 +473,7 @@ static void note_fields(struct oracles *oracles, const struct oracle_access *acc
     known =
         known || ranges_meet(offset, access->size_bytes, GHCB_VALID_BITMAP, GHCB_VALID_BITMAP_SIZE);
     if (!known && access->value) {
-        vcpu->stray_value = access->value;
-        vcpu->stray_offset = offset;
-        vcpu->stray_gva = access->code_gva;
+        note_stray(vcpu, offset & ~7ULL, access->code_gva);
     }
 }
 
@@ -478,15 +499,16 @@ void oracles_access(struct oracles *oracles, const struct oracle_access *access)
 void oracles_exit(struct oracles *oracles, const struct exit *exit,
                   const struct exit_buffer *buffer, size_t buffer_count)
 {
-    lent_exit(oracles, exit, buffer, buffer_count);
+    if (lent_exit(oracles, exit, buffer, buffer_count) || oracles->flush_due) {
+        oracles->ops.flush(oracles->ops.context);
+        oracles->flush_due = false;
+    }
+    memset(oracles->state.sweep, 0, sizeof(oracles->state.sweep));
     percpu_exit(oracles, exit);
     for (int kind = 0; kind < ORACLE_COUNT; kind++) {
         if (oracle_on(oracles, kind) && oracle_rows[kind].exit) {
             oracle_rows[kind].exit(oracles, exit);
         }
-    }
-    if (exit->protocol == EXIT_PAGE) {
-        oracles->state.store_count = 0;
     }
 }
 
@@ -510,7 +532,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     vcpu->ghcb_gpa = exit->ghcb_gpa;
     vcpu->marked = reply->marked;
     vcpu->written = 0;
-    vcpu->stray_value = 0;
+    vcpu->stray_count = 0;
     memset(vcpu->buffer_written, 0, sizeof(vcpu->buffer_written));
 }
 

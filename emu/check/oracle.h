@@ -68,7 +68,6 @@ struct oracle_access {
     uint32_t beyond_bytes; /* and in the page that is mapped behind it; exact only */
     bool write;
     bool shared;          /* the hypervisor can read and write it, too */
-    bool guard;           /* in the page that the guest has mapped behind a lent buffer */
     uint64_t value;       /* of a write, up to eight bytes */
     const uint8_t *bytes; /* what stands there, before a write */
     uint64_t code_gva;    /* the instruction; 0: not known, in a fast run */
@@ -128,9 +127,9 @@ enum oracle_view {
     ORACLE_VIEW_ALL,
 };
 
-/* A page is about to be translated for data, for this vCPU. `shared` and *guard: as above. */
+/* A page is about to be translated for data, for this vCPU. `shared`: as above. */
 enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
-                              bool shared, bool *guard);
+                              bool shared);
 
 /* ---- what they are told ---- */
 

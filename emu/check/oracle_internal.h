@@ -16,6 +16,8 @@
 
 #define LENT_MAX 16    /* the oldest makes room */
 #define LENT_TRAIL 16  /* instructions that are remembered to have gone through a buffer */
+#define STRAY_MAX 8    /* registers of no event; more are not looked at */
+#define POLL_MAX 4     /* places that are read more than others */
 #define LENT_BEHIND 8  /* bytes behind the end in which the first access beyond it begins */
 #define LENT_NEAR 64   /* bytes: an instruction that was this near the end goes on behind it */
 #define GIVEN_MAX 4096 /* ranges that are the hypervisor's; the oldest makes room */
@@ -29,9 +31,9 @@ struct lent {
     struct exit_buffer buffer;
     const struct exit_row *row;
     uint32_t vcpu;
-    /* What the guest has mapped behind the buffer's last page; 0: not known, or it ends in a page.
-     */
-    uint64_t guard_gva;
+    /* The page that the guest has mapped behind the buffer's last one, and where it leads; 0: not
+       known yet, or the buffer ends in a page. */
+    uint64_t guard_gva, guard_gpa;
     uint64_t end[2]; /* where the last read, write of it ended */
     uint32_t trail_next;
     struct {
@@ -48,6 +50,11 @@ struct stale {
     uint64_t gpa;
     uint32_t left;                  /* bytes that were not written yet */
     uint8_t written[PAGE_SIZE / 8]; /* a bit a byte */
+};
+
+/* Accesses that went on one where another ended, upwards, whatever instructions they are. */
+struct sweep {
+    uint64_t start, end;
 };
 
 /* A store to shared memory of what was loaded from private memory; exact. */
@@ -73,8 +80,11 @@ struct oracle_vcpu {
     uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
     uint32_t written;
     uint64_t store_gva[FIELD_COUNT]; /* exact: the instruction that wrote it last */
-    /* A register stored in the page that is a field of no event. value 0: none. */
-    uint64_t stray_value, stray_offset, stray_gva;
+    /* Registers stored in the page that are fields of no event. */
+    struct {
+        uint64_t offset, code_gva;
+    } stray[STRAY_MAX];
+    uint32_t stray_count;
     uint8_t buffer_written[GHCB_SHARED_BUFFER_SIZE / 8 / 8 + 1]; /* a bit for eight bytes */
 };
 
@@ -84,9 +94,10 @@ struct oracle_pending {
     struct oracle_pvalidate done;
 };
 
-/* Reads of shared memory since the last exit: one place that stands out. */
+/* Reads of shared memory since the last exit: a place that stands out. count 0: none. */
 struct oracle_poll {
     uint64_t gpa, count, retired, code_gva;
+    uint32_t size_bytes;
 };
 
 /* What a snapshot keeps, but for the vCPUs. */
@@ -98,7 +109,8 @@ struct oracle_state {
     size_t store_count;
     uint32_t load_next;
     struct oracle_pending pending;
-    struct oracle_poll poll;
+    struct oracle_poll poll[POLL_MAX];
+    struct sweep sweep[2]; /* of reads, of writes; exact */
     size_t report_count;
 };
 
@@ -135,6 +147,7 @@ struct oracles {
     void (*access[2][ORACLE_COUNT])(struct oracles *oracles, const struct oracle_access *access);
     size_t access_count[2];
     uint32_t answer;          /* the latest of all numbers, in this object's life */
+    bool flush_due;           /* less is to be watched than is: at the next exit */
     struct fetched **fetched; /* by page; NULL: not read yet */
     struct oracle_state state;
     struct oracle_tables *table;
@@ -163,21 +176,24 @@ void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcp
 /* The same at an access. */
 void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
                        const struct oracle_access *access, uint64_t other_gva, const char *what);
+/* The bytes of shared memory, within a page; NULL when the hypervisor does not share them. */
+const uint8_t *oracle_shared_bytes(const struct oracles *oracles, uint64_t gpa);
 /* Where in the GHCB page of the vCPU the access is; false when it is not in it. */
 bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *access,
                     uint64_t *offset);
 
-/* lent.c */
-void lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
+/* lent.c: true when one of them ends with a page, and what stands behind it must be seen. */
+bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
                size_t count);
 /* True when a page behind one was watched. */
 bool lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* The newest buffer that has any byte of the range; NULL: none has. */
 struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
-/* The page at gva stands behind a buffer; NULL: behind none. */
-struct lent *lent_guard(struct oracles *oracles, uint64_t gva);
-/* The guest is about to use the page at gva, which leads to gpa. True when a guard came to be. */
-bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa);
+/* Does the page at gpa stand behind a buffer? */
+bool lent_guards(const struct oracles *oracles, uint64_t gpa);
+/* The guest is about to use the page at gva, which leads to gpa. True when what is to be watched
+   has changed. */
+bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);
 
 /* The oracles, as rows of oracle.c's table have them. */
 void double_fetch_access(struct oracles *oracles, const struct oracle_access *access);

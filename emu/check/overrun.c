@@ -6,13 +6,17 @@
  */
 #include "check/oracle_internal.h"
 
-/* Where the buffer ends, as far as this access is concerned: its end stands at the page's start
-   when the access is in the page behind it. */
+/* How far behind the buffer's end the access begins; UINT64_MAX when it is elsewhere. */
 static uint64_t behind(const struct lent *lent, const struct oracle_access *access)
 {
     uint64_t end = lent->buffer.gpa + lent->buffer.size_bytes;
 
-    return access->guard ? access->gpa & PAGE_MASK : access->gpa - end;
+    if (end & PAGE_MASK) {
+        return access->gpa - end;
+    }
+    return lent->guard_gpa && lent->guard_gpa == (access->gpa & ~PAGE_MASK)
+               ? access->gpa & PAGE_MASK
+               : UINT64_MAX;
 }
 
 /* Has this instruction come near the end? Where instructions are not known: has any? */
@@ -61,8 +65,7 @@ static struct lent *ends_before(struct oracles *oracles, const struct oracle_acc
     for (size_t i = oracles->state.lent_count; i-- > 0;) {
         struct lent *lent = &oracles->table->lent[i];
 
-        if (lent->vcpu == access->vcpu && access->guard == (lent->guard_gva != 0) &&
-            behind(lent, access) < LENT_BEHIND) {
+        if (lent->vcpu == access->vcpu && behind(lent, access) < LENT_BEHIND) {
             return lent;
         }
     }
@@ -76,9 +79,29 @@ static void overrun_hit(struct oracles *oracles, const struct oracle_access *acc
                                     : "read behind the end of a lent buffer");
 }
 
+/* Go on with the sweep that ends here, or begin another. */
+static const struct sweep *sweep_on(struct oracles *oracles, const struct oracle_access *access)
+{
+    struct sweep *sweep = &oracles->state.sweep[access->write];
+
+    if (access->gpa != sweep->end) {
+        sweep->start = access->gpa;
+    }
+    sweep->end = access->gpa + access->size_bytes;
+    return sweep;
+}
+
+/* The buffer is but a part of what is gone through, as the GHCB's is when the page is cleared. */
+static bool began_before(const struct oracles *oracles, const struct lent *lent,
+                         const struct sweep *sweep)
+{
+    return oracles->exact && sweep->start < lent->buffer.gpa && sweep->end > lent->buffer.gpa;
+}
+
 void overrun_access(struct oracles *oracles, const struct oracle_access *access)
 {
-    struct lent *lent = access->shared && !access->guard ? lent_at(oracles, access->gpa, 1) : NULL;
+    struct lent *lent = access->shared ? lent_at(oracles, access->gpa, 1) : NULL;
+    const struct sweep *sweep = access->shared ? sweep_on(oracles, access) : NULL;
     uint64_t end = lent ? lent->buffer.gpa + lent->buffer.size_bytes : 0;
 
     if (lent) {
@@ -92,6 +115,7 @@ void overrun_access(struct oracles *oracles, const struct oracle_access *access)
     }
     lent = ends_before(oracles, access);
     if (lent && came_near(oracles, lent, access) &&
+        !(sweep && began_before(oracles, lent, sweep)) &&
         (!access->shared || !lent_at(oracles, access->gpa, access->size_bytes))) {
         overrun_hit(oracles, access);
     }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "abi/msr.h"
 #include "check/oracle_internal.h"
@@ -14,11 +15,32 @@ struct percpu_key {
     size_t row;
 };
 
-struct percpu_column {
+static const struct percpu_column {
     const char *name;
-    uint64_t (*value)(const struct percpu_row *row);
+    size_t offset, size_bytes; /* of the value, in struct percpu_row */
     bool zero_counts;
+} columns[] = {
+#define COLUMN(name, field, zero)                                                                  \
+    {                                                                                              \
+        name, offsetof(struct percpu_row, field), sizeof(((struct percpu_row *)0)->field), zero    \
+    }
+    COLUMN("APIC ID", apic_id, true),      COLUMN("index", index, true),
+    COLUMN("GHCB", ghcb, false),           COLUMN("TSS", tss, false),
+    COLUMN("save area", vmsa[0], false),   COLUMN("save area", vmsa[1], false),
+    COLUMN("save area", vmsa[2], false),   COLUMN("save area", vmsa[3], false),
+    COLUMN("calling area", caa[1], false), COLUMN("calling area", caa[2], false),
+    COLUMN("calling area", caa[3], false),
+#undef COLUMN
 };
+_Static_assert(VMPL_COUNT == 4, "columns has one row for each");
+
+static uint64_t column_value(const struct percpu_column *column, const struct percpu_row *row)
+{
+    uint64_t value = 0;
+
+    memcpy(&value, (const char *)row + column->offset, column->size_bytes);
+    return value;
+}
 
 static int key_compare(const void *a, const void *b)
 {
@@ -30,33 +52,6 @@ static int key_compare(const void *a, const void *b)
     return first->row < second->row ? -1 : 1;
 }
 
-static uint64_t row_apic_id(const struct percpu_row *row)
-{
-    return row->apic_id;
-}
-
-static uint64_t row_index(const struct percpu_row *row)
-{
-    return row->index;
-}
-
-static uint64_t row_ghcb(const struct percpu_row *row)
-{
-    return row->ghcb;
-}
-
-static uint64_t row_vmsa(const struct percpu_row *row)
-{
-    return row->vmsa;
-}
-
-static const struct percpu_column columns[] = {
-    {"APIC ID", row_apic_id, true},
-    {"index", row_index, true},
-    {"GHCB", row_ghcb, false},
-    {"save area", row_vmsa, false},
-};
-
 /* False when two rows share what the column names: the later one in *at. */
 static bool column_ok(const struct percpu_column *column, const struct percpu_row *row,
                       size_t count, struct percpu_key *key, size_t *at, char *why, size_t size)
@@ -65,7 +60,7 @@ static bool column_ok(const struct percpu_column *column, const struct percpu_ro
     size_t kept = 0;
 
     for (size_t i = 0; i < count; i++) {
-        uint64_t value = column->value(&row[i]);
+        uint64_t value = column_value(column, &row[i]);
 
         if (value || column->zero_counts) {
             ascending = ascending && (kept == 0 || key[kept - 1].value < value);

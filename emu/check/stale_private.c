@@ -102,6 +102,7 @@ static void stale_write(struct oracles *oracles, struct stale *stale, uint64_t a
     /* The page is shown to us until the next flush: during an access the engine bears none. */
     if (stale->left == 0) {
         stale_drop(oracles, stale);
+        oracles->flush_due = true;
     }
 }
 

@@ -406,9 +406,9 @@ bool mmu_write(const struct mmu *mmu, const struct mmu_context *context, uint64_
     return true;
 }
 
-/* The walk of mmu_peek: no checks but those that keep it inside memory. */
-static bool mmu_peek_gpa(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
-                         uint64_t *gpa)
+/* No checks but those that keep it inside memory. */
+bool mmu_peek_gpa(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
+                  uint64_t *gpa)
 {
     const struct mmu_format *format = mmu_format(context);
     uint64_t table;

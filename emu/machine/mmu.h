@@ -110,8 +110,10 @@ bool mmu_write(const struct mmu *mmu, const struct mmu_context *context, uint64_
 
 /*
  * Look without touching: no A or D bits, no RMP checks, no faults. For symbols, decoding and
- * debuggers. Returns how many bytes could be read.
+ * debuggers. Where gva leads, if it is mapped; and how many bytes could be read there.
  */
+bool mmu_peek_gpa(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
+                  uint64_t *gpa);
 size_t mmu_peek(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva, void *bytes,
                 size_t size_bytes);
 

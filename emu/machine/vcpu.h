@@ -150,11 +150,16 @@ typedef void vcpu_decode(const uint8_t *bytes, size_t size_bytes, unsigned code_
                          struct vcpu_insn *insn);
 
 /*
- * A guest read of watched memory, reported before the load. rip and retired are those of the
- * reading instruction. It may change memory through memory_bytes_for_write and nothing else.
+ * A guest access to watched memory, reported before the load or the store. rip and retired are
+ * those of the instruction. It may change memory through memory_bytes_for_write and nothing else.
  */
-typedef void vcpu_watch(void *context, uint64_t gpa, uint32_t size_bytes, uint64_t rip,
-                        uint64_t retired);
+struct vcpu_watched {
+    uint64_t gpa;
+    uint32_t size_bytes;
+    bool write;
+    uint64_t rip, retired;
+};
+typedef void vcpu_watch(void *context, const struct vcpu_watched *access);
 
 /* How much of the guest's accesses to a page an observer wants to see. */
 enum vcpu_view {
@@ -183,7 +188,8 @@ struct vcpu_access {
 /*
  * Sees what the guest does with pages of memory, and changes nothing. `view` is asked at each
  * translation for data; what it said of a page holds until that page is translated anew. `access`
- * comes before the access.
+ * comes before the access. Translations may be flushed (vcpu_flush) from `view`, but not from
+ * `access`: the engine goes on to use the one that it has looked up.
  */
 struct vcpu_observer {
     void *context;
@@ -293,6 +299,9 @@ void vcpu_enter_long_mode(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_
 /* An emulated instruction of `length` bytes has retired: RIP moves on, time advances by one. */
 void vcpu_retire(struct vcpu *vcpu, unsigned length);
 
+/* So many instructions have retired that change nothing: a jump to itself. */
+void vcpu_pass_time(struct vcpu *vcpu, uint64_t instructions);
+
 /*
  * A frame whose RFLAGS image has RF set was pushed. IRET sets RF then, and the next instruction
  * clears it, which the engine leaves undone. APM Vol 2 (24593) 3.1.6.
@@ -315,12 +324,13 @@ void vcpu_page_changed(struct vcpu *vcpu, uint32_t page);
 void vcpu_flush(struct vcpu *vcpu);
 
 /*
- * Watch guest reads of [gpa, gpa + size_bytes) within one page. While any range is watched, memory
- * accesses are several times slower. Ranges are dropped all at once.
+ * Watch guest reads of [gpa, gpa + size_bytes) within one page, and with `writes` its stores, too.
+ * While any range is watched, memory accesses are several times slower. Ranges are dropped all at
+ * once.
  */
 #define VCPU_WATCH_MAX 64
-int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_watch *callback,
-                   void *context, struct error *error);
+int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, bool writes,
+                   vcpu_watch *callback, void *context, struct error *error);
 void vcpu_watch_clear(struct vcpu *vcpu);
 /*
  * From now on ranges come and go at no cost, and memory accesses are slow at all times: the first

@@ -201,11 +201,14 @@ void vcpu_debug_forget(struct vcpu *vcpu);
 bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
                       void *opaque);
 
-/* vcpu_observe.c: the page is filled for data; `entry` may lead elsewhere afterwards. */
-void vcpu_observe_fill(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
+/* vcpu_observe.c: the page is to be filled for data. The observer may flush translations. */
+void vcpu_observe_page(struct vcpu *vcpu, uint64_t gva, const struct mmu_translation *place);
+/* Then the page is filled; `entry` may lead elsewhere afterwards. */
+void vcpu_observe_fill(struct vcpu *vcpu, enum mmu_access access,
                        const struct mmu_translation *place, uc_tlb_entry *entry);
-/* Reads begin to be watched, or end; the caller flushes blocks and translations. */
-uc_err vcpu_observe_watched(struct vcpu *vcpu, bool watched);
+/* One more range is watched, or none any more; the caller flushes blocks and translations. */
+uc_err vcpu_observe_watched(struct vcpu *vcpu);
+uc_err vcpu_observe_unwatched(struct vcpu *vcpu);
 
 /* vcpu_register.c: the engine's numbers. */
 extern const int vcpu_register_id[VCPU_REGISTER_COUNT];

@@ -71,6 +71,10 @@ bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entr
         vcpu->faulted = true;
         return false;
     }
+    /* First of all: the observer may flush, and what is noted below is of the time since then. */
+    if (vcpu->observer.view && access != MMU_FETCH && !place.ciphertext) {
+        vcpu_observe_page(vcpu, gva, &place);
+    }
     if (access != MMU_READ && !place.ciphertext) {
         fill_note_view(vcpu, &vcpu->fill[place.page], gva, access == MMU_FETCH);
     }
@@ -95,23 +99,27 @@ bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entr
                    : access == MMU_WRITE ? UC_PROT_READ | UC_PROT_WRITE
                                          : UC_PROT_READ;
     if (vcpu->observer.view && access != MMU_FETCH && !place.ciphertext) {
-        vcpu_observe_fill(vcpu, gva, access, &place, entry);
+        vcpu_observe_fill(vcpu, access, &place, entry);
     }
     return true;
 }
 
-static void vcpu_on_watched_read(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
-                                 int64_t value, void *opaque)
+static void vcpu_on_watched(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
+                            int64_t value, void *opaque)
 {
     struct watch_range *watch = opaque;
     struct vcpu *vcpu = watch->vcpu;
     uint64_t code_gva = vcpu_code_gva(vcpu);
 
     (void)uc;
-    (void)type;
     (void)value;
-    watch->callback(watch->context, watch->gpa + (address - watch->start), (uint32_t)size, code_gva,
-                    vcpu_retired_at(vcpu, code_gva));
+    watch->callback(watch->context, &(struct vcpu_watched){
+                                        .gpa = watch->gpa + (address - watch->start),
+                                        .size_bytes = (uint32_t)size,
+                                        .write = type == UC_MEM_WRITE,
+                                        .rip = code_gva,
+                                        .retired = vcpu_retired_at(vcpu, code_gva),
+                                    });
 }
 
 void vcpu_flush(struct vcpu *vcpu)
@@ -128,20 +136,21 @@ void vcpu_page_changed(struct vcpu *vcpu, uint32_t page)
 }
 
 /*
- * The presence of memory hooks is compiled into blocks; and whether an observed page is memory goes
- * by it, too.
+ * The presence of memory hooks is compiled into blocks, of either kind for itself; and whether an
+ * observed page is memory goes by it, too.
  */
-static void watch_change(struct vcpu *vcpu)
+static void watch_change(struct vcpu *vcpu, bool writes)
 {
-    if (!vcpu->watch_often) {
+    if (!vcpu->watch_often || writes) {
         engine_flush_blocks(vcpu->uc);
     }
     vcpu_flush(vcpu);
 }
 
-int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_watch *callback,
-                   void *context, struct error *error)
+int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, bool writes,
+                   vcpu_watch *callback, void *context, struct error *error)
 {
+    int type = UC_HOOK_MEM_READ | (writes ? UC_HOOK_MEM_WRITE : 0);
     struct watch_range *watch = &vcpu->watch[vcpu->watch_count];
     uint32_t page = memory_page(vcpu->memory, gpa);
     uint64_t start = ((uint64_t)page << PAGE_SHIFT) | (gpa & PAGE_MASK);
@@ -160,15 +169,16 @@ int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_wa
         .vcpu = vcpu,
     };
     /* The range starts 63 bytes early: a wide read that begins before it may reach into it. */
-    if (uc_hook_add(vcpu->uc, &watch->hook, UC_HOOK_MEM_READ, (void *)vcpu_on_watched_read, watch,
+    if (uc_hook_add(vcpu->uc, &watch->hook, type, (void *)vcpu_on_watched, watch,
                     start < 63 ? 0 : start - 63, start + size_bytes - 1)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
-    if (vcpu->watch_count++ == 0) {
-        if (vcpu_observe_watched(vcpu, true)) {
-            return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
-        }
-        watch_change(vcpu);
+    vcpu->watch_count++;
+    if (vcpu_observe_watched(vcpu)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+    }
+    if (vcpu->watch_count == 1 || writes) {
+        watch_change(vcpu, writes);
     }
     return 0;
 }
@@ -182,8 +192,8 @@ void vcpu_watch_clear(struct vcpu *vcpu)
         uc_hook_del(vcpu->uc, vcpu->watch[i].hook);
     }
     vcpu->watch_count = 0;
-    vcpu_observe_watched(vcpu, false);
-    watch_change(vcpu);
+    vcpu_observe_unwatched(vcpu);
+    watch_change(vcpu, false);
 }
 
 int vcpu_watch_often(struct vcpu *vcpu, struct error *error)
@@ -193,11 +203,11 @@ int vcpu_watch_often(struct vcpu *vcpu, struct error *error)
     uc_hook hook;
 
     /* Of an address that no memory has: it is there, and is never called. */
-    if (uc_hook_add(vcpu->uc, &hook, kinds, (void *)vcpu_on_watched_read, vcpu->watch, UINT64_MAX,
+    if (uc_hook_add(vcpu->uc, &hook, kinds, (void *)vcpu_on_watched, vcpu->watch, UINT64_MAX,
                     UINT64_MAX)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
-    watch_change(vcpu);
+    watch_change(vcpu, false);
     vcpu->watch_often = true;
     return 0;
 }

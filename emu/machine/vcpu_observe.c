@@ -100,13 +100,17 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
 
 /* ---- both ---- */
 
+void vcpu_observe_page(struct vcpu *vcpu, uint64_t gva, const struct mmu_translation *place)
+{
+    vcpu->view[place->page] = (uint8_t)vcpu->observer.view(vcpu->observer.context, gva, place);
+}
+
 /* A page that holds code stays memory: the engine must notice that it is written to. */
-void vcpu_observe_fill(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
+void vcpu_observe_fill(struct vcpu *vcpu, enum mmu_access access,
                        const struct mmu_translation *place, uc_tlb_entry *entry)
 {
-    enum vcpu_view view = vcpu->observer.view(vcpu->observer.context, gva, place);
+    enum vcpu_view view = (enum vcpu_view)vcpu->view[place->page];
 
-    vcpu->view[place->page] = (uint8_t)view;
     if (view <= VCPU_VIEW_LOADS || vcpu->observer.exact || vcpu->watch_count > 0 ||
         (vcpu->memory->flags[place->page] & MEMORY_CODE)) {
         return;
@@ -137,12 +141,25 @@ static uc_err add_hook(struct vcpu *vcpu)
                        (void *)on_access, vcpu, 1, 0);
 }
 
-uc_err vcpu_observe_watched(struct vcpu *vcpu, bool watched)
+/* Hooks are called in the order in which they were added, and a watch may change what is read. */
+uc_err vcpu_observe_watched(struct vcpu *vcpu)
 {
-    if (!vcpu->observer.view || vcpu->observer.exact) {
+    bool hooked = vcpu->observer.exact || vcpu->watch_count > 1;
+    uc_err err = UC_ERR_OK;
+
+    if (!vcpu->observer.view) {
         return UC_ERR_OK;
     }
-    return watched ? add_hook(vcpu) : uc_hook_del(vcpu->uc, vcpu->observer_hook);
+    if (hooked) {
+        err = uc_hook_del(vcpu->uc, vcpu->observer_hook);
+    }
+    return err ? err : add_hook(vcpu);
+}
+
+uc_err vcpu_observe_unwatched(struct vcpu *vcpu)
+{
+    return vcpu->observer.view && !vcpu->observer.exact ? uc_hook_del(vcpu->uc, vcpu->observer_hook)
+                                                        : UC_ERR_OK;
 }
 
 int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct error *error)

@@ -75,7 +75,7 @@ static void do_deed(struct deed_context *context, const struct deed *deed)
         reply_repeat(reply, true, &vcpus_current_level(&context->hypervisor->vcpus)->answer);
         break;
     case DEED_READ:
-        reply_watch_read(reply, &watch);
+        reply_watch_add(reply, &watch);
         break;
     case DEED_ASSIGN:
         reply_assign(reply, gpa, PAGE_SIZE);
