@@ -2,7 +2,8 @@
 /*
  * Private to the files of the taint:
  *
- *   taint.c         operations, checks, sinks
+ *   taint.c         what it is told: blocks, accesses; snapshots
+ *   taint_op.c      one operation: harm, checks, where values go
  *   taint_label.c   labels and who holds them, in registers and in memory
  */
 #ifndef SNPEMU_CHECK_TAINT_INTERNAL_H
@@ -94,5 +95,18 @@ taint_label label_of_memory(const struct taint *taint, uint32_t page, uint32_t o
                             uint32_t size_bytes);
 void label_set_memory(struct taint *taint, uint32_t page, uint32_t offset, uint32_t size_bytes,
                       taint_label label);
+
+/* taint_op.c, of the block that runs. */
+uint64_t op_gva(const struct taint *taint, const struct flow_op *op);
+/* What it does with addresses, counts and targets, before it does anything else. */
+void op_look_for_harm(struct taint *taint, const struct flow_op *op);
+/* The block is the first of a function that allocates. */
+void op_look_for_allocation(struct taint *taint);
+/* What it makes of what it reads; before anything is written. */
+taint_label op_result(const struct taint *taint, const struct flow_op *op);
+void op_set_registers(struct taint *taint, uint32_t registers, taint_label label);
+void op_note_counters(struct taint_cpu *cpu, const struct flow_op *op);
+/* It has been executed. */
+void op_end(struct taint *taint, const struct flow_op *op);
 
 #endif
