@@ -49,7 +49,7 @@ struct run_state {
         uint64_t function_gva;
     } hit[RUN_HIT_MAX];
     size_t hit_count;
-    bool msr_is_hosts;   /* what stands in the GHCB MSR is an answer */
+    uint32_t msr_hosts;  /* in whose GHCB MSR an answer stands: the vCPU's number and 1; 0: none */
     bool percpu_checked; /* the per-CPU table was looked at when the first AP came up */
     struct exit_count exit_count[EXIT_KINDS_MAX];
     uint64_t exits;

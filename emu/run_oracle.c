@@ -324,7 +324,7 @@ static void answer_told(struct run *run)
         return;
     }
     oracles_answer(run->oracles, exit, &run->reply);
-    run->state.msr_is_hosts = exit->protocol == EXIT_MSR;
+    run->state.msr_hosts = exit->protocol == EXIT_MSR ? exit->vcpu + 1 : 0;
     if (exit->vcpu == 0 && exit->protocol == EXIT_PAGE && exit->row->code == NAE_CPUID &&
         exit_field(exit, FIELD_RAX) == CPUID_LEAF_EXTENDED_TOPOLOGY) {
         run->state.bsp_asked = true;

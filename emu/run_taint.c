@@ -176,7 +176,7 @@ void run_taint_trap(struct run *run, const struct vcpu_stop *stop)
     uint8_t bytes[INSN_BYTES_MAX];
     struct flow_op op;
 
-    if (!taint || !is_watched(run) || (!taint->follows && !run->state.msr_is_hosts)) {
+    if (!taint || !is_watched(run) || (!taint->follows && !run->state.msr_hosts)) {
         return;
     }
     if (!emulated ||
@@ -187,10 +187,10 @@ void run_taint_trap(struct run *run, const struct vcpu_stop *stop)
         }
         return;
     }
-    source = op.kind == FLOW_MSR_READ && run->state.msr_is_hosts &&
+    source = op.kind == FLOW_MSR_READ && run->state.msr_hosts == run->trap.vcpu + 1 &&
              (uint32_t)vcpu_get(vcpu, VCPU_RCX) == MSR_GHCB;
     if (op.kind == FLOW_MSR_WRITE && (uint32_t)vcpu_get(vcpu, VCPU_RCX) == MSR_GHCB) {
-        run->state.msr_is_hosts = false;
+        run->state.msr_hosts = 0;
     }
     taint_emulated(taint->taint, run->trap.vcpu, &op, stop->code_gva, vcpu_retired(vcpu) - 1,
                    source);

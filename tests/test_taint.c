@@ -164,7 +164,8 @@ static const struct row rows[] = {
     {"div: the remainder", CODE(LOAD, 0x48, 0xF7, 0xF1, 0x48, 0x8B, 0x0C, 0xD3), NULL},
     {"bsr", CODE(LOAD, 0x48, 0x0F, 0xBD, 0xC0, INDEX), NULL},
     {"bswap", CODE(LOAD, 0x48, 0x0F, 0xC8, INDEX), "index unchecked"},
-    {"movzx %al, %eax", CODE(LOAD, 0x0F, 0xB6, 0xC0, INDEX), "index unchecked"},
+    {"movzx %al, %eax", CODE(LOAD, 0x0F, 0xB6, 0xC0, INDEX), NULL},
+    {"movzx (%rsi), %eax", CODE(0x0F, 0xB6, 0x06, INDEX), "index unchecked"},
     /* cmova %rdx, %rcx; mov (%rbx,%rcx,8), %rcx */
     {"cmov", CODE(LOAD, 0x48, 0x0F, 0x47, 0xC8, 0x48, 0x8B, 0x0C, 0xCB), "index unchecked"},
     {"xchg %rax, %rdx", CODE(LOAD, 0x48, 0x87, 0xD0, INDEX), NULL},

@@ -183,7 +183,9 @@ static void put_move(struct flow_op *op, const struct source *source)
 {
     const ZydisDecodedOperand *from = &source->operand[1];
 
-    if (is_register(from)) {
+    if (is_register(from) && source->insn.mnemonic == ZYDIS_MNEMONIC_MOVZX) {
+        op->kind = FLOW_CLEAN; /* what compilers make of a mask of 8 or 16 bits */
+    } else if (is_register(from)) {
         op->flags |= FLOW_MOVES;
     } else if (is_immediate(from)) {
         op->flags |= from->imm.value.u ? FLOW_FIXES : 0;
