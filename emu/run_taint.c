@@ -15,7 +15,7 @@
 #define BLOCK_OPS_MAX 512 /* the engine makes no longer blocks */
 #define INSN_BYTES_MAX 15
 #define BLOCK_BYTES_MAX (BLOCK_OPS_MAX * INSN_BYTES_MAX)
-#define FRAME_SIZE 64 /* at most, of an exception */
+#define FRAME_SIZE 48 /* at most, of an exception */
 
 /* The operations of a block of code; op_count 0: not decoded yet. */
 struct known_block {
@@ -156,13 +156,13 @@ void run_taint_access(struct run *run, const struct oracle_access *access)
 static void clear_frame(struct run *run)
 {
     struct mmu_context context;
-    struct mmu_translation place;
-    struct mmu_fault fault;
-    uint64_t gva = vcpu_get(run->machine.vcpu, VCPU_RSP), left = PAGE_SIZE - (gva & PAGE_MASK);
+    uint64_t gva = vcpu_get(run->machine.vcpu, VCPU_RSP), left = PAGE_SIZE - (gva & PAGE_MASK), gpa;
+    uint32_t page;
 
     vcpu_mmu_context(run->machine.vcpu, &context);
-    if (mmu_translate(&run->machine.mmu, &context, gva, MMU_READ, &place, &fault)) {
-        taint_clear(run->taint->taint, place.page, gva & PAGE_MASK,
+    if (mmu_peek_gpa(&run->machine.mmu, &context, gva, &gpa) &&
+        (page = memory_page(&run->machine.memory, gpa)) != MEMORY_NO_PAGE) {
+        taint_clear(run->taint->taint, page, gva & PAGE_MASK,
                     left < FRAME_SIZE ? (uint32_t)left : FRAME_SIZE);
     }
 }
