@@ -78,7 +78,10 @@ static int run_guest(struct run *run, struct error *error)
         if (vcpu_retired(vcpu) >= budget) {
             trap_end(&run->trap, OUTCOME_BUDGET, "instructions");
         } else if (stop.kind != VCPU_STOP_LIMIT) {
-            run_after_trap(run, trap_handle(&run->trap, &stop));
+            enum trap_next next = trap_handle(&run->trap, &stop);
+
+            run_taint_trap(run, &stop);
+            run_after_trap(run, next);
         } else if (vcpu_retired(vcpu) >= slice) {
             run_spin_quantum(run);
             run_schedule(run, CAUSE_QUANTUM);
@@ -354,8 +357,9 @@ void run_free(struct run *run)
     if (!run) {
         return;
     }
-    oracles_free(run->oracles);
     machine_release(&run->machine);
+    oracles_free(run->oracles);
+    run_taint_free(run);
     hypervisor_close(&run->hypervisor);
     vcpus_release(&run->saved_vcpus);
     psp_free(run->psp);
@@ -390,6 +394,9 @@ int run_snapshot(struct run *run, struct error *error)
     status = machine_save(&run->machine, error);
     if (status == 0 && run->oracles) {
         status = oracles_save(run->oracles, error);
+    }
+    if (status == 0) {
+        status = run_taint_save(run, error);
     }
     if (status == 0) {
         vcpus_copy(&run->saved_vcpus, &run->hypervisor.vcpus);
@@ -428,6 +435,7 @@ int run_restore(struct run *run, struct error *error)
         if (run->oracles) {
             oracles_restore(run->oracles);
         }
+        run_taint_restore(run);
         run_spin_reset(run);
         status = watch_list_rearm(&run->watches, error);
     }

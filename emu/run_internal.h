@@ -8,6 +8,8 @@
  *   run_later.c     what the host does between two instructions
  *   run_schedule.c  which vCPU runs
  *   run_spin.c      loops that nobody ends
+ *   run_oracle.c    what the oracles are told
+ *   run_taint.c     the same for the one that follows values
  *   run_view.c  looking at the result
  */
 #ifndef SNPEMU_RUN_INTERNAL_H
@@ -47,6 +49,7 @@ struct run_state {
         uint64_t function_gva;
     } hit[RUN_HIT_MAX];
     size_t hit_count;
+    uint32_t msr_hosts;  /* in whose GHCB MSR an answer stands: the vCPU's number and 1; 0: none */
     bool percpu_checked; /* the per-CPU table was looked at when the first AP came up */
     struct exit_count exit_count[EXIT_KINDS_MAX];
     uint64_t exits;
@@ -98,6 +101,7 @@ struct run {
     char *console; /* NUL-terminated */
     size_t console_capacity;
     struct oracles *oracles; /* NULL: none is on */
+    struct run_taint *taint; /* NULL: trusted-unchecked is not on */
     uint64_t svsm_size_bytes;
     const struct exit_row *stop_row; /* of options.stop_at_exit; NULL: none */
     uint64_t stop_nth;
@@ -167,6 +171,17 @@ void run_oracles_exit(struct run *run);
 int run_oracles_answer(struct run *run, struct error *error);
 /* The outcome is known, but not who hit. */
 void run_oracles_end(struct run *run);
+
+/* run_taint.c: the same for the one that follows values. */
+int run_taint_open(struct run *run, struct vcpu_observer *observer, struct error *error);
+void run_taint_free(struct run *run);
+int run_taint_save(struct run *run, struct error *error);
+void run_taint_restore(struct run *run);
+void run_taint_access(struct run *run, const struct oracle_access *access);
+/* A trap was handled; the vCPU stands where it goes on. */
+void run_taint_trap(struct run *run, const struct vcpu_stop *stop);
+/* What stands in these pages is new. */
+void run_taint_page(struct run *run, uint64_t gpa, uint64_t size_bytes);
 
 /* run.c: what a handled trap means for who runs. */
 void run_after_trap(struct run *run, enum trap_next next);

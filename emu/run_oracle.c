@@ -140,8 +140,14 @@ static void on_access(void *context, const struct vcpu_access *access)
         .retired = access->retired,
     };
 
-    if (is_watched(run)) {
+    if (!is_watched(run)) {
+        return;
+    }
+    if (!access->followed) {
         oracles_access(run->oracles, &shown);
+    }
+    if (run->taint) {
+        run_taint_access(run, &shown);
     }
 }
 
@@ -151,6 +157,7 @@ static void on_pvalidated(void *context, const struct trap_pvalidated *done)
     struct run *run = context;
     const struct vcpu *vcpu = run->machine.vcpu;
 
+    run_taint_page(run, done->gpa, done->unchanged ? 0 : done->size_bytes);
     if (done->gpa - run->image->load_gpa < run->svsm_size_bytes) {
         oracles_pvalidate(run->oracles,
                           &(struct oracle_pvalidate){
@@ -294,7 +301,7 @@ int run_oracles_open(struct run *run, struct error *error)
         .same_line = on_same_line,
         .flush = on_flush,
     };
-    const struct vcpu_observer observer = {
+    struct vcpu_observer observer = {
         .context = run,
         .view = on_view,
         .access = on_access,
@@ -317,6 +324,9 @@ int run_oracles_open(struct run *run, struct error *error)
     if (status == 0) {
         run->trap.pvalidated = on_pvalidated;
         run->trap.pvalidated_context = run;
+        status = run_taint_open(run, &observer, error);
+    }
+    if (status == 0) {
         status = vcpu_observe(run->machine.vcpu, &observer, error);
     }
     return status;
@@ -342,6 +352,7 @@ static void answer_told(struct run *run)
         return;
     }
     oracles_answer(run->oracles, exit, &run->reply);
+    run->state.msr_hosts = exit->protocol == EXIT_MSR ? exit->vcpu + 1 : 0;
     if (exit->vcpu == 0 && exit->protocol == EXIT_PAGE && exit->row->code == NAE_CPUID &&
         exit_field(exit, FIELD_RAX) == CPUID_LEAF_EXTENDED_TOPOLOGY) {
         run->state.bsp_asked = true;

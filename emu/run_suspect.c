@@ -19,6 +19,10 @@ int run_suspects(const struct scenario *scenario, const struct image *image,
     if (options->oracles == 0) {
         return 0;
     }
+    if (options->oracles & ORACLES_EXACT_ONLY) {
+        options->oracles_exact = true;
+        return 0;
+    }
     silent.trace = NULL;
     silent.console = NULL;
     silent.oracles_exact = false;

@@ -469,6 +469,15 @@ static void note_fields(struct oracles *oracles, const struct oracle_access *acc
     }
 }
 
+bool oracles_is_hosts(const struct oracles *oracles, const struct oracle_access *access)
+{
+    uint64_t offset;
+
+    return access->shared && !access->write &&
+           !(oracle_in_ghcb(oracles, access, &offset) &&
+             ranges_meet(offset, access->size_bytes, GHCB_VALID_BITMAP, GHCB_VALID_BITMAP_SIZE));
+}
+
 void oracles_access(struct oracles *oracles, const struct oracle_access *access)
 {
     if (access->write && access->shared) {

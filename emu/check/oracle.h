@@ -42,6 +42,8 @@ enum oracle_kind {
 #define ORACLES_ALL (ORACLE_BIT(ORACLE_COUNT) - 1)
 /* All but the one that follows values through every instruction. */
 #define ORACLES_CHEAP (ORACLES_ALL & ~ORACLE_BIT(ORACLE_TRUSTED_UNCHECKED))
+/* Those that notice nothing in a fast run. */
+#define ORACLES_EXACT_ONLY ORACLE_BIT(ORACLE_TRUSTED_UNCHECKED)
 
 /* "double-fetch", ...: as used in scenarios, options and traces. */
 const char *oracle_name(enum oracle_kind kind);
@@ -132,6 +134,9 @@ enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t g
                               bool shared);
 
 /* ---- what they are told ---- */
+
+/* A read of what the hypervisor chose, but for the marks in the GHCB. */
+bool oracles_is_hosts(const struct oracles *oracles, const struct oracle_access *access);
 
 void oracles_access(struct oracles *oracles, const struct oracle_access *access);
 /* The guest has exited; before the hypervisor is asked. `buffer`: what it lends. */

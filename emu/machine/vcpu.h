@@ -182,6 +182,7 @@ struct vcpu_access {
     uint64_t value;        /* of a write, up to eight bytes */
     uint64_t code_gva;     /* the instruction; 0 unless exact */
     uint64_t retired;      /* when; unless exact, and of VCPU_VIEW_LOADS, the end of the block */
+    bool followed;         /* not asked for by a view: shown while all is */
 };
 
 /*
@@ -195,7 +196,21 @@ struct vcpu_observer {
     enum vcpu_view (*view)(void *context, uint64_t gva, const struct mmu_translation *place);
     void (*access)(void *context, const struct vcpu_access *access);
     bool exact; /* each access as the instruction makes it, at the price of all being slow */
+    /* While it is true all accesses are shown, exactly; their `retired` counts for nothing. Or
+     * NULL.
+     */
+    const bool *follows;
+    /*
+     * All may be NULL. A block begins, at retired instructions `retired`; `number`, below
+     * VCPU_BLOCK_MAX, is the same whenever this block begins, until `forget`. The instruction at
+     * code_gva of that block, or behind it, is where it was left.
+     */
+    void (*block)(void *context, uint32_t number, uint64_t gva, uint32_t size_bytes,
+                  uint64_t retired);
+    void (*settle)(void *context, uint64_t code_gva);
+    void (*forget)(void *context);
 };
+#define VCPU_BLOCK_MAX (1u << 16)
 
 /*
  * Stands in for the page walk, the C-bit and the RMP when the engine asks where gva leads; true

@@ -60,6 +60,9 @@ void vcpu_block_forget_all(struct vcpu *vcpu)
     }
     memset(vcpu->offset, 0, sizeof(vcpu->offset));
     vcpu->block_count = 0;
+    if (vcpu->observer.forget) {
+        vcpu->observer.forget(vcpu->observer.context);
+    }
 }
 
 static bool site_known(const struct vcpu *vcpu, uint64_t gva, uint32_t *at)
@@ -338,6 +341,9 @@ uint64_t vcpu_retired_at(struct vcpu *vcpu, uint64_t gva)
 
 void vcpu_settle(struct vcpu *vcpu, uint64_t gva)
 {
+    if (vcpu->observer.settle && vcpu->current) {
+        vcpu->observer.settle(vcpu->observer.context, gva);
+    }
     vcpu->left = (int64_t)(vcpu->limit - vcpu_retired_at(vcpu, gva));
     vcpu->current = NULL;
 }

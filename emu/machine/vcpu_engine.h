@@ -21,6 +21,7 @@
 
 #define BLOCK_BITS 16
 #define BLOCK_SLOTS (1u << BLOCK_BITS)
+_Static_assert(BLOCK_SLOTS == VCPU_BLOCK_MAX, "an observer numbers blocks by their slots");
 #define BLOCK_LOAD_MAX (BLOCK_SLOTS / 2)
 #define LIMIT_NONE ((uint64_t)INT64_MAX)
 #define BLOCK_BYTES_MAX 8192 /* 512 instructions of at most 15 bytes fit */

@@ -85,13 +85,16 @@ static void on_access(uc_engine *uc, uc_mem_type type, uint64_t address, int siz
     }
     view = (enum vcpu_view)vcpu->view[access.page];
     if (view == VCPU_VIEW_NONE || (view == VCPU_VIEW_LOADS && access.write)) {
-        return;
+        if (!vcpu->observer.follows || !*vcpu->observer.follows) {
+            return;
+        }
+        access.followed = true;
     }
     access.size_bytes = (uint64_t)size < left ? (uint32_t)size : (uint32_t)left;
     access.beyond_bytes = (uint32_t)size - access.size_bytes;
     access.code_gva = vcpu_code_gva(vcpu);
     access.retired =
-        view == VCPU_VIEW_LOADS ? vcpu_retired(vcpu) : vcpu_retired_at(vcpu, access.code_gva);
+        view <= VCPU_VIEW_LOADS ? vcpu_retired(vcpu) : vcpu_retired_at(vcpu, access.code_gva);
     vcpu->observer.access(vcpu->observer.context, &access);
 }
 
@@ -116,6 +119,19 @@ void vcpu_observe_fill(struct vcpu *vcpu, enum mmu_access access,
         entry->perms = UC_PROT_WRITE; /* a read comes here first */
     } else {
         entry->paddr += DEVICE_START;
+    }
+}
+
+/* After vcpu_on_block, which knows the block by then, or has stopped before it. */
+static void on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
+{
+    struct vcpu *vcpu = opaque;
+    const struct block *block = vcpu->current;
+
+    (void)uc;
+    if (block && block->gva == gva) {
+        vcpu->observer.block(vcpu->observer.context, (uint32_t)(block - vcpu->block), gva, size,
+                             vcpu_retired(vcpu) - block->insns);
     }
 }
 
@@ -149,6 +165,7 @@ uc_err vcpu_observe_unwatched(struct vcpu *vcpu)
 int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct error *error)
 {
     size_t size = (size_t)vcpu->memory->page_count << PAGE_SHIFT;
+    uc_hook block_hook;
     uc_err err;
 
     assert(!vcpu->observer.view && vcpu->watch_count == 0);
@@ -160,6 +177,9 @@ int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct
         err = add_hook(vcpu);
     } else {
         err = uc_mmio_map(vcpu->uc, DEVICE_START, size, device_read, vcpu, device_write, vcpu);
+    }
+    if (!err && observer->block) {
+        err = uc_hook_add(vcpu->uc, &block_hook, UC_HOOK_BLOCK, (void *)on_block, vcpu, 1, 0);
     }
     if (err) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine takes no observer: %s",

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "check/oracle.h"
 #include "product.h"
 
 #define EXIT_MARGIN 1000 /* exits that a run may have beyond the honest one */
@@ -96,7 +97,10 @@ int stage_open(struct stage *stage, struct product *product, struct host *host, 
     int status = run_honestly(product, host, error);
 
     *stage = (struct stage){.product = product};
-    return status == SNPEMU_OK ? open_run(&stage->fast, product, host, false, error) : status;
+    return status == SNPEMU_OK
+               ? open_run(&stage->fast, product, host,
+                          product->subject.scenario->oracles & ORACLES_EXACT_ONLY, error)
+               : status;
 }
 
 void stage_close(struct stage *stage)
