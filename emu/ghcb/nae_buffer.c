@@ -11,18 +11,24 @@
 #include "ghcb/nae.h"
 #include "ghcb/table.h"
 
+/* A guest may name more pages than there are addresses. */
+static uint64_t pages_size(uint64_t pages)
+{
+    return pages > UINT64_MAX / PAGE_SIZE ? UINT64_MAX : pages * PAGE_SIZE;
+}
+
 size_t nae_buffers_apic_id_list(const struct hypervisor *hypervisor, const struct exit *exit,
                                 struct exit_buffer *buffer)
 {
     uint64_t pages = exit_field(exit, FIELD_RAX);
 
     (void)hypervisor;
-    if (pages == 0 || pages > UINT64_MAX / PAGE_SIZE) {
+    if (pages == 0) {
         return 0;
     }
     *buffer = (struct exit_buffer){
         .gpa = exit_field(exit, FIELD_INFO1),
-        .size_bytes = pages * PAGE_SIZE,
+        .size_bytes = pages_size(pages),
     };
     return 1;
 }
@@ -123,9 +129,9 @@ size_t nae_buffers_guest_request(const struct hypervisor *hypervisor, const stru
     (void)hypervisor;
     buffer[0] = (struct exit_buffer){exit_field(exit, FIELD_INFO1), PAGE_SIZE, PAGE_SIZE, false};
     buffer[1] = (struct exit_buffer){exit_field(exit, FIELD_INFO2), PAGE_SIZE, 0, false};
-    if (exit->row->code == NAE_EXT_GUEST_REQUEST && pages && pages <= UINT64_MAX / PAGE_SIZE) {
+    if (exit->row->code == NAE_EXT_GUEST_REQUEST && pages) {
         buffer[count++] =
-            (struct exit_buffer){exit_field(exit, FIELD_RAX), pages * PAGE_SIZE, 0, false};
+            (struct exit_buffer){exit_field(exit, FIELD_RAX), pages_size(pages), 0, false};
     }
     return count;
 }

@@ -44,8 +44,16 @@ size_t exit_buffers(const struct hypervisor *hypervisor, const struct exit *exit
     size_t count = exit->row->buffers ? exit->row->buffers(hypervisor, exit, all) : 0, kept = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (all[i].size_bytes && all[i].gpa <= UINT64_MAX - all[i].size_bytes) {
-            buffer[kept++] = all[i];
+        struct exit_buffer *one = &all[i];
+        uint64_t room = UINT64_MAX - one->gpa;
+
+        one->size_bytes = one->size_bytes < room ? one->size_bytes : room;
+        one->size_bytes = hypervisor_writable(hypervisor, one->gpa, one->size_bytes);
+        if (one->passed_bytes > one->size_bytes) {
+            one->passed_bytes = one->size_bytes;
+        }
+        if (one->size_bytes) {
+            buffer[kept++] = *one;
         }
     }
     return kept;

@@ -69,7 +69,10 @@ void exit_say_words(const struct exit *exit, char *text, size_t size);
 /* A `say` that gives the code and both info values. */
 void exit_say_raw(const struct exit *exit, char *text, size_t size);
 
-/* What `buffers` of its row says; 0 without. Buffers that are empty or wrap are left out. */
+/*
+ * What `buffers` of its row says, as far as the hypervisor shares it from its first byte on; 0
+ * without. What the guest names beyond that it has not lent.
+ */
 size_t exit_buffers(const struct hypervisor *hypervisor, const struct exit *exit,
                     struct exit_buffer buffer[EXIT_BUFFER_MAX]);
 
