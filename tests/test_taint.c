@@ -286,8 +286,12 @@ START_TEST(test_loop)
     static const struct code checked = CODE(LOAD, 0x31, 0xC9, 0x48, 0x83, 0xF8, 0x10);
     /* inc %rcx; cmp %rax, %rcx; jne */
     static const struct code up = CODE(0x48, 0xFF, 0xC1, 0x48, 0x39, 0xC1, 0x75, 0xF8);
-    /* cmp %rax, %rcx; jae; the loop's head tests */
-    static const struct code head = CODE(0x48, 0x39, 0xC1, 0x73, 0x10);
+    /* cmp %rax, %rcx; jae; inc %rcx: the loop's head tests */
+    static const struct code head = CODE(0x48, 0x39, 0xC1, 0x73, 0x10, 0x48, 0xFF, 0xC1);
+    /* push %rcx; sub $8, %rsp; add $8, %rsp; pop %rcx; cmp %rax, %rcx; jne: the same is looked for
+       again */
+    static const struct code same = CODE(0x51, 0x48, 0x83, 0xEC, 0x08, 0x48, 0x83, 0xC4, 0x08, 0x59,
+                                         0x48, 0x39, 0xC1, 0x75, 0xF1);
     /* sub $1, %rax; jne */
     static const struct code down = CODE(0x48, 0x83, 0xE8, 0x01, 0x75, 0xFA);
     /* mov (%rbx), %rcx; cmp %rax, %rcx; jne: looks for something */
@@ -309,6 +313,8 @@ START_TEST(test_loop)
     loop(&bench, &checked, &down, 2);
     ck_assert_uint_eq(bench.hit_count, 0);
     loop(&bench, &before, &search, 3);
+    ck_assert_uint_eq(bench.hit_count, 0);
+    loop(&bench, &before, &same, 3);
     ck_assert_uint_eq(bench.hit_count, 0);
 }
 END_TEST

@@ -42,6 +42,8 @@ enum flow_flag {
     FLOW_STEPS = 1 << 7,    /* PLAIN: counts in place by a constant, and its flags are looked at */
     FLOW_FIXES = 1 << 8,    /* the registers written do not count anything: constants, loads */
     FLOW_MOVES = 1 << 9,    /* from register to register */
+    FLOW_COUNTS = 1 << 10, /* PLAIN: a register is counted in place by a constant, or may have been:
+                              it comes from the stack */
 };
 
 struct flow_op {

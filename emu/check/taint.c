@@ -160,7 +160,7 @@ void taint_enter(struct taint *taint, const struct taint_block *block, uint64_t 
     taint_begin(taint, block);
     taint->cpu->fixed = 0;
     while (taint->next < block->op_count && block->gva + block->op[taint->next].offset < code_gva) {
-        op_note_counters(taint->cpu, &block->op[taint->next++]);
+        op_note_counters(taint, &block->op[taint->next++]);
     }
 }
 
@@ -229,7 +229,7 @@ void taint_emulated(struct taint *taint, uint32_t vcpu, const struct flow_op *op
     }
     op_look_for_harm(taint, op);
     op_set_registers(taint, op->writes, taint->loaded);
-    op_note_counters(taint->cpu, op);
+    op_note_counters(taint, op);
     taint->loaded = 0;
     taint->block.op = NULL;
 }

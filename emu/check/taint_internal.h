@@ -21,6 +21,7 @@ struct taint_value {
     uint32_t size_bytes;
     uint32_t holders;   /* registers and bytes of memory */
     uint64_t match_gva; /* the instruction that compared it first, or counts it down; 0: none */
+    uint64_t match_at;  /* when, in operations */
     bool compared;      /* there: a check, unless it turns out to be a loop's end */
     bool done;          /* checked, or reported: nobody asks for it any more */
     uint8_t bytes[8];
@@ -37,6 +38,7 @@ struct taint_cpu {
     taint_label label[FLOW_REGISTERS];
     uint32_t tainted; /* FLOW_BIT()s of those that have one, done or not */
     uint32_t fixed;   /* of those that hold no counter: last written by a load, or a constant */
+    uint64_t counted[FLOW_REGISTERS]; /* when what they hold was counted last, in operations */
 };
 
 /* What a snapshot keeps, but for pages and vCPUs. */
@@ -44,6 +46,7 @@ struct taint_state {
     struct taint_value value[TAINT_LABEL_MAX]; /* 0 is nobody's */
     uint32_t next;                             /* where a free one is looked for */
     uint32_t live;                             /* held and not done */
+    uint64_t time;                             /* operations so far */
 };
 
 struct taint {
@@ -105,7 +108,7 @@ void op_look_for_allocation(struct taint *taint);
 /* What it makes of what it reads; before anything is written. */
 taint_label op_result(const struct taint *taint, const struct flow_op *op);
 void op_set_registers(struct taint *taint, uint32_t registers, taint_label label);
-void op_note_counters(struct taint_cpu *cpu, const struct flow_op *op);
+void op_note_counters(struct taint *taint, const struct flow_op *op);
 /* It has been executed. */
 void op_end(struct taint *taint, const struct flow_op *op);
 

@@ -91,20 +91,38 @@ void op_look_for_allocation(struct taint *taint)
 
 /* ---- checks ---- */
 
-/* The same value once more at the same instruction: it ends a loop. */
-static void match(struct taint *taint, taint_label label, const struct flow_op *op, bool checks)
+/*
+ * The same value once more at the same instruction, and `counted`, when the other side was, lies
+ * between: it ends a loop. A search compares one value again and again, too, but with what stays.
+ */
+static void match(struct taint *taint, taint_label label, const struct flow_op *op, bool checks,
+                  uint64_t counted)
 {
     struct taint_value *value = &taint->state->value[label];
     uint64_t gva = op_gva(taint, op);
 
-    if (value->match_gva == gva) {
-        report_op(taint, label, op, "loop bound unchecked");
-    } else if (checks && value->match_gva) {
+    if (value->match_gva != gva && checks && value->match_gva) {
         label_done(taint, label);
-    } else {
+    } else if (value->match_gva != gva) {
         value->match_gva = gva;
+        value->match_at = taint->state->time;
         value->compared = value->compared || checks;
+    } else if (counted > value->match_at) {
+        report_op(taint, label, op, "loop bound unchecked");
     }
+}
+
+/* When what the registers hold was counted last. The stack's pointer counts nothing. */
+static uint64_t counted_at(const struct taint_cpu *cpu, uint32_t registers)
+{
+    uint64_t latest = 0;
+
+    for (uint32_t left = registers & ~FLOW_BIT(FLOW_RSP); left; left &= left - 1) {
+        uint64_t at = cpu->counted[__builtin_ctz(left)];
+
+        latest = at > latest ? at : latest;
+    }
+    return latest;
 }
 
 /* Of two operands one is the hypervisor's: what is the other? */
@@ -133,7 +151,7 @@ static void compare(struct taint *taint, const struct flow_op *op)
         label_done(taint, label[0]);
     } else if (count == 1) {
         if (clean & ~taint->cpu->fixed) {
-            match(taint, label[0], op, true);
+            match(taint, label[0], op, true, counted_at(taint->cpu, clean));
         } else {
             label_done(taint, label[0]);
         }
@@ -148,7 +166,7 @@ static void check_flags(struct taint *taint, const struct flow_op *op, taint_lab
     } else if (op->flags & FLOW_ORDERS) {
         compare(taint, op);
     } else if (result && (op->flags & FLOW_STEPS)) {
-        match(taint, result, op, false);
+        match(taint, result, op, false, UINT64_MAX);
     }
 }
 
@@ -166,11 +184,23 @@ taint_label op_result(const struct taint *taint, const struct flow_op *op)
     return label;
 }
 
-void op_note_counters(struct taint_cpu *cpu, const struct flow_op *op)
+void op_note_counters(struct taint *taint, const struct flow_op *op)
 {
+    struct taint_cpu *cpu = taint->cpu;
     bool fixed = (op->flags & FLOW_FIXES) || ((op->flags & FLOW_MOVES) && (op->reads & cpu->fixed));
+    uint64_t now = ++taint->state->time, at = 0;
 
     cpu->fixed = fixed ? cpu->fixed | op->writes : cpu->fixed & ~op->writes;
+    if (op->flags & FLOW_COUNTS) {
+        at = now;
+    } else if (!fixed) {
+        uint32_t address = op->flags & (FLOW_LOAD | FLOW_STORE) ? 0 : op->base | op->index;
+
+        at = counted_at(cpu, op->reads | address);
+    }
+    for (uint32_t left = op->writes; left; left &= left - 1) {
+        cpu->counted[__builtin_ctz(left)] = at;
+    }
 }
 
 void op_set_registers(struct taint *taint, uint32_t registers, taint_label label)
@@ -236,5 +266,5 @@ void op_end(struct taint *taint, const struct flow_op *op)
         }
         taint->loaded = 0;
     }
-    op_note_counters(cpu, op);
+    op_note_counters(taint, op);
 }

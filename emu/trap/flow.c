@@ -161,10 +161,11 @@ static void put_cleared(struct flow_op *op, const struct source *source)
     }
 }
 
-static void put_step(struct pending *pending, const struct source *source)
+static void put_step(struct flow_op *op, struct pending *pending, const struct source *source)
 {
     if (source->insn.operand_count_visible == 1 || is_immediate(&source->operand[1])) {
         pending->on_zero = FLOW_STEPS;
+        op->flags |= FLOW_COUNTS;
     } else if (source->insn.mnemonic == ZYDIS_MNEMONIC_SUB) {
         pending->on_order = FLOW_ORDERS;
     }
@@ -189,8 +190,18 @@ static void put_move(struct flow_op *op, const struct source *source)
         op->flags |= FLOW_MOVES;
     } else if (is_immediate(from)) {
         op->flags |= from->imm.value.u ? FLOW_FIXES : 0;
-    } else if (!(op->base & (FLOW_BIT(FLOW_RSP) | FLOW_BIT(5)))) {
-        op->flags |= FLOW_FIXES; /* what is loaded from the stack may be a counter */
+    } else {
+        op->flags |= op->base & (FLOW_BIT(FLOW_RSP) | FLOW_BIT(5)) ? FLOW_COUNTS : FLOW_FIXES;
+    }
+}
+
+/* LEA of a register's own neighbourhood. */
+static void put_address(struct flow_op *op, const struct source *source)
+{
+    const ZydisDecodedOperandMem *memory = &source->operand[1].mem;
+
+    if (memory->base == source->operand[0].reg.value && memory->index == ZYDIS_REGISTER_NONE) {
+        op->flags |= FLOW_COUNTS;
     }
 }
 
@@ -211,13 +222,16 @@ static void put_details(struct flow_op *op, struct pending *pending, const struc
         put_and(op, source);
         break;
     case ZYDIS_MNEMONIC_SUB:
-        put_step(pending, source);
+        put_step(op, pending, source);
         put_cleared(op, source);
         break;
     case ZYDIS_MNEMONIC_ADD:
     case ZYDIS_MNEMONIC_INC:
     case ZYDIS_MNEMONIC_DEC:
-        put_step(pending, source);
+        put_step(op, pending, source);
+        break;
+    case ZYDIS_MNEMONIC_LEA:
+        put_address(op, source);
         break;
     case ZYDIS_MNEMONIC_SHR:
         put_shift(pending, source);
