@@ -71,15 +71,20 @@ static void report_fields(struct event *event, const struct exit *exit, const st
 
 static void report_actions(struct event *event, const struct reply *reply)
 {
-    uint64_t assigned = 0, unassigned = 0, written = 0, watches = 0;
+    uint64_t assigned = 0, unassigned = 0, written = 0, reads = 0, writes = 0, later = 0;
 
     for (size_t i = 0; i < reply->action_count; i++) {
         const struct reply_action *action = &reply->action[i];
 
+        if (action->delay.instructions) {
+            later++;
+            continue;
+        }
         assigned += action->kind == REPLY_ASSIGN ? action->size_bytes / 4096 : 0;
         unassigned += action->kind == REPLY_UNASSIGN ? action->size_bytes / 4096 : 0;
         written += action->kind == REPLY_WRITE ? action->size_bytes : 0;
-        watches += action->kind == REPLY_WATCH_READ ? 1 : 0;
+        reads += action->kind == REPLY_WATCH && !action->watch.on_write;
+        writes += action->kind == REPLY_WATCH && action->watch.on_write;
     }
     if (assigned) {
         event_dec(event, "private_pages", assigned);
@@ -90,8 +95,14 @@ static void report_actions(struct event *event, const struct reply *reply)
     if (written) {
         event_dec(event, "bytes", written);
     }
-    if (watches) {
-        event_dec(event, "on_read", watches);
+    if (reads) {
+        event_dec(event, "on_read", reads);
+    }
+    if (writes) {
+        event_dec(event, "on_write", writes);
+    }
+    if (later) {
+        event_dec(event, "after", later);
     }
 }
 
@@ -104,8 +115,8 @@ static void report_data(struct event *event, const struct exit *exit, const stru
     for (size_t i = 0; i < reply->action_count && used < sizeof(text) - 1; i++) {
         const struct reply_action *action = &reply->action[i];
 
-        for (size_t at = 0;
-             action->kind == REPLY_WRITE && at < action->size_bytes && used + 2 < sizeof(text);
+        for (size_t at = 0; action->kind == REPLY_WRITE && !action->delay.instructions &&
+                            at < action->size_bytes && used + 2 < sizeof(text);
              at++) {
             used += (size_t)snprintf(text + used, sizeof(text) - used, "%02x",
                                      reply->data[action->data_offset + at]);

@@ -94,7 +94,8 @@ void report_oracle(struct trap_context *trap, const struct image *image,
     }
     report_code(&event, trap, image, hit, code_gva);
     put_line(image, code_gva, line, sizeof(line));
-    snprintf(event.words, sizeof(event.words), "%s: %s, in %s%s%s", oracle_name(hit->kind),
-             hit->what, event.symbol ? event.symbol : "?", line[0] ? " at " : "", line);
+    snprintf(event.words, sizeof(event.words), "%.20s at %.28s%s%.32s: %.66s",
+             oracle_name(hit->kind), line[0] ? line : "", line[0] ? ", " : "",
+             event.symbol ? event.symbol : "?", hit->what);
     trap_event_emit(trap, &event);
 }

@@ -23,7 +23,6 @@ void run_after_trap(struct run *run, enum trap_next next)
     static const enum run_cause causes[] = {
         [TRAP_HALT] = CAUSE_HALT,
         [TRAP_PAUSE] = CAUSE_PAUSE,
-        [TRAP_SPIN] = CAUSE_SPIN,
     };
 
     if (next == TRAP_PAUSE) {
@@ -35,9 +34,14 @@ void run_after_trap(struct run *run, enum trap_next next)
     case TRAP_EXIT:
         run->state.at_exit = true;
         break;
+    case TRAP_SPIN:
+        if (run_later_pass(run)) {
+            break;
+        }
+        run_schedule(run, CAUSE_SPIN);
+        break;
     case TRAP_HALT:
     case TRAP_PAUSE:
-    case TRAP_SPIN:
         run_schedule(run, causes[next]);
         break;
     case TRAP_RESUME:
@@ -53,11 +57,17 @@ static int run_guest(struct run *run, struct error *error)
     uint64_t budget = run->scenario->budget;
 
     while (run->outcome.kind == OUTCOME_NONE && !run->state.at_exit) {
-        uint64_t limit = vcpu_retired(vcpu) + CANCEL_INTERVAL;
-        uint64_t slice = run->state.slice_end;
+        uint64_t limit = vcpu_retired(vcpu) + CANCEL_INTERVAL, slice;
         struct vcpu_stop stop;
         int status;
 
+        if (run->later.count) {
+            status = run_later(run, &limit, error);
+            if (status != 0 || run->outcome.kind != OUTCOME_NONE) {
+                return status;
+            }
+        }
+        slice = run->state.slice_end;
         limit = limit < slice ? limit : slice;
         vcpu_set_limit(vcpu, limit < budget ? limit : budget);
         status = vcpu_run(vcpu, &stop, error);
@@ -296,6 +306,7 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         .rmp = &run->machine.rmp,
         .psp = run->psp,
         .strict = scenario->strict,
+        .history = host->replays ? &run->history : NULL,
     };
     run->trap = (struct trap_context){
         .machine = &run->machine,
@@ -349,8 +360,15 @@ void run_free(struct run *run)
     vcpus_release(&run->saved_vcpus);
     psp_free(run->psp);
     reply_release(&run->reply);
+    history_release(&run->history);
+    history_release(&run->saved_history);
     free(run->console);
     free(run);
+}
+
+int run_watch_often(struct run *run, struct error *error)
+{
+    return vcpu_watch_often(run->machine.vcpu, error);
 }
 
 void run_set_host(struct run *run, struct host *host)
@@ -366,6 +384,9 @@ int run_snapshot(struct run *run, struct error *error)
     if (!run->saved_vcpus.slot && !hypervisor_same_vcpus(&run->hypervisor, &run->saved_vcpus)) {
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
     }
+    if (!history_copy(&run->saved_history, &run->history)) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
+    }
     status = machine_save(&run->machine, error);
     if (status == 0 && run->oracles) {
         status = oracles_save(run->oracles, error);
@@ -376,6 +397,7 @@ int run_snapshot(struct run *run, struct error *error)
         run->saved_hypervisor = run->hypervisor.state;
         run->saved_psp = psp_get_state(run->psp);
         run->saved_watches = run->watches;
+        later_copy(&run->saved_later, &run->later);
         run->saved = true;
         run_spin_reset(run);
     }
@@ -387,6 +409,9 @@ int run_restore(struct run *run, struct error *error)
     int status;
 
     assert(run->saved);
+    if (!history_copy(&run->history, &run->saved_history)) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
+    }
     status = machine_restore(&run->machine, error);
     if (status == 0) {
         run->state = run->saved_state;
@@ -395,6 +420,7 @@ int run_restore(struct run *run, struct error *error)
         run->trap.vcpu = run->hypervisor.vcpus.current;
         psp_set_state(run->psp, &run->saved_psp);
         run->watches = run->saved_watches;
+        later_copy(&run->later, &run->saved_later);
         run->console[run->state.console_size] = '\0';
         memset(&run->outcome, 0, sizeof(run->outcome));
         run->trap.pvalidate.count = 0;

@@ -38,6 +38,7 @@ struct run_options {
     /* They are shown the instruction of each access, their hits become events, and the run is
        several times slower. Else a hit is a suspicion: run again, exactly. */
     bool oracles_exact;
+    uint64_t oracles_from; /* with oracles_exact: only once the exit of this number was answered */
     vcpu_translate *translate; /* for measurements: see vcpu_set_translation; NULL otherwise */
     void *translate_context;
 };
@@ -76,16 +77,19 @@ int run_restore(struct run *run, struct error *error);
  */
 int run_relaunch(struct run *run, const struct image *image, struct error *error);
 
+/* Many runs from the snapshot will change memory at a read: see vcpu_watch_often. */
+int run_watch_often(struct run *run, struct error *error);
+
 /* Answer with another host from here on. Not owned. */
 void run_set_host(struct run *run, struct host *host);
 
 /*
- * Which of options->oracles find something, told by a silent run of its own with a fresh host:
- * fast, and as exact as it needs to be. A run with `oracles_exact` then shows where; when nothing
- * is suspected it need not be exact.
+ * Which of options->oracles suspect something, told by a silent and fast run of its own with a
+ * fresh host. Sets oracles_exact and oracles_from of the options so that a run with them shows
+ * where, and is exact no longer than it must be.
  */
 int run_suspects(const struct scenario *scenario, const struct image *image,
-                 const struct run_options *options, uint32_t *oracles, struct error *error);
+                 struct run_options *options, struct error *error);
 
 /* SHA-256 over registers, touched pages in GPA order, RMP, MSRs and device state. */
 int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error);
@@ -93,6 +97,8 @@ int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *e
 /* All console bytes so far, NUL-terminated; owned by the run. */
 const char *run_console(const struct run *run);
 
+/* How many rows the guest says that its per-CPU table has, at most HYPERVISOR_CPU_MAX. */
+size_t run_percpu_count(struct run *run);
 /* The per-CPU table: number of rows (0 before percpu_init's end or without symbols), at most max.
  */
 size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max);

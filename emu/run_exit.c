@@ -70,11 +70,28 @@ static int run_on_watch(void *context, const struct reply_watch *watch, struct e
     return watch_list_add(&run->watches, watch, error);
 }
 
+static int run_on_later(void *context, const struct reply_action *action, const uint8_t *data,
+                        struct error *error)
+{
+    return run_later_add(context, action, data, error);
+}
+
 static int run_on_remapped(void *context, struct error *error)
 {
     struct run *run = context;
 
     return watch_list_rearm(&run->watches, error);
+}
+
+struct answer_ops run_answer_ops(struct run *run)
+{
+    return (struct answer_ops){
+        .console = run_on_console,
+        .watch = run_on_watch,
+        .remapped = run_on_remapped,
+        .later = run_on_later,
+        .context = run,
+    };
 }
 
 void run_watch_fired(void *context, void *owner)
@@ -136,13 +153,18 @@ static void run_report_reply(struct run *run)
 }
 
 /* The vCPU waits; the others go on. */
-static void run_hold(struct run *run)
+static int run_hold(struct run *run, const struct answer_ops *ops, struct error *error)
 {
     struct vcpus *vcpus = &run->hypervisor.vcpus;
+    int status;
 
     memcpy(run->state.held, run->reply.reason, sizeof(run->state.held));
     vcpus_set_activity(vcpus, vcpus_current(vcpus), VCPU_HELD);
-    run_schedule(run, CAUSE_EXIT);
+    status = ghcb_act(&run->trap, &run->hypervisor, &run->exit, &run->reply, ops, error);
+    if (status == 0) {
+        run_schedule(run, CAUSE_EXIT);
+    }
+    return status;
 }
 
 /* Ask the host and do what it says. The outcome is set when the run ends here. */
@@ -156,12 +178,7 @@ int run_answer_exit(struct run *run, struct error *error)
         [REPLY_UNMODELLED] = {OUTCOME_UNMODELLED, false},
         [REPLY_FAIL] = {OUTCOME_REFUSED, false},
     };
-    struct answer_ops ops = {
-        .console = run_on_console,
-        .watch = run_on_watch,
-        .remapped = run_on_remapped,
-        .context = run,
-    };
+    const struct answer_ops ops = run_answer_ops(run);
     int status;
 
     if (!run_take_exit(run)) {
@@ -187,8 +204,7 @@ int run_answer_exit(struct run *run, struct error *error)
     }
     run_report_reply(run);
     if (run->reply.resume == REPLY_HOLD) {
-        run_hold(run);
-        return 0;
+        return run_hold(run, &ops, error);
     }
     if (run->reply.resume != REPLY_RESUME) {
         trap_end(&run->trap, endings[run->reply.resume].outcome, "%s", run->reply.reason);
@@ -197,7 +213,9 @@ int run_answer_exit(struct run *run, struct error *error)
     }
     status = ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
     if (status == 0) {
-        run_oracles_answer(run);
+        status = run_oracles_answer(run, error);
+    }
+    if (status == 0) {
         run_schedule(run, CAUSE_EXIT);
     }
     return status;

@@ -5,6 +5,7 @@
  *
  *   run.c       from launch to outcome; snapshots
  *   run_exit.c  one exit: take it, ask the host, carry out the reply
+ *   run_later.c     what the host does between two instructions
  *   run_schedule.c  which vCPU runs
  *   run_spin.c      loops that nobody ends
  *   run_view.c  looking at the result
@@ -14,7 +15,9 @@
 
 #include "check/oracle.h"
 #include "ghcb/exit.h"
+#include "ghcb/history.h"
 #include "ghcb/hypervisor.h"
+#include "ghcb/later.h"
 #include "ghcb/reply.h"
 #include "ghcb/table.h"
 #include "ghcb/watch.h"
@@ -67,6 +70,7 @@ struct run_spin {
     bool proven;               /* a round of all came back to where it began */
     bool watching;             /* a round of all vCPUs is being compared, from the PAUSE of: */
     uint32_t vcpu;
+    uint64_t ticks;           /* the watches' there */
     uint8_t begin[VMSA_SIZE]; /* its registers there */
     bool ended;               /* the outcome is a spin, in a loop that reads: */
     uint64_t awaited_gva;     /* 0: nothing that it does not write itself */
@@ -87,6 +91,8 @@ struct run {
     struct run_state state;
     struct run_spin spin;
     struct watch_list watches;
+    struct later later;
+    struct history history; /* of a host that may ask for it */
     struct exit exit;
     struct reply reply;
     char *console; /* NUL-terminated */
@@ -103,13 +109,29 @@ struct run {
     struct vcpus saved_vcpus;
     struct psp_state saved_psp;
     struct watch_list saved_watches;
+    struct later saved_later;
+    struct history saved_history;
 };
 
 /* run_exit.c: ask the host and do what it says. The outcome is set when the run ends there. */
 int run_answer_exit(struct run *run, struct error *error);
 void run_flush_line(struct run *run);
+/* What a reply makes happen beyond the machine. */
+struct answer_ops run_answer_ops(struct run *run);
 bool run_console_reserve(struct run *run, size_t more);
 void run_watch_fired(void *context, void *owner);
+
+/* run_later.c: do what is due before the next instruction, and lower *limit to where the next such
+ * is. The outcome may be set. 0, or the emulator's own failure. */
+int run_later(struct run *run, uint64_t *limit, struct error *error);
+/* Instructions of the present vCPU are counted up to now: another one comes. */
+void run_later_count(struct run *run);
+int run_later_add(struct run *run, const struct reply_action *action, const uint8_t *data,
+                  struct error *error);
+/* Whether something still to come may end a loop. */
+bool run_later_waits(const struct run *run);
+/* The vCPU jumps to itself until something comes, if something does. */
+bool run_later_pass(struct run *run);
 
 /* run_schedule.c: why the processor may be given to another vCPU, or to another VMPL of one. */
 enum run_cause {
@@ -118,6 +140,7 @@ enum run_cause {
     CAUSE_PAUSE, /* PAUSE */
     CAUSE_SPIN,  /* a jump to itself */
     CAUSE_QUANTUM,
+    CAUSE_HOST, /* the host acted between two instructions */
 };
 
 void run_schedule_reset(struct run *run);
@@ -140,7 +163,8 @@ int run_spin_examine(struct run *run, struct error *error);
 /* run_oracle.c: what the oracles are told. Nothing happens when none is on. */
 int run_oracles_open(struct run *run, struct error *error);
 void run_oracles_exit(struct run *run);
-void run_oracles_answer(struct run *run);
+/* 0, or SNPEMU_ERR_INTERNAL. */
+int run_oracles_answer(struct run *run, struct error *error);
 /* The outcome is known, but not who hit. */
 void run_oracles_end(struct run *run);
 

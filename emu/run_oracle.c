@@ -29,14 +29,19 @@ static bool is_shared(const struct run *run, uint32_t page)
 
 /* ---- what they ask for ---- */
 
+/* Nobody has stored anything in a page that was never touched; and to look is to touch it, which
+   the digest shows. */
 static const uint8_t *on_shared_page(void *context, uint64_t gpa)
 {
+    static const uint8_t untouched[PAGE_SIZE];
     struct run *run = context;
+    struct memory *memory = &run->machine.memory;
+    uint32_t page = memory_page(memory, gpa);
 
     if (!hypervisor_shares(&run->hypervisor, gpa)) {
         return NULL;
     }
-    return memory_bytes(&run->machine.memory, memory_page(&run->machine.memory, gpa));
+    return memory->flags[page] & MEMORY_TOUCHED ? memory_bytes(memory, page) : untouched;
 }
 
 static bool on_same_line(void *context, uint64_t a_gva, uint64_t b_gva)
@@ -229,9 +234,11 @@ typedef void percpu_look(struct run *run, const struct percpu_row *row, size_t c
 
 static void percpu_examine(struct run *run, percpu_look *look)
 {
-    struct run_percpu *table = calloc(HYPERVISOR_CPU_MAX, sizeof(*table));
-    struct percpu_row *row = calloc(HYPERVISOR_CPU_MAX, sizeof(*row));
-    size_t count = table && row ? run_percpu_table(run, table, HYPERVISOR_CPU_MAX) : 0;
+    size_t count = run_percpu_count(run);
+    struct run_percpu *table = calloc(count + 1, sizeof(*table));
+    struct percpu_row *row = calloc(count + 1, sizeof(*row));
+
+    count = table && row ? run_percpu_table(run, table, count) : 0;
 
     for (size_t i = 0; i < count; i++) {
         row[i] = (struct percpu_row){
@@ -284,7 +291,7 @@ int run_oracles_open(struct run *run, struct error *error)
         .context = run,
         .view = on_view,
         .access = on_access,
-        .exact = run->options.oracles_exact,
+        .exact = run->options.oracles_exact && run->options.oracles_from == 0,
     };
     int status;
 
@@ -293,7 +300,7 @@ int run_oracles_open(struct run *run, struct error *error)
     }
     run->svsm_size_bytes = run->scenario->memory_mib ? (uint64_t)run->scenario->memory_mib << 20
                                                      : run->image->memory_size_bytes;
-    status = oracles_new(&run->oracles, run->options.oracles, run->options.oracles_exact,
+    status = oracles_new(&run->oracles, run->options.oracles, observer.exact,
                          run->machine.memory.page_count, run->hypervisor.vcpus.count, &ops, error);
     if (status == 0) {
         run->trap.pvalidated = on_pvalidated;
@@ -314,7 +321,8 @@ void run_oracles_exit(struct run *run)
     }
 }
 
-void run_oracles_answer(struct run *run)
+/* The answer stands where the guest will look for it. */
+static void answer_told(struct run *run)
 {
     const struct exit *exit = &run->exit;
 
@@ -327,6 +335,20 @@ void run_oracles_answer(struct run *run)
         run->state.bsp_asked = true;
         run->state.bsp_told = (uint32_t)run->reply.field[FIELD_RDX];
     }
+}
+
+int run_oracles_answer(struct run *run, struct error *error)
+{
+    const struct run_options *options = &run->options;
+
+    if (run->oracles && options->oracles_exact && run->exit.number == options->oracles_from) {
+        oracles_go_exact(run->oracles);
+        if (vcpu_observe_exactly(run->machine.vcpu, error) != 0) {
+            return SNPEMU_ERR_INTERNAL;
+        }
+    }
+    answer_told(run);
+    return 0;
 }
 
 /* What the loop of a spin waits for. */

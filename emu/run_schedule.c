@@ -19,7 +19,7 @@ static const struct {
 } causes[] = {
     [CAUSE_EXIT] = {"exit", VMEXIT_VMGEXIT},    [CAUSE_HALT] = {"halt", VMEXIT_HLT},
     [CAUSE_PAUSE] = {"pause", VMEXIT_PAUSE},    [CAUSE_SPIN] = {"spin", VMEXIT_INTR},
-    [CAUSE_QUANTUM] = {"quantum", VMEXIT_INTR},
+    [CAUSE_QUANTUM] = {"quantum", VMEXIT_INTR}, [CAUSE_HOST] = {"host", VMEXIT_INTR},
 };
 
 /* xorshift64*, apart from the guest's random numbers: a schedule changes nothing else. */
@@ -82,18 +82,34 @@ static uint32_t schedule_next(struct run *run)
     return next;
 }
 
+/* The one that the host has chosen; vcpus->count when it chose none that may still run. */
+static uint32_t schedule_choice(struct vcpus *vcpus)
+{
+    bool chosen = vcpus->chosen;
+
+    vcpus->chosen = false;
+    return chosen && vcpus->slot[vcpus->choice].activity == VCPU_RUNNABLE ? vcpus->choice
+                                                                          : vcpus->count;
+}
+
 /* Who runs next, and until when. An answered exit alone ends no turn. */
 static uint32_t schedule_pick(struct run *run, enum run_cause cause)
 {
-    const struct vcpus *vcpus = &run->hypervisor.vcpus;
-    bool stays = cause == CAUSE_EXIT && vcpus_current(vcpus)->activity == VCPU_RUNNABLE;
+    struct vcpus *vcpus = &run->hypervisor.vcpus;
+    bool stays = (cause == CAUSE_EXIT || cause == CAUSE_HOST) &&
+                 vcpus_current(vcpus)->activity == VCPU_RUNNABLE;
     uint64_t now = vcpu_retired(run->machine.vcpu), length;
     const struct scenario_turn *turn;
-    uint32_t next = vcpus->current;
+    uint32_t next = vcpus->current, choice = schedule_choice(vcpus);
 
     if (vcpus->runnable <= 1) {
         run->state.slice_end = UINT64_MAX;
         return stays ? next : vcpus_next(vcpus, next);
+    }
+    if (choice < vcpus->count) {
+        length = schedule_length(run);
+        run->state.slice_end = length < UINT64_MAX - now ? now + length : UINT64_MAX - 1;
+        return choice;
     }
     if (stays && run->state.slice_end != UINT64_MAX) {
         return next;
@@ -149,6 +165,7 @@ static bool schedule_switch(struct run *run, uint32_t next, enum run_cause cause
     struct machine *machine = &run->machine;
     const char *why;
 
+    run_later_count(run);
     machine_vmexit(machine, &(struct vmsa_exit){.code = causes[cause].code});
     from->ghcb_msr = machine->state.ghcb_msr;
     from->resuming = vcpu_expects_resume(machine->vcpu);
@@ -178,7 +195,8 @@ static bool schedule_holds(const struct vcpus *vcpus, uint32_t next)
            slot->level[slot->vmpl].vmsa_gpa == vcpus->current_vmsa_gpa;
 }
 
-/* Nobody can run: the outcome is that of the vCPU that is worst off, and the machine shows it. */
+/* Nobody can run: the outcome is that of the vCPU that is worst off, and the machine shows it, but
+ * for one that the host stopped: no save area need be there. */
 static void schedule_over(struct run *run)
 {
     static const struct {
@@ -186,6 +204,7 @@ static void schedule_over(struct run *run)
         enum outcome_kind outcome;
     } endings[] = {
         {VCPU_SPINS, OUTCOME_STUCK},
+        {VCPU_STOPPED, OUTCOME_REFUSED},
         {VCPU_HELD, OUTCOME_STUCK},
         {VCPU_HALTED, OUTCOME_HALTED},
     };
@@ -199,6 +218,12 @@ static void schedule_over(struct run *run)
     }
     if (!slot) {
         trap_end(&run->trap, OUTCOME_STUCK, "every vCPU was destroyed");
+        return;
+    }
+    if (slot->activity == VCPU_STOPPED) {
+        trap_end(&run->trap, OUTCOME_REFUSED, "the host never runs vCPU %u again",
+                 (uint32_t)(slot - vcpus->slot));
+        run->outcome.host_caused = true;
         return;
     }
     if (vcpus_current(vcpus)->activity != slot->activity &&
@@ -216,7 +241,7 @@ void run_schedule(struct run *run, enum run_cause cause)
     static const enum vcpu_activity becomes[] = {
         [CAUSE_EXIT] = VCPU_RUNNABLE,    [CAUSE_HALT] = VCPU_HALTED,
         [CAUSE_PAUSE] = VCPU_RUNNABLE,   [CAUSE_SPIN] = VCPU_SPINS,
-        [CAUSE_QUANTUM] = VCPU_RUNNABLE,
+        [CAUSE_QUANTUM] = VCPU_RUNNABLE, [CAUSE_HOST] = VCPU_RUNNABLE,
     };
     struct vcpus *vcpus = &run->hypervisor.vcpus;
     uint32_t next;

@@ -155,6 +155,7 @@ static bool spin_step(struct run *run, int *status, struct error *error)
     }
     vcpu_set_limit(vcpu, vcpu_retired(vcpu) + 1);
     *status = vcpu_run(vcpu, &stop, error);
+    watch_list_settle(&run->watches);
     if (*status != 0 || stop.kind == VCPU_STOP_LIMIT) {
         return *status == 0;
     }
@@ -168,13 +169,26 @@ static bool spin_step(struct run *run, int *status, struct error *error)
 static void spin_end(struct run *run, uint64_t awaited)
 {
     const char *symbol = awaited ? run_symbol(run, awaited) : NULL;
+    const struct vcpus *vcpus = &run->hypervisor.vcpus;
+    const struct vcpu_slot *stopped = vcpus_find_activity(vcpus, VCPU_STOPPED);
+    char host[64] = "";
 
     run->spin.ended = true;
     run->spin.awaited_gva = awaited;
-
-    trap_end(&run->trap, OUTCOME_STUCK,
-             awaited ? "a spin: nobody changes gva 0x%llx%s%s" : "a spin",
-             (unsigned long long)awaited, symbol ? ", " : "", symbol ? symbol : "");
+    if (stopped) {
+        snprintf(host, sizeof(host), "; the host never runs vCPU %u again",
+                 (uint32_t)(stopped - vcpus->slot));
+    }
+    if (awaited) {
+        trap_end(&run->trap, OUTCOME_STUCK, "a spin: nobody changes gva 0x%llx%s%s%s",
+                 (unsigned long long)awaited, symbol ? ", " : "", symbol ? symbol : "", host);
+    } else {
+        trap_end(&run->trap, OUTCOME_STUCK, "a spin%s", host);
+    }
+    /* Whom it waits for the host has in its hand; but a guest that has given up waits for nobody.
+     */
+    run_read_panic(run);
+    run->outcome.host_caused = stopped && run->outcome.panic[0] == '\0';
 }
 
 /* Does the vCPU come back to where it stands, with nothing changed? */
@@ -182,7 +196,7 @@ static int spin_examine(struct run *run, struct spin_look *look, bool *again, st
 {
     struct memory *memory = &run->machine.memory;
     uint8_t begin[VMSA_SIZE], now[VMSA_SIZE];
-    uint64_t rip = vcpu_get(run->machine.vcpu, VCPU_RIP);
+    uint64_t rip = vcpu_get(run->machine.vcpu, VCPU_RIP), ticks = run->watches.ticks;
     int status = 0;
 
     *again = false;
@@ -196,7 +210,8 @@ static int spin_examine(struct run *run, struct spin_look *look, bool *again, st
         }
         if (vcpu_get(run->machine.vcpu, VCPU_RIP) == rip) {
             spin_take(run, now);
-            *again = memcmp(begin, now, sizeof(now)) == 0 && memory_log_unchanged(memory);
+            *again = memcmp(begin, now, sizeof(now)) == 0 && memory_log_unchanged(memory) &&
+                     run->watches.ticks == ticks;
         }
     }
     memory_log_stop(memory);
@@ -237,6 +252,10 @@ int run_spin_examine(struct run *run, struct error *error)
     uint64_t begin = vcpu_retired(run->machine.vcpu);
     uint32_t count = spin->proven ? 1 : run->hypervisor.vcpus.runnable;
 
+    if (run_later_waits(run)) {
+        run_spin_reset(run);
+        return 0;
+    }
     spin->due = false;
     spin->proven = false;
     spin->patience *= 2;
@@ -257,12 +276,14 @@ static void spin_round(struct run *run)
     if (!spin->watching && spin->pauses >= (uint64_t)spin->patience * spin->runnable) {
         spin->watching = true;
         spin->vcpu = run->trap.vcpu;
+        spin->ticks = run->watches.ticks;
         spin_take(run, spin->begin);
         memory_log_start(memory);
         vcpu_flush(run->machine.vcpu);
     } else if (spin->watching && spin->vcpu == run->trap.vcpu) {
         spin_take(run, now);
-        spin->proven = memcmp(spin->begin, now, sizeof(now)) == 0 && memory_log_unchanged(memory);
+        spin->proven = memcmp(spin->begin, now, sizeof(now)) == 0 && memory_log_unchanged(memory) &&
+                       spin->ticks == run->watches.ticks;
         spin->due = spin->proven;
         spin->watching = false;
         spin->pauses = 0;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Looking before leaping: an exact run is several times slower than a fast one, and most runs of a
- * sound guest have nothing to show.
+ * Looking before leaping: an exact run is several times slower than a fast one. Most runs of a
+ * sound guest have nothing to show, and others not for long.
  */
 #include "run_internal.h"
 
 int run_suspects(const struct scenario *scenario, const struct image *image,
-                 const struct run_options *options, uint32_t *oracles, struct error *error)
+                 struct run_options *options, struct error *error)
 {
     struct run_options silent = *options;
     struct outcome outcome = {0};
@@ -14,7 +14,8 @@ int run_suspects(const struct scenario *scenario, const struct image *image,
     struct run *run = NULL;
     int status;
 
-    *oracles = 0;
+    options->oracles_exact = false;
+    options->oracles_from = 0;
     if (options->oracles == 0) {
         return 0;
     }
@@ -28,7 +29,10 @@ int run_suspects(const struct scenario *scenario, const struct image *image,
     if (status == 0) {
         status = run_to_end(run, &outcome, error);
     }
-    *oracles = outcome.oracles;
+    if (status == 0 && outcome.oracles) {
+        options->oracles_exact = true;
+        options->oracles_from = oracles_suspect_from(run->oracles);
+    }
     run_free(run);
     if (host) {
         host->free(host);

@@ -86,30 +86,50 @@ bool run_read_state(struct run *run, const struct expect_state *state, uint64_t 
     return run_read_symbol(run, state->symbol, state->offset, state->size_bytes, value);
 }
 
-size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max)
+#define PERCPU_AT_ONCE (PAGE_SIZE / PERCPU_STRIDE)
+
+static void percpu_row(const uint8_t *area, uint64_t gva, struct run_percpu *row)
+{
+    *row = (struct run_percpu){.gva = gva};
+    memcpy(&row->index, area + PERCPU_CPU_ID, sizeof(row->index));
+    memcpy(&row->apic_id, area + PERCPU_APIC_ID, sizeof(row->apic_id));
+    memcpy(&row->ghcb, area + PERCPU_GHCB, sizeof(row->ghcb));
+    memcpy(row->vmsa, area + PERCPU_VMSA, sizeof(row->vmsa));
+    memcpy(row->caa, area + PERCPU_CAA, sizeof(row->caa));
+    memcpy(&row->tss, area + PERCPU_TSS, sizeof(row->tss));
+}
+
+size_t run_percpu_count(struct run *run)
 {
     uint64_t base, count;
-    size_t rows = 0;
 
     if (!run_read_symbol(run, "PERCPU_VA", 0, 8, &base) || base == 0 ||
         !run_read_symbol(run, "CPU_COUNT", 0, 8, &count)) {
         return 0;
     }
-    while (rows < max && rows < count) {
-        uint8_t area[PERCPU_SIZE];
-        struct run_percpu *at = &row[rows];
+    return count < HYPERVISOR_CPU_MAX ? (size_t)count : HYPERVISOR_CPU_MAX;
+}
 
-        *at = (struct run_percpu){.gva = base + rows * PERCPU_STRIDE};
-        if (!run_peek(run, at->gva, area, sizeof(area))) {
+size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max)
+{
+    size_t count = run_percpu_count(run), rows = 0;
+    uint64_t base;
+
+    if (count == 0 || !run_read_symbol(run, "PERCPU_VA", 0, 8, &base)) {
+        return 0;
+    }
+    count = count < max ? count : max;
+    while (rows < count) {
+        uint8_t area[PERCPU_AT_ONCE * PERCPU_STRIDE];
+        uint64_t gva = base + rows * PERCPU_STRIDE;
+        size_t some = count - rows < PERCPU_AT_ONCE ? count - rows : PERCPU_AT_ONCE;
+
+        if (!run_peek(run, gva, area, some * PERCPU_STRIDE)) {
             break;
         }
-        memcpy(&at->index, area + PERCPU_CPU_ID, sizeof(at->index));
-        memcpy(&at->apic_id, area + PERCPU_APIC_ID, sizeof(at->apic_id));
-        memcpy(&at->ghcb, area + PERCPU_GHCB, sizeof(at->ghcb));
-        memcpy(at->vmsa, area + PERCPU_VMSA, sizeof(at->vmsa));
-        memcpy(at->caa, area + PERCPU_CAA, sizeof(at->caa));
-        memcpy(&at->tss, area + PERCPU_TSS, sizeof(at->tss));
-        rows++;
+        for (size_t i = 0; i < some; i++, rows++) {
+            percpu_row(area + i * PERCPU_STRIDE, gva + i * PERCPU_STRIDE, &row[rows]);
+        }
     }
     return rows;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check/expect.h"
+#include "check/oracle.h"
 #include "check/outcome.h"
 #include "run.h"
 #include "subject.h"
@@ -155,6 +156,18 @@ static bool read_state(void *context, const struct expect_state *state, uint64_t
     return run_read_state(context, state, value);
 }
 
+int snpemu_set_oracles(struct snpemu *snpemu, const char *names, char *text)
+{
+    struct error error = {{0}};
+    char why[320];
+    int status = SNPEMU_OK;
+
+    if (!oracles_parse(names, &snpemu->subject.scenario->oracles, why, sizeof(why))) {
+        status = error_set(&error, SNPEMU_ERR_INPUT, "oracles: %s", why);
+    }
+    return give_text(status, &error, text);
+}
+
 /* Hand out the trace's lines. */
 static int forward_trace(struct snpemu *snpemu, struct text_trace *trace, struct error *error)
 {
@@ -193,6 +206,9 @@ static void fill_result(struct snpemu *snpemu, struct run *run, const struct out
     snprintf(result->symbol, sizeof(result->symbol), "%s", outcome->symbol);
     snprintf(result->detail, sizeof(result->detail), "%s", outcome->detail);
     snprintf(result->panic, sizeof(result->panic), "%s", outcome->panic);
+    if (outcome->oracles) {
+        oracle_list(outcome->oracles, result->oracles, sizeof(result->oracles));
+    }
     result->expected = expect->given
                            ? expect_check(expect, outcome, verdict, run_console(run), read_state,
                                           run, result->difference, sizeof(result->difference))
@@ -238,6 +254,7 @@ int snpemu_run(struct snpemu *snpemu, struct snpemu_result *result, char *text)
     struct run *run = NULL;
     int status = SNPEMU_ERR_MEMORY;
 
+    options.oracles = snpemu->subject.scenario->oracles;
     error_set(&error, SNPEMU_ERR_MEMORY, "out of memory");
     if (!snpemu->percpu) {
         snpemu->percpu = calloc(PERCPU_MAX, sizeof(*snpemu->percpu));
@@ -247,6 +264,9 @@ int snpemu_run(struct snpemu *snpemu, struct snpemu_result *result, char *text)
         sinks.sink[sinks.sink_count++] = trace ? text_trace_sink(trace) : NULL;
     }
     if (snpemu->percpu && (trace || !snpemu->line)) {
+        status = run_suspects(snpemu->subject.scenario, snpemu->subject.image, &options, &error);
+    }
+    if (status == 0) {
         status = scenario_host(snpemu->subject.scenario, &host, &error);
     }
     if (status == 0) {

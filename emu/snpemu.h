@@ -63,6 +63,7 @@ struct snpemu_result {
     char symbol[96];      /* function at rip; empty when unknown */
     char detail[160];     /* what and where; may be empty */
     char panic[256];      /* svsm_panic_message of the guest; may be empty */
+    char oracles[160];    /* that hit: "double-fetch, leak"; empty: none */
     bool expected;        /* the scenario's expectation holds; without one: pass or contained */
     char difference[256]; /* the first thing that differs from the expectation; may be empty */
     uint8_t digest[SNPEMU_DIGEST_SIZE]; /* of the final state */
@@ -94,6 +95,12 @@ int snpemu_set_cpus(struct snpemu *snpemu, uint32_t cpus, char *text); /* APIC I
 int snpemu_set_apic_ids(struct snpemu *snpemu, const uint32_t *apic_id, size_t count, char *text);
 void snpemu_set_seed(struct snpemu *snpemu, uint64_t seed);
 void snpemu_set_budget(struct snpemu *snpemu, uint64_t instructions, uint64_t exits);
+/*
+ * Oracles that watch the SVSM: "cheap", "all", "none", or names with commas between, as "snpemu
+ * explain oracles" lists them. Instead of the scenario's. A run with a hit is made twice: once to
+ * look, once to see where.
+ */
+int snpemu_set_oracles(struct snpemu *snpemu, const char *names, char *text);
 /* End runs when this symbol is about to execute; NULL: never. The text is copied. */
 int snpemu_set_until(struct snpemu *snpemu, const char *symbol, char *text);
 

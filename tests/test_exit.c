@@ -691,14 +691,100 @@ START_TEST(watches_on_private_memory_are_denied)
     request(NAE_CPUID, 0, 0);
     take();
     events[0] = '\0';
-    reply_watch_read(&reply, &watch);
+    reply_watch_add(&reply, &watch);
     watch.gpa = ABSENT_GPA;
-    reply_watch_read(&reply, &watch);
+    reply_watch_add(&reply, &watch);
     watch.gpa = OTHER_GPA;
-    reply_watch_read(&reply, &watch);
+    reply_watch_add(&reply, &watch);
     carry_out();
     ck_assert_str_eq(events, "denied watch;denied watch;");
     ck_assert_uint_eq(watches, 1);
+}
+END_TEST
+
+/* Which vCPU and VMPL, as far as there are save areas. */
+START_TEST(who_runs)
+{
+    const struct vcpu_slot *slot = hypervisor.vcpus.slot;
+
+    request(NAE_CPUID, 0, 0);
+    take();
+    events[0] = '\0';
+    reply_run_vcpu(&reply, hypervisor.vcpus.count);
+    reply_stop_vcpu(&reply, hypervisor.vcpus.count);
+    reply_run_vcpu(&reply, 1);
+    reply_run_vmpl(&reply, 1, true);
+    reply_run_vmpl(&reply, VMPL_COUNT, true);
+    reply_run_vmpl(&reply, 0, true);
+    carry_out();
+    ck_assert_str_eq(events, "denied run_vcpu;denied stop_vcpu;denied run_vcpu;denied run_vmpl;"
+                             "denied run_vmpl;run_vmpl;");
+    ck_assert(!hypervisor.vcpus.chosen);
+    take();
+    events[0] = '\0';
+    reply_vcpu_start(&reply, &(struct reply_vcpu){.apic_id = slot[1].apic_id, .now = true},
+                     PRIVATE_GPA);
+    reply_run_vcpu(&reply, 1);
+    reply_stop_vcpu(&reply, 1);
+    reply_run_vcpu(&reply, 1);
+    reply_vcpu_start(&reply, &(struct reply_vcpu){.apic_id = slot[1].apic_id, .now = true},
+                     PRIVATE_GPA);
+    carry_out();
+    ck_assert_str_eq(events, "run_vcpu;stop_vcpu;denied run_vcpu;");
+    ck_assert(hypervisor.vcpus.chosen && hypervisor.vcpus.choice == 1);
+    ck_assert_int_eq(slot[1].activity, VCPU_STOPPED); /* for ever */
+    ck_assert_uint_eq(hypervisor.vcpus.runnable, 1);
+}
+END_TEST
+
+static const struct reply_action *kept_action;
+
+static int on_later(void *context, const struct reply_action *action, const uint8_t *data,
+                    struct error *error)
+{
+    (void)context;
+    (void)data;
+    (void)error;
+    kept_action = action;
+    return 0;
+}
+
+/* An action with a delay is handed on, and judged when it is carried out: nobody asked for it. */
+START_TEST(what_comes_later)
+{
+    const struct answer_ops ops = {.later = on_later};
+    uint32_t page = memory_page(&guest.machine.memory, OTHER_GPA);
+
+    request(NAE_CPUID, 0, 0);
+    take();
+    events[0] = '\0';
+    reply_assign(&reply, OTHER_GPA, PAGE_SIZE);
+    reply_defer(&reply, 0, &(struct reply_delay){.instructions = 5});
+    ck_assert_uint_eq(reply_drop_page_state(&reply, OTHER_GPA, PAGE_SIZE), 0);
+    ck_assert_int_eq(ghcb_answer(&guest.trap, &hypervisor, &exit_, &reply, &ops, &guest.error), 0);
+    ck_assert_ptr_eq(kept_action, &reply.action[0]);
+    ck_assert_str_eq(events, "");
+    ck_assert(hypervisor_shares(&hypervisor, OTHER_GPA));
+    reply_reset(&reply);
+    reply_assign(&reply, OTHER_GPA, PAGE_SIZE);
+    ck_assert_int_eq(ghcb_act(&guest.trap, &hypervisor, NULL, &reply, &ops, &guest.error), 0);
+    ck_assert_str_eq(events, "after assign;rmpupdate assign;");
+    ck_assert(!hypervisor_shares(&hypervisor, OTHER_GPA));
+    ck_assert(guest.machine.memory.flags[page] & MEMORY_HOST_FAULT);
+}
+END_TEST
+
+/* At an exit whose vCPU is not resumed. */
+START_TEST(no_event_for_who_waits)
+{
+    const struct answer_ops ops = {.later = on_later};
+
+    request(NAE_AP_RESET_HOLD, 0, 0);
+    take();
+    events[0] = '\0';
+    reply_inject(&reply, &(struct reply_event){.vector = VECTOR_HV});
+    ck_assert_int_eq(ghcb_act(&guest.trap, &hypervisor, &exit_, &reply, &ops, &guest.error), 0);
+    ck_assert_str_eq(events, "denied inject;");
 }
 END_TEST
 
@@ -1070,6 +1156,9 @@ int main(void)
     tcase_add_loop_test(page, list_table, 0, COUNT(list_rows));
     tcase_add_test(page, writes_to_private_memory_are_denied);
     tcase_add_test(page, watches_on_private_memory_are_denied);
+    tcase_add_test(page, who_runs);
+    tcase_add_test(page, what_comes_later);
+    tcase_add_test(page, no_event_for_who_waits);
     tcase_add_test(page, page_states_that_cannot_be);
     tcase_add_loop_test(page, rmpupdate_table, 0, sizeof(update_rows) / sizeof(update_rows[0]));
     tcase_add_test(page, nested_map_is_the_hosts);

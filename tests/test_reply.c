@@ -74,7 +74,7 @@ START_TEST(actions_keep_their_order_and_bytes)
     ck_assert(reply_assign(&reply, GPA, SIZE_4K));
     ck_assert(reply_console(&reply, "de", 2));
     ck_assert(reply_unassign(&reply, SIZE_2M, SIZE_2M));
-    ck_assert(reply_watch_read(&reply, &watch));
+    ck_assert(reply_watch_add(&reply, &watch));
     ck_assert(reply_write(&reply, GPA, "", 0)); /* nothing to do, nothing added */
 
     ck_assert_uint_eq(reply.action_count, 5);

@@ -287,6 +287,14 @@ static const struct {
              "{ cpu = 0, instructions = 11 }, { cpu = 1, instructions = 500 } } }"},
     {"deadlock", "unused_ok = true"},
     {"one-spins", "unused_ok = true"},
+    {"race", "schedule = { quantum = 300 }, on = { ap_creation = { nth = 1, after = {\n"
+             "  { instructions = 1000, run_vcpu = { vcpu = 1 } },\n"
+             "  { instructions = 333, vcpu = 1, run_vcpu = { vcpu = 0 } },\n"
+             "  { instructions = 900, vcpu = 0, inject = { vector = 28 }, unused_ok = true },\n"
+             "  { instructions = 1e15, write = { gpa = 0, u8 = 1 }, unused_ok = true } } } }"},
+    {"all-halted",
+     "on = { port_io = { { nth = 40, run_vcpu = { vcpu = 1 } }, { nth = 44, replay = "
+     "{ event = 'ap_creation', nth = 1 } }, { nth = 47, stop_vcpu = { vcpu = 0 } } } }"},
 };
 
 /* At each of the last exits: the other vCPU is there, and in some of them it is the one that asks.
@@ -367,6 +375,40 @@ START_TEST(spin_and_budget)
 }
 END_TEST
 
+/* ---- actions that wait ---- */
+
+/* The boot vCPU jumps to itself, and something is to come long after the budget. */
+START_TEST(a_jump_to_itself_has_a_budget)
+{
+    struct result result;
+
+    open_good("one-spins", "budget = 5000000, on = { ap_creation = { nth = 1, after = { vcpu = 1, "
+                           "instructions = 1e9, stop_vcpu = { vcpu = 0 } } } }");
+    run_case(&result, 0, 0);
+    ck_assert_int_eq(result.outcome.kind, OUTCOME_BUDGET);
+    ck_assert_uint_eq(result.outcome.instructions, 5000000);
+    result_free(&result);
+    subject_close(&subject);
+}
+END_TEST
+
+/* The same, when it comes: the last that could run is stopped. */
+START_TEST(a_jump_to_itself_is_ended)
+{
+    struct result result;
+
+    open_good("one-spins", "on = { ap_creation = { nth = 1, after = { vcpu = 1, "
+                           "instructions = 1e8, stop_vcpu = { vcpu = 1 } } } }");
+    run_case(&result, 0, 0);
+    ck_assert_int_eq(result.outcome.kind, OUTCOME_REFUSED);
+    ck_assert_str_eq(result.outcome.detail, "the host never runs vCPU 1 again");
+    ck_assert_int_eq(outcome_verdict(&result.outcome), VERDICT_CONTAINED);
+    ck_assert_uint_gt(result.outcome.instructions, 100000000);
+    result_free(&result);
+    subject_close(&subject);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("schedule");
@@ -384,6 +426,8 @@ int main(void)
     tcase_add_loop_test(tcase, restored_equals_fresh, 0, COUNT(snapshot_cases));
     tcase_add_loop_test(tcase, spin_is_found, 0, COUNT(spins));
     tcase_add_test(tcase, spin_and_budget);
+    tcase_add_test(tcase, a_jump_to_itself_has_a_budget);
+    tcase_add_test(tcase, a_jump_to_itself_is_ended);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "abi/nae.h"
+#include "ghcb/history.h"
 #include "ghcb/table.h"
 #include "host/scenario.h"
 #include "machine/memory.h"
@@ -322,6 +323,158 @@ START_TEST(hostile_actions)
     ck_assert_int_eq(action[8].kind, REPLY_DOORBELL);
     ck_assert_uint_eq(action[8].doorbell.vector, 0x31);
     ck_assert(action[8].doorbell.no_eoi && action[8].doorbell.mc && !action[8].doorbell.nmi);
+    bench_close(&bench);
+}
+END_TEST
+
+/* The actions that wait, or say who runs: in a function, then in a plain table. */
+static const char *const waiting_texts[] = {
+    "apic_id_list = function(exit, reply)\n"
+    "  reply:on_write{ region = 'list', offset = 8, size = 8, nth = 2, value = -1 }\n"
+    "  reply:on_read{ gpa = 0x8000003000, vcpu = 3, value = 1, unused_ok = true }\n"
+    "  reply:after{ instructions = 7, write = { region = 'list', bytes = ('ab'):rep(30) } }\n"
+    "  reply:after{ instructions = 8, vcpu = 2, unused_ok = true,\n"
+    "    unassign = { gpa = 0x8000200000, size = '2m' } }\n"
+    "  reply:after{ instructions = 9, on_write = { gpa = 0x8000003000, value = 1 } }\n"
+    "  reply:run_vcpu{ vcpu = 1 }\n"
+    "  reply:stop_vcpu{ vcpu = 2 }\n"
+    "  reply:run_vmpl{ vmpl = 3 }\n"
+    "  assert(reply:skip_page{ gpa = 0x8000200000 } == 0)\n"
+    "end",
+    "apic_id_list = { honest = false,\n"
+    "  on_write = { region = 'list', offset = 8, size = 8, nth = 2, value = -1 },\n"
+    "  on_read = { gpa = 0x8000003000, vcpu = 3, value = 1, unused_ok = true },\n"
+    "  after = {\n"
+    "    { instructions = 7, write = { region = 'list', bytes = ('ab'):rep(30) } },\n"
+    "    { instructions = 8, vcpu = 2, unused_ok = true,\n"
+    "      unassign = { gpa = 0x8000200000, size = '2m' } },\n"
+    "    { instructions = 9, on_write = { gpa = 0x8000003000, value = 1 } } },\n"
+    "  run_vcpu = { vcpu = 1 }, stop_vcpu = { vcpu = 2 }, run_vmpl = { vmpl = 3 } }",
+};
+
+/* Of that kind, from 0. */
+static const struct reply_action *action_of(const struct bench *bench, enum reply_action_kind kind,
+                                            bool later, size_t nth)
+{
+    for (size_t i = 0; i < bench->reply.action_count; i++) {
+        const struct reply_action *action = &bench->reply.action[i];
+
+        if (action->kind == kind && (action->delay.instructions != 0) == later && nth-- == 0) {
+            return action;
+        }
+    }
+    ck_abort_msg("no such action: kind %d", kind);
+}
+
+START_TEST(waiting_actions)
+{
+    const struct reply_action *action;
+    struct bench bench;
+
+    bench_open(&bench, "", waiting_texts[_i]);
+    bench_list(&bench);
+    bench_answer_well(&bench);
+    ck_assert_uint_eq(bench.reply.action_count, 8);
+    action = action_of(&bench, REPLY_WATCH, false, _i == 0 ? 0 : 1);
+    ck_assert(action->watch.on_write && !action->watch.one_vcpu && action->watch.sticky);
+    ck_assert_uint_eq(action->watch.gpa, LIST_GPA + 8);
+    ck_assert_uint_eq(action->watch.nth, 2);
+    ck_assert_uint_eq(action->watch.value, UINT64_MAX);
+    action = action_of(&bench, REPLY_WATCH, false, _i == 0 ? 1 : 0);
+    ck_assert(!action->watch.on_write && action->watch.one_vcpu);
+    ck_assert_uint_eq(action->watch.vcpu, 3);
+    action = action_of(&bench, REPLY_WRITE, true, 0);
+    ck_assert_uint_eq(action->gpa, LIST_GPA);
+    ck_assert_uint_eq(action->size_bytes, 60);
+    ck_assert_mem_eq(bench.reply.data + action->data_offset, "abababab", 8);
+    ck_assert_uint_eq(action->delay.instructions, 7);
+    ck_assert(!action->delay.one_vcpu && action->delay.owner);
+    action = action_of(&bench, REPLY_UNASSIGN, true, 0);
+    ck_assert_uint_eq(action->size_bytes, 0x200000);
+    ck_assert_uint_eq(action->delay.instructions, 8);
+    ck_assert(action->delay.one_vcpu && !action->delay.owner);
+    ck_assert_uint_eq(action->delay.vcpu, 2);
+    action = action_of(&bench, REPLY_WATCH, true, 0);
+    ck_assert(action->watch.owner && action->delay.owner);
+    ck_assert_ptr_ne(action->watch.owner, action->delay.owner);
+    ck_assert_uint_eq(action_of(&bench, REPLY_RUN_VCPU, false, 0)->vcpu.number, 1);
+    ck_assert_uint_eq(action_of(&bench, REPLY_STOP_VCPU, false, 0)->vcpu.number, 2);
+    action = action_of(&bench, REPLY_RUN_VMPL, false, 0);
+    ck_assert(action->vcpu.vmpl == 3 && action->vcpu.now);
+    bench_close(&bench);
+}
+END_TEST
+
+/* What ghcb/answer.c does with each answer. */
+static void bench_remember(struct bench *bench, struct history *history)
+{
+    ck_assert(history_keep(history, &bench->exit, &bench->reply));
+}
+
+START_TEST(answers_are_replayed)
+{
+    static struct history history;
+    struct bench bench;
+
+    bench_open(&bench, "",
+               "apic_id_list = { nth = 2, honest = false, rdx = 9, replay = { nth = 1 } },\n"
+               "cpuid = { honest = false, replay = { event = 'apic_id_list', nth = 1 } },\n"
+               "msr_version = function(exit, reply) reply.msr = 7 end,\n"
+               "rdtsc = function(exit, reply) reply:replay{ event = 'msr_version' } end");
+    bench.hypervisor.history = &history;
+    bench_list(&bench);
+    bench_answer_well(&bench);
+    reply_write(&bench.reply, LIST_GPA, "list", 4);
+    reply_set(&bench.reply, FIELD_RAX, 5);
+    bench_remember(&bench, &history);
+    bench_list(&bench);
+    bench_answer_well(&bench);
+    ck_assert_uint_eq(bench.reply.field[FIELD_RAX], 5);
+    ck_assert_uint_eq(bench.reply.field[FIELD_RDX], 9); /* on top */
+    ck_assert_mem_eq(bench.reply.data + reply_find_write(&bench.reply, LIST_GPA)->data_offset,
+                     "list", 4);
+    bench_exit(&bench, "cpuid");
+    bench_answer_well(&bench);
+    ck_assert_uint_eq(bench.reply.field[FIELD_RAX], 5);
+    ck_assert_ptr_nonnull(reply_find_write(&bench.reply, LIST_GPA));
+    bench_exit(&bench, "msr_version");
+    bench_answer_well(&bench);
+    bench_remember(&bench, &history);
+    bench_exit(&bench, "rdtsc");
+    bench_answer_well(&bench);
+    ck_assert(bench.reply.msr_written && bench.reply.msr == 7);
+    ck_assert(bench.reply.keep_marks && !bench.reply.written);
+    history_release(&history);
+    bench_close(&bench);
+}
+END_TEST
+
+static const struct {
+    const char *event, *replay, *message;
+} not_replayed[] = {
+    {"cpuid", "{}", "no answer to cpuid is kept: it was never answered"},
+    {"cpuid", "{ nth = 3 }", "no answer to cpuid, number 3, is kept"},
+    {"msr_version", "{ event = 'apic_id_list' }", "was answered in a GHCB page"},
+    {"cpuid", "{ event = 'apic_id_list', here = true }", "here goes with an answer to cpuid"},
+};
+
+START_TEST(what_cannot_be_replayed)
+{
+    static struct history history;
+    struct bench bench;
+    char on[256];
+
+    snprintf(on, sizeof(on), "%s = function(exit, reply) reply:replay%s end",
+             not_replayed[_i].event, not_replayed[_i].replay);
+    bench_open(&bench, "", on);
+    bench.hypervisor.history = &history;
+    bench_list(&bench);
+    bench_answer_well(&bench);
+    bench_remember(&bench, &history);
+    bench_exit(&bench, not_replayed[_i].event);
+    ck_assert_int_eq(bench_answer(&bench), SNPEMU_ERR_INPUT);
+    ck_assert_msg(strstr(bench.error.text, not_replayed[_i].message), "%s", bench.error.text);
+    history_release(&history);
     bench_close(&bench);
 }
 END_TEST
@@ -681,6 +834,12 @@ static const struct {
     {"cpuid = { on_read = { gpa = 0x8000003000, value = 1 } }",
      "case.lua: on.cpuid.on_read never fired"},
     {"cpuid = { on_read = { gpa = 0x8000003000, value = 1, unused_ok = true } }", NULL},
+    {"cpuid = { on_write = { gpa = 0x8000003000, value = 1 } }",
+     "on.cpuid.on_write never fired: the guest did not write it so often"},
+    {"cpuid = { after = { instructions = 5, unassign = { gpa = 0x8000003000 } } }",
+     "on.cpuid.after.instructions never came due: the guest did not run so far"},
+    {"cpuid = { after = { instructions = 5, unused_ok = true, psmash = { gpa = 0x8000003000 } } }",
+     NULL},
     {"port_io = { rax = 1 } }, unused_ok = true, host = {", NULL},
 };
 
@@ -801,6 +960,32 @@ static const struct {
     {"cpuid", "reply:write{ region = 'request', u8 = 1 }", "guest_request and ext_guest_request"},
     {"guest_request", "reply:write{ region = 'certificates', u8 = 1 }", "lends no pages for cert"},
     {"hv_timer", "reply:honest()", "hv_timer: no honest answer is modelled"},
+    {"cpuid", "reply:on_write{ gpa = 0 }", "reply:on_write: must give the value"},
+    {"cpuid", "reply:on_write{ gpa = 0, value = 1, cpu = 1 }", "the nearest known is 'vcpu'"},
+    {"cpuid", "reply:on_write{ gpa = 0, value = 1, vcpu = 4 }",
+     "there is no vCPU 4: they are numbered from 0 to 3"},
+    {"cpuid", "reply:stop_vcpu{}", "reply:stop_vcpu: must say which vcpu"},
+    {"cpuid", "reply:stop_vcpu{ vcpu = 9 }", "there is no vCPU 9"},
+    {"cpuid", "reply:run_vcpu{ vcpu = -1 }", "reply:run_vcpu.vcpu: must be an integer"},
+    {"cpuid", "reply:run_vmpl{}", "reply:run_vmpl: must say which vmpl"},
+    {"cpuid", "reply:run_vmpl{ vmpl = 4 }", "vmpl: must be an integer from 0 to 3"},
+    {"cpuid", "reply:run_vpml{ vmpl = 1 }", "the nearest known is 'run_vmpl'"},
+    {"cpuid", "reply:after{ write = { gpa = 0, u8 = 1 } }", "after how many instructions"},
+    {"cpuid", "reply:after{ instructions = 0, psmash = { gpa = 0 } }", "must be an integer from 1"},
+    {"cpuid", "reply:after{ instructions = 1 }", "must say one thing to be done then"},
+    {"cpuid", "reply:after{ instructions = 1, psmash = { gpa = 0 }, assign = { gpa = 0 } }",
+     "must say one thing to be done then"},
+    {"cpuid", "reply:after{ instructions = 1, psmash = { { gpa = 0 } } }",
+     "reply:after.psmash: must be the table of one action"},
+    {"cpuid", "reply:after{ instructions = 1, psmash = { gap = 0 } }",
+     "reply:after.psmash: unknown field 'gap'; the nearest known is 'gpa'"},
+    {"cpuid", "reply:after{ instructions = 1, smash = { gpa = 0 } }",
+     "the nearest known is 'psmash'"},
+    {"cpuid", "reply:after{ instructions = 1, replay = {} }", "unknown field 'replay'"},
+    {"cpuid", "reply:after{ instructions = 1, vcpu = 7, psmash = { gpa = 0 } }",
+     "reply:after: there is no vCPU 7"},
+    {"cpuid", "reply:replay{ event = 'cupid' }", "the nearest known is 'cpuid'"},
+    {"cpuid", "reply:replay{}", "no answer to cpuid is kept"},
 };
 
 START_TEST(bad)
@@ -856,6 +1041,9 @@ int main(void)
     tcase_add_test(tcase, reply_actions);
     tcase_add_loop_test(tcase, hostile_actions, 0,
                         sizeof(hostile_texts) / sizeof(hostile_texts[0]));
+    tcase_add_loop_test(tcase, waiting_actions, 0, COUNT(waiting_texts));
+    tcase_add_test(tcase, answers_are_replayed);
+    tcase_add_loop_test(tcase, what_cannot_be_replayed, 0, COUNT(not_replayed));
     tcase_add_test(tcase, reply_refuse_and_msr);
     tcase_add_test(tcase, reply_exceptions);
     tcase_add_test(tcase, reply_instead_of_an_end);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ghcb/watch.c: memory that the host changes just before the n-th instruction that reads it. What
- * counts as reading, what stands there afterwards, and what the guest sees, are those of
- * ghcb/reply.h, struct reply_watch.
+ * ghcb/watch.c: memory that the host changes just before the n-th instruction that reads it, or
+ * just after the n-th that writes it. What counts as reading, what stands there afterwards, and
+ * what the guest sees, are those of ghcb/reply.h, struct reply_watch.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -109,15 +109,89 @@ static const struct {
      3, true, true, 0xCCDDEEFF, 0, 0x11111111AABBCCDD},
 };
 
+/* The same of writes. EDX is 0x12345678. */
+static const struct {
+    const char *name;
+    uint8_t size;
+    uint8_t code[28];
+    uint32_t watch_size;
+    uint64_t nth;
+    bool sticky;
+    bool fires;
+    uint64_t rax, rbx;
+    uint64_t after;
+} write_rows[] = {
+    {"a store, read back", BYTES(0x89, 0x16, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true,
+     0xAABBCCDD, 0xAABBCCDD, 0x11111111AABBCCDD},
+    {"a store that nobody reads back", BYTES(0x89, 0x16, 0x31, 0xC0, 0xF4), 4, 1, true, true, 0, 0,
+     0x11111111AABBCCDD},
+    {"the second of two", BYTES(0x89, 0x16, 0x8B, 0x06, 0x89, 0x16, 0x8B, 0x1E, 0xF4), 4, 2, true,
+     true, 0x12345678, 0xAABBCCDD, 0x11111111AABBCCDD},
+    {"the third of two", BYTES(0x89, 0x16, 0x8B, 0x06, 0x89, 0x16, 0x8B, 0x1E, 0xF4), 4, 3, true,
+     false, 0x12345678, 0x12345678, 0x1111111112345678},
+    {"a read does not count", BYTES(0x8B, 0x06, 0x89, 0x16, 0x8B, 0x1E, 0xF4), 4, 1, true, true,
+     0x11111111, 0xAABBCCDD, 0x11111111AABBCCDD},
+    {"the next store comes after the value", BYTES(0x89, 0x16, 0x88, 0x16, 0x8B, 0x06, 0xF4), 4, 1,
+     true, true, 0xAABBCC78, 0, 0x11111111AABBCC78},
+    {"not sticky: read back once", BYTES(0x89, 0x16, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, false,
+     true, 0xAABBCCDD, 0x12345678, 0x1111111112345678},
+    {"not sticky: back at the end", BYTES(0x89, 0x16, 0x8B, 0x06, 0x31, 0xC0, 0xF4), 4, 1, false,
+     true, 0, 0, 0x1111111112345678},
+    {"not sticky: until it is read", BYTES(0x89, 0x16, 0x31, 0xC0, 0xF4), 4, 1, false, true, 0, 0,
+     0x11111111AABBCCDD},
+    {"not sticky: what the guest stores meanwhile stays",
+     BYTES(0x89, 0x16, 0xC7, 0x06, 5, 0, 0, 0, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, false, true, 5,
+     5, 0x1111111100000005},
+    /* Widths and places */
+    {"a byte", BYTES(0x88, 0x16, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 1, 1, true, true, 0x111111DD,
+     0x111111DD, 0x11111111111111DD},
+    {"its last byte", BYTES(0x88, 0x56, 0x03, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true,
+     0xAABBCCDD, 0xAABBCCDD, 0x11111111AABBCCDD},
+    {"the byte behind does not count", BYTES(0x88, 0x56, 0x04, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1,
+     true, false, 0x11111111, 0x11111111, 0x1111117811111111},
+    {"the byte before does not count", BYTES(0x88, 0x56, 0xFF, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1,
+     true, false, 0x11111111, 0x11111111, 0x1111111111111111},
+    {"into its first byte", BYTES(0x89, 0x56, 0xFD, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true,
+     0xAABBCCDD, 0xAABBCCDD, 0x11111111AABBCCDD},
+    {"16 bytes", BYTES(0x0F, 0x11, 0x46, 0xF8, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true,
+     0xAABBCCDD, 0xAABBCCDD, 0x00000000AABBCCDD},
+    {"16 bytes count once",
+     BYTES(0x0F, 0x11, 0x46, 0xFC, 0x8B, 0x06, 0x0F, 0x11, 0x46, 0xFC, 0x8B, 0x1E, 0xF4), 8, 2,
+     true, true, 0, 0xAABBCCDD, 0xAABBCCDD},
+    /* Other instructions that write */
+    {"add to memory", BYTES(0x01, 0x16, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true, 0xAABBCCDD,
+     0xAABBCCDD, 0x11111111AABBCCDD},
+    {"xchg reads what was there", BYTES(0x87, 0x16, 0x89, 0xD0, 0x8B, 0x1E, 0xF4), 4, 1, true, true,
+     0x11111111, 0xAABBCCDD, 0x11111111AABBCCDD},
+    {"lock xadd, the second",
+     BYTES(0xF0, 0x0F, 0xC1, 0x16, 0xF0, 0x0F, 0xC1, 0x16, 0x89, 0xD0, 0x8B, 0x1E, 0xF4), 4, 2,
+     true, true, 0x23456789, 0xAABBCCDD, 0x11111111AABBCCDD},
+    {"xchg finds the value", BYTES(0x89, 0x16, 0x87, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true,
+     0xAABBCCDD, 0, 0x1111111100000000},
+    {"pop", BYTES(0x52, 0x8F, 0x06, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true, 0xAABBCCDD,
+     0xAABBCCDD, 0x00000000AABBCCDD},
+    /* Each iteration of a REP is an instruction */
+    {"rep stosb, the third byte",
+     BYTES(0x56, 0x5F, 0xB9, 4, 0, 0, 0, 0xF3, 0xAA, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 3, true,
+     true, 0x00BBCCDD, 0x00BBCCDD, 0x1111111100BBCCDD},
+    {"a loop, the second time",
+     BYTES(0xB9, 3, 0, 0, 0, 0x01, 0x16, 0x03, 0x06, 0xFF, 0xC9, 0x75, 0xF8, 0x8B, 0x1E, 0xF4), 4,
+     2, true, true, 0x23456789 + 0xAABBCCDD + 0xBCF02355, 0xBCF02355, 0x11111111BCF02355},
+};
+
 static struct guest guest;
 static struct watch_list watches;
 static unsigned fired;
-static unsigned events; /* named on_read */
+static unsigned events;     /* named on_read or on_write */
+static struct event latest; /* of them */
 
 static void note_event(struct trace_sink *sink, const struct event *event)
 {
     (void)sink;
-    events += strcmp(event->name, "on_read") == 0;
+    if (strcmp(event->name, "on_read") == 0 || strcmp(event->name, "on_write") == 0) {
+        events++;
+        latest = *event;
+    }
 }
 
 static struct trace_sink sink = {.emit = note_event};
@@ -168,23 +242,160 @@ static void arm(uint64_t gpa, uint32_t size, uint64_t nth, bool sticky)
     ck_assert_int_eq(watch_list_add(&watches, &watch, &guest.error), 0);
 }
 
-START_TEST(watch_table)
+static void check_row(size_t i)
 {
-    const char *name = watch_rows[_i].name;
+    const char *name = watch_rows[i].name;
 
-    watch_start(watch_rows[_i].code, watch_rows[_i].size);
-    arm(WATCHED_GPA, watch_rows[_i].watch_size, watch_rows[_i].nth, watch_rows[_i].sticky);
+    arm(WATCHED_GPA, watch_rows[i].watch_size, watch_rows[i].nth, watch_rows[i].sticky);
     guest_run(&guest);
     watch_list_settle(&watches);
     ck_assert_int_eq(guest.outcome.kind, OUTCOME_HALTED);
-    ck_assert_msg(fired == (watch_rows[_i].fires ? 1 : 0), "%s: fired %u times", name, fired);
-    ck_assert_msg(guest_get(&guest, VCPU_RAX) == watch_rows[_i].rax, "%s: RAX 0x%llx", name,
+    ck_assert_msg(fired == (watch_rows[i].fires ? 1 : 0), "%s: fired %u times", name, fired);
+    ck_assert_msg(guest_get(&guest, VCPU_RAX) == watch_rows[i].rax, "%s: RAX 0x%llx", name,
                   (unsigned long long)guest_get(&guest, VCPU_RAX));
-    ck_assert_msg(guest_get(&guest, VCPU_RBX) == watch_rows[_i].rbx, "%s: RBX 0x%llx", name,
+    ck_assert_msg(guest_get(&guest, VCPU_RBX) == watch_rows[i].rbx, "%s: RBX 0x%llx", name,
                   (unsigned long long)guest_get(&guest, VCPU_RBX));
-    ck_assert_msg(guest_load(&guest, WATCHED) == watch_rows[_i].after, "%s: left 0x%llx", name,
+    ck_assert_msg(guest_load(&guest, WATCHED) == watch_rows[i].after, "%s: left 0x%llx", name,
                   (unsigned long long)guest_load(&guest, WATCHED));
     ck_assert_uint_eq(events, fired);
+}
+
+START_TEST(watch_table)
+{
+    watch_start(watch_rows[_i].code, watch_rows[_i].size);
+    check_row((size_t)_i);
+}
+END_TEST
+
+/* Code that was translated while nothing was watched sees what is watched from now on. */
+START_TEST(watch_often_table)
+{
+    watch_start(watch_rows[_i].code, watch_rows[_i].size);
+    ck_assert_int_eq(machine_save(&guest.machine, &guest.error), 0);
+    ck_assert_int_eq(vcpu_watch_often(guest.machine.vcpu, &guest.error), 0);
+    for (unsigned round = 0; round < 2; round++) {
+        guest_run(&guest);
+        ck_assert_uint_eq(fired, 0);
+        ck_assert_int_eq(machine_restore(&guest.machine, &guest.error), 0);
+        check_row((size_t)_i);
+        ck_assert_int_eq(machine_restore(&guest.machine, &guest.error), 0);
+        watches.count = 0;
+        ck_assert_int_eq(watch_list_rearm(&watches, &guest.error), 0);
+        fired = 0;
+        events = 0;
+    }
+}
+END_TEST
+
+START_TEST(write_table)
+{
+    const char *name = write_rows[_i].name;
+    const struct reply_watch watch = {.on_write = true,
+                                      .gpa = WATCHED_GPA,
+                                      .size_bytes = write_rows[_i].watch_size,
+                                      .nth = write_rows[_i].nth,
+                                      .value = write_rows[_i].watch_size == 1 ? 0xDD : 0xAABBCCDD,
+                                      .sticky = write_rows[_i].sticky,
+                                      .owner = &fired};
+
+    watch_start(write_rows[_i].code, write_rows[_i].size);
+    guest_set(&guest, VCPU_RDX, 0x12345678);
+    ck_assert_int_eq(watch_list_add(&watches, &watch, &guest.error), 0);
+    guest_run(&guest);
+    watch_list_settle(&watches);
+    ck_assert_int_eq(guest.outcome.kind, OUTCOME_HALTED);
+    ck_assert_msg(fired == (write_rows[_i].fires ? 1 : 0), "%s: fired %u times", name, fired);
+    ck_assert_msg(guest_get(&guest, VCPU_RAX) == (uint32_t)write_rows[_i].rax, "%s: RAX 0x%llx",
+                  name, (unsigned long long)guest_get(&guest, VCPU_RAX));
+    ck_assert_msg(guest_get(&guest, VCPU_RBX) == write_rows[_i].rbx, "%s: RBX 0x%llx", name,
+                  (unsigned long long)guest_get(&guest, VCPU_RBX));
+    ck_assert_msg(guest_load(&guest, WATCHED) == write_rows[_i].after, "%s: left 0x%llx", name,
+                  (unsigned long long)guest_load(&guest, WATCHED));
+    ck_assert_uint_eq(events, fired);
+}
+END_TEST
+
+/* The event is that of the storing instruction, whenever the value was put. */
+START_TEST(the_event_of_a_write)
+{
+    static const uint8_t code[] = {0x89, 0x16, 0x90, 0x90, 0x90, 0x8B, 0x06, 0xF4};
+    const struct reply_watch watch = {.on_write = true,
+                                      .gpa = WATCHED_GPA,
+                                      .size_bytes = 4,
+                                      .nth = 1,
+                                      .value = 7,
+                                      .sticky = true,
+                                      .owner = &fired};
+
+    watch_start(code, sizeof(code));
+    ck_assert_int_eq(watch_list_add(&watches, &watch, &guest.error), 0);
+    guest_run(&guest);
+    ck_assert_uint_eq(events, 1);
+    ck_assert_str_eq(latest.name, "on_write");
+    ck_assert_uint_eq(latest.rip, GUEST_CODE);
+    ck_assert_uint_eq(latest.instructions, 1);
+}
+END_TEST
+
+/* Only the accesses of one vCPU count. */
+START_TEST(one_vcpu)
+{
+    static const uint8_t code[] = {0x8B, 0x06, 0x89, 0x16, 0xF4};
+    struct reply_watch watch = {.one_vcpu = true,
+                                .vcpu = 1,
+                                .gpa = WATCHED_GPA,
+                                .size_bytes = 4,
+                                .nth = 1,
+                                .value = 7,
+                                .sticky = true,
+                                .owner = &fired};
+
+    watch_start(code, sizeof(code));
+    ck_assert_int_eq(watch_list_add(&watches, &watch, &guest.error), 0);
+    watch.on_write = true;
+    ck_assert_int_eq(watch_list_add(&watches, &watch, &guest.error), 0);
+    guest_run(&guest);
+    watch_list_settle(&watches);
+    ck_assert_uint_eq(fired, 0);
+    guest.trap.vcpu = 1;
+    watch_start(code, sizeof(code));
+    guest_run(&guest);
+    watch_list_settle(&watches);
+    ck_assert_uint_eq(fired, 2);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RAX), 7);
+    ck_assert_uint_eq(latest.vcpu, 1);
+}
+END_TEST
+
+/* A store whose second page cannot be written is seen twice, and is one write. */
+START_TEST(a_store_that_faults)
+{
+    static const uint8_t code[] = {0x89, 0x16, 0xF4};
+    uint64_t page = OTHER + PAGE_SIZE;
+    const struct reply_watch watch = {.on_write = true,
+                                      .gpa = GUEST_GPA + page - 2,
+                                      .size_bytes = 2,
+                                      .nth = 1,
+                                      .value = 0xCCDD,
+                                      .sticky = true,
+                                      .owner = &fired};
+
+    watch_start(code, sizeof(code));
+    guest_set(&guest, VCPU_RSI, page - 2);
+    guest_set(&guest, VCPU_RDX, 0x12345678);
+    ck_assert_int_eq(watch_list_add(&watches, &watch, &guest.error), 0);
+    guest_map(&guest, page, GUEST_GPA + page, PAGE_SIZE, PTE_PRESENT);
+    vcpu_flush(guest.machine.vcpu);
+    vcpu_set(guest.machine.vcpu, VCPU_CR0, vcpu_get(guest.machine.vcpu, VCPU_CR0) | CR0_WP);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_FAULT);
+    watch_list_settle(&watches);
+    ck_assert_uint_eq(fired, 0);
+    guest_map(&guest, page, GUEST_GPA + page, PAGE_SIZE, GUEST_PUBLIC);
+    vcpu_flush(guest.machine.vcpu);
+    guest_run(&guest);
+    watch_list_settle(&watches);
+    ck_assert_uint_eq(fired, 1);
+    ck_assert_uint_eq(guest_load(&guest, page - 2) & UINT32_MAX, 0x1234CCDD);
 }
 END_TEST
 
@@ -277,6 +488,11 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, watch_table, 0, COUNT(watch_rows));
+    tcase_add_loop_test(tcase, write_table, 0, COUNT(write_rows));
+    tcase_add_test(tcase, the_event_of_a_write);
+    tcase_add_test(tcase, one_vcpu);
+    tcase_add_test(tcase, a_store_that_faults);
+    tcase_add_loop_test(tcase, watch_often_table, 0, COUNT(watch_rows));
     tcase_add_test(tcase, watch_across_pages);
     tcase_add_test(tcase, watch_on_a_page_that_became_private);
     tcase_add_test(tcase, two_watches);

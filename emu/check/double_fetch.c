@@ -59,14 +59,16 @@ void double_fetch_restore(struct oracles *oracles)
     }
 }
 
-void double_fetch_free(struct oracles *oracles)
+void double_fetch_forget(struct oracles *oracles)
 {
     for (size_t i = 0; i < oracles->fetched_count; i++) {
         free(oracles->fetched[i].marks);
         free(oracles->fetched[i].kept);
     }
-    free(oracles->fetched);
-    free(oracles->fetched_index);
+    oracles->fetched_count = 0;
+    if (oracles->fetched_index) {
+        memset(oracles->fetched_index, 0, oracles->page_count * sizeof(*oracles->fetched_index));
+    }
 }
 
 /* Is it memory that carries an answer? */

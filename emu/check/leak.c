@@ -22,9 +22,9 @@
 
 /* ---- where a stored value came from ---- */
 
-static void load_note(struct oracle_state *state, const struct oracle_access *access)
+static void load_note(struct oracles *oracles, const struct oracle_access *access)
 {
-    struct load *load = &state->load[state->load_next++ % LOAD_MAX];
+    struct load *load = &oracles->table->load[oracles->state.load_next++ % LOAD_MAX];
 
     load->value = 0;
     load->size_bytes = access->size_bytes < 8 ? access->size_bytes : 8;
@@ -33,13 +33,14 @@ static void load_note(struct oracle_state *state, const struct oracle_access *ac
 }
 
 /* Few bytes are often equal by chance: of those only the latest load counts. */
-static const struct load *load_of(const struct oracle_state *state, uint64_t value, uint32_t size)
+static const struct load *load_of(const struct oracles *oracles, uint64_t value, uint32_t size)
 {
+    uint32_t next = oracles->state.load_next;
     uint64_t mask = size >= 8 ? UINT64_MAX : (1ULL << 8 * size) - 1;
     uint32_t reach = size >= 4 ? LOAD_MAX : 1;
 
-    for (uint32_t i = 1; i <= reach && i <= state->load_next; i++) {
-        const struct load *load = &state->load[(state->load_next - i) % LOAD_MAX];
+    for (uint32_t i = 1; i <= reach && i <= next; i++) {
+        const struct load *load = &oracles->table->load[(next - i) % LOAD_MAX];
 
         if (load->size_bytes >= size && (load->value & mask) == (value & mask)) {
             return load;
@@ -52,21 +53,21 @@ static const struct load *load_of(const struct oracle_state *state, uint64_t val
 static void stores_halve(struct oracles *oracles)
 {
     oracles->state.store_count /= 2;
-    memcpy(oracles->store, oracles->store + STORE_MAX - oracles->state.store_count,
-           oracles->state.store_count * sizeof(*oracles->store));
+    memcpy(oracles->table->store, oracles->table->store + STORE_MAX - oracles->state.store_count,
+           oracles->state.store_count * sizeof(oracles->table->store[0]));
 }
 
 static void store_note(struct oracles *oracles, const struct oracle_access *access)
 {
     struct oracle_state *state = &oracles->state;
     uint32_t size = access->size_bytes < 8 ? access->size_bytes : 8;
-    const struct load *load = access->value ? load_of(state, access->value, size) : NULL;
+    const struct load *load = access->value ? load_of(oracles, access->value, size) : NULL;
 
     if (load && state->store_count == STORE_MAX) {
         stores_halve(oracles);
     }
     if (load) {
-        oracles->store[state->store_count++] = (struct store){
+        oracles->table->store[state->store_count++] = (struct store){
             .gpa = access->gpa,
             .size_bytes = size,
             .value = access->value,
@@ -100,7 +101,7 @@ void leak_access(struct oracles *oracles, const struct oracle_access *access)
             buffer_note(oracles, access);
         }
     } else if (!access->write && !access->shared && oracles->exact) {
-        load_note(&oracles->state, access);
+        load_note(oracles, access);
     }
 }
 
@@ -198,7 +199,7 @@ static void leak_stores(struct oracles *oracles, const struct exit *exit)
     size_t kept = 0;
 
     for (size_t i = 0; i < oracles->state.store_count; i++) {
-        const struct store *store = &oracles->store[i];
+        const struct store *store = &oracles->table->store[i];
 
         if (!still_stands(oracles, store)) {
             continue;
@@ -210,7 +211,7 @@ static void leak_stores(struct oracles *oracles, const struct exit *exit)
             hit_store(oracles, exit, store);
             break;
         case NOT_LENT:
-            oracles->store[kept++] = *store;
+            oracles->table->store[kept++] = *store;
             break;
         }
     }
@@ -237,11 +238,12 @@ static bool holds_anything(struct oracles *oracles, uint64_t gpa, uint64_t size_
     return false;
 }
 
-/* A fast run: what an exact one has to look at. */
-static bool is_suspicious(struct oracles *oracles, const struct exit *exit)
+/* ---- a fast run: what an exact one has to look at ---- */
+
+/* What was stored in the GHCB's own buffer since the answer before. */
+static bool is_buffer_suspicious(struct oracles *oracles, const struct exit *exit)
 {
     const struct oracle_vcpu *vcpu = &oracles->vcpu[exit->vcpu];
-    const struct oracle_state *state = &oracles->state;
 
     for (uint64_t i = 0; i < GHCB_SHARED_BUFFER_SIZE / GRANULE; i++) {
         if ((vcpu->buffer_written[i / 8] & 1u << i % 8) &&
@@ -250,10 +252,17 @@ static bool is_suspicious(struct oracles *oracles, const struct exit *exit)
             return true;
         }
     }
-    for (size_t i = 0; i < state->lent_count; i++) {
-        const struct exit_buffer *buffer = &state->lent[i].buffer;
+    return false;
+}
 
-        if (state->lent[i].row == exit->row && state->lent[i].vcpu == exit->vcpu &&
+/* What stands in other memory that is lent now, since whenever. */
+static bool is_lent_suspicious(struct oracles *oracles, const struct exit *exit)
+{
+    for (size_t i = 0; i < oracles->state.lent_count; i++) {
+        const struct lent *lent = &oracles->table->lent[i];
+        const struct exit_buffer *buffer = &lent->buffer;
+
+        if (lent->row == exit->row && lent->vcpu == exit->vcpu &&
             (buffer->gpa & ~PAGE_MASK) != exit->ghcb_gpa && !buffer->poll &&
             holds_anything(oracles, buffer->gpa + buffer->passed_bytes,
                            buffer->size_bytes - buffer->passed_bytes)) {
@@ -272,7 +281,10 @@ void leak_exit(struct oracles *oracles, const struct exit *exit)
     leak_registers(oracles, exit);
     if (oracles->exact) {
         leak_stores(oracles, exit);
-    } else if (is_suspicious(oracles, exit)) {
-        oracles_report(oracles, &(struct oracle_hit){.kind = ORACLE_LEAK, .vcpu = exit->vcpu});
+    } else if (is_lent_suspicious(oracles, exit)) {
+        oracle_suspect(oracles, ORACLE_LEAK, exit->vcpu);
+        oracles->state.from = 0; /* who knows when it was stored */
+    } else if (is_buffer_suspicious(oracles, exit)) {
+        oracle_suspect(oracles, ORACLE_LEAK, exit->vcpu);
     }
 }

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Memory that the guest lends to the hypervisor: the rows of the exit tables say which. It counts
- * as lent until the same vCPU makes an exit of the same kind again. Whether it is shared at all is
- * looked at when it is used.
+ * as lent until the same vCPU makes an exit of the same kind again, or validates any of it. Whether
+ * it is shared at all is looked at when it is used.
  */
 #include <string.h>
 
 #include "check/oracle_internal.h"
 
-static void lent_drop(struct oracle_state *state, size_t i)
+static void lent_drop(struct oracles *oracles, size_t i)
 {
-    state->lent_count--;
-    memmove(&state->lent[i], &state->lent[i + 1], (state->lent_count - i) * sizeof(state->lent[0]));
+    struct lent *lent = oracles->table->lent;
+
+    oracles->state.lent_count--;
+    memmove(&lent[i], &lent[i + 1], (oracles->state.lent_count - i) * sizeof(*lent));
 }
 
 /* Where a buffer ends with a page another page stands behind it, and it takes the guest's tables to
@@ -30,30 +32,50 @@ bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct ex
                size_t count)
 {
     struct oracle_state *state = &oracles->state;
+    struct oracle_tables *table = oracles->table;
     bool watch = false;
 
     for (size_t i = state->lent_count; i-- > 0;) {
-        if (state->lent[i].row == exit->row && state->lent[i].vcpu == exit->vcpu) {
-            lent_drop(state, i);
+        if (table->lent[i].row == exit->row && table->lent[i].vcpu == exit->vcpu) {
+            lent_drop(oracles, i);
         }
     }
     for (size_t i = 0; i < count; i++) {
         if (state->lent_count == LENT_MAX) {
-            lent_drop(state, 0);
+            lent_drop(oracles, 0);
         }
-        state->lent[state->lent_count++] =
-            (struct lent){.buffer = buffer[i], .row = exit->row, .vcpu = exit->vcpu};
+        table->lent[state->lent_count++] = (struct lent){
+            .buffer = buffer[i], .row = exit->row, .exit_number = exit->number, .vcpu = exit->vcpu};
         watch = watch || last_page(&buffer[i]) != exit->ghcb_gpa;
     }
     return watch;
 }
 
+/* The guest has its pages back: they are lent no more. */
+bool lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
+{
+    struct oracle_state *state = &oracles->state;
+    struct oracle_tables *table = oracles->table;
+    bool guarded = false;
+
+    for (size_t i = state->lent_count; i-- > 0;) {
+        const struct exit_buffer *buffer = &table->lent[i].buffer;
+
+        if (ranges_meet(gpa, size_bytes, buffer->gpa, buffer->size_bytes)) {
+            guarded = guarded || table->lent[i].guard_gva;
+            lent_drop(oracles, i);
+        }
+    }
+    return guarded;
+}
+
 struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
 {
     struct oracle_state *state = &oracles->state;
+    struct oracle_tables *table = oracles->table;
 
     for (size_t i = state->lent_count; i-- > 0;) {
-        struct lent *lent = &state->lent[i];
+        struct lent *lent = &table->lent[i];
 
         if (ranges_meet(gpa, size_bytes, lent->buffer.gpa, lent->buffer.size_bytes)) {
             return lent;
@@ -64,11 +86,10 @@ struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
 
 bool lent_ends_at(const struct oracles *oracles, uint64_t gpa)
 {
-    const struct oracle_state *state = &oracles->state;
     uint64_t page_gpa = gpa & ~PAGE_MASK;
 
-    for (size_t i = 0; i < state->lent_count; i++) {
-        const struct lent *lent = &state->lent[i];
+    for (size_t i = 0; i < oracles->state.lent_count; i++) {
+        const struct lent *lent = &oracles->table->lent[i];
 
         if (last_page(&lent->buffer) == page_gpa ||
             (lent->guard_gpa && lent->guard_gpa == page_gpa)) {
@@ -81,11 +102,12 @@ bool lent_ends_at(const struct oracles *oracles, uint64_t gpa)
 bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared)
 {
     struct oracle_state *state = &oracles->state;
+    struct oracle_tables *table = oracles->table;
     uint64_t page_gva = gva & ~PAGE_MASK, page_gpa = gpa & ~PAGE_MASK;
     bool changed = false;
 
     for (size_t i = 0; i < state->lent_count; i++) {
-        struct lent *lent = &state->lent[i];
+        struct lent *lent = &table->lent[i];
         uint64_t end = lent->buffer.gpa + lent->buffer.size_bytes;
 
         if (shared && !lent->guard_gva && ends_with_page(&lent->buffer) &&

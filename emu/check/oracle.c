@@ -111,6 +111,51 @@ enum oracle_kind oracle_named(const char *name)
     return (enum oracle_kind)kind;
 }
 
+/* The mask that one name stands for; false when there is none of that name. */
+static bool mask_named(const char *name, uint32_t *mask)
+{
+    static const struct {
+        const char *name;
+        uint32_t mask;
+    } groups[] = {{"cheap", ORACLES_CHEAP}, {"all", ORACLES_ALL}, {"none", ORACLES_NONE}};
+    enum oracle_kind kind = oracle_named(name);
+
+    *mask = kind == ORACLE_COUNT ? 0 : ORACLE_BIT(kind);
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        if (strcmp(name, groups[i].name) == 0) {
+            *mask = groups[i].mask;
+            return true;
+        }
+    }
+    return kind != ORACLE_COUNT;
+}
+
+bool oracles_parse(const char *text, uint32_t *mask, char *why, size_t size)
+{
+    uint32_t found = 0;
+
+    do {
+        size_t length = strcspn(text, ",");
+        char name[32];
+        uint32_t bits;
+
+        snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name)),
+                 text);
+        if (!mask_named(name, &bits)) {
+            char all[200];
+
+            oracle_list(ORACLES_ALL, all, sizeof(all));
+            snprintf(why, size, "there is none of the name '%s'; it is cheap, all, none, or of: %s",
+                     name, all);
+            return false;
+        }
+        found |= bits;
+        text += length + (text[length] == ',');
+    } while (*text);
+    *mask = found;
+    return true;
+}
+
 void oracle_list(uint32_t mask, char *text, size_t size)
 {
     size_t used = 0;
@@ -126,6 +171,32 @@ void oracle_list(uint32_t mask, char *text, size_t size)
 
 /* ---- making and keeping ---- */
 
+/* Only memory that the hypervisor shares is of interest to most. */
+static bool is_for_private(enum oracle_kind kind)
+{
+    return kind == ORACLE_OVERRUN || kind == ORACLE_LEAK || kind == ORACLE_STALE_PRIVATE;
+}
+
+static bool is_for_shared(enum oracle_kind kind)
+{
+    return kind != ORACLE_STALE_PRIVATE;
+}
+
+static void choose_access(struct oracles *oracles)
+{
+    for (int kind = 0; kind < ORACLE_COUNT; kind++) {
+        if (!oracle_on(oracles, kind) || !oracle_rows[kind].access) {
+            continue;
+        }
+        if (is_for_private(kind)) {
+            oracles->access[false][oracles->access_count[false]++] = oracle_rows[kind].access;
+        }
+        if (is_for_shared(kind)) {
+            oracles->access[true][oracles->access_count[true]++] = oracle_rows[kind].access;
+        }
+    }
+}
+
 int oracles_new(struct oracles **out, uint32_t enabled, bool exact, uint32_t page_count,
                 uint32_t vcpu_count, const struct oracle_ops *ops, struct error *error)
 {
@@ -140,17 +211,16 @@ int oracles_new(struct oracles **out, uint32_t enabled, bool exact, uint32_t pag
             .vcpu_count = vcpu_count,
             .fetched_index = calloc(page_count, sizeof(*oracles->fetched_index)),
             .fetched = calloc(FETCHED_MAX, sizeof(*oracles->fetched)),
+            .table = calloc(1, sizeof(*oracles->table)),
             .vcpu = calloc(vcpu_count, sizeof(*oracles->vcpu)),
-            .given = calloc(GIVEN_MAX, sizeof(*oracles->given)),
-            .stale = calloc(STALE_MAX, sizeof(*oracles->stale)),
-            .store = calloc(STORE_MAX, sizeof(*oracles->store)),
         };
     }
-    if (!oracles || !oracles->fetched_index || !oracles->fetched || !oracles->vcpu ||
-        !oracles->given || !oracles->stale || !oracles->store) {
+    if (!oracles || !oracles->fetched_index || !oracles->fetched || !oracles->table ||
+        !oracles->vcpu) {
         oracles_free(oracles);
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for the oracles");
     }
+    choose_access(oracles);
     *out = oracles;
     return SNPEMU_OK;
 }
@@ -160,55 +230,64 @@ void oracles_free(struct oracles *oracles)
     if (!oracles) {
         return;
     }
-    double_fetch_free(oracles);
+    double_fetch_forget(oracles);
+    free(oracles->fetched_index);
+    free(oracles->fetched);
+    free(oracles->table);
     free(oracles->vcpu);
-    free(oracles->given);
-    free(oracles->stale);
-    free(oracles->store);
+    free(oracles->saved_table);
     free(oracles->saved_vcpu);
-    free(oracles->saved_given);
-    free(oracles->saved_stale);
-    free(oracles->saved_store);
     free(oracles);
 }
 
-static bool oracles_make_room(struct oracles *oracles)
+/* What is said of a vCPU, which counts from now on. */
+static struct oracle_vcpu *oracle_vcpu_use(struct oracles *oracles, uint32_t vcpu)
 {
-    if (!oracles->saved_vcpu) {
-        oracles->saved_vcpu = calloc(oracles->vcpu_count, sizeof(*oracles->saved_vcpu));
-        oracles->saved_given = calloc(GIVEN_MAX, sizeof(*oracles->saved_given));
-        oracles->saved_stale = calloc(STALE_MAX, sizeof(*oracles->saved_stale));
-        oracles->saved_store = calloc(STORE_MAX, sizeof(*oracles->saved_store));
+    if (oracles->vcpu_used <= vcpu) {
+        oracles->vcpu_used = vcpu + 1;
     }
-    return oracles->saved_vcpu && oracles->saved_given && oracles->saved_stale &&
-           oracles->saved_store;
+    return &oracles->vcpu[vcpu];
+}
+
+static void copy_tables(struct oracle_tables *to, const struct oracle_tables *from,
+                        const struct oracle_state *state)
+{
+    memcpy(to->lent, from->lent, state->lent_count * sizeof(from->lent[0]));
+    memcpy(to->given, from->given, state->given_count * sizeof(from->given[0]));
+    memcpy(to->stale, from->stale, state->stale_count * sizeof(from->stale[0]));
+    memcpy(to->store, from->store, state->store_count * sizeof(from->store[0]));
+    memcpy(to->load, from->load, sizeof(from->load));
+    memcpy(to->report, from->report, state->report_count * sizeof(from->report[0]));
 }
 
 int oracles_save(struct oracles *oracles, struct error *error)
 {
-    const struct oracle_state *state = &oracles->state;
-
-    if (!oracles_make_room(oracles)) {
+    if (!oracles->saved_table) {
+        oracles->saved_table = calloc(1, sizeof(*oracles->saved_table));
+    }
+    if (!oracles->saved_vcpu) {
+        oracles->saved_vcpu = calloc(oracles->vcpu_count, sizeof(*oracles->saved_vcpu));
+    }
+    if (!oracles->saved_table || !oracles->saved_vcpu) {
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
     }
-    oracles->saved_state = *state;
-    memcpy(oracles->saved_vcpu, oracles->vcpu, oracles->vcpu_count * sizeof(*oracles->vcpu));
-    memcpy(oracles->saved_given, oracles->given, state->given_count * sizeof(*oracles->given));
-    memcpy(oracles->saved_stale, oracles->stale, state->stale_count * sizeof(*oracles->stale));
-    memcpy(oracles->saved_store, oracles->store, state->store_count * sizeof(*oracles->store));
+    oracles->saved_state = oracles->state;
+    copy_tables(oracles->saved_table, oracles->table, &oracles->state);
+    memcpy(oracles->saved_vcpu, oracles->vcpu, oracles->vcpu_used * sizeof(*oracles->vcpu));
+    oracles->saved_vcpu_used = oracles->vcpu_used;
     oracles->saves++;
     return SNPEMU_OK;
 }
 
 void oracles_restore(struct oracles *oracles)
 {
-    const struct oracle_state *state = &oracles->saved_state;
+    uint32_t used = oracles->saved_vcpu_used;
 
-    oracles->state = *state;
-    memcpy(oracles->given, oracles->saved_given, state->given_count * sizeof(*oracles->given));
-    memcpy(oracles->stale, oracles->saved_stale, state->stale_count * sizeof(*oracles->stale));
-    memcpy(oracles->store, oracles->saved_store, state->store_count * sizeof(*oracles->store));
-    memcpy(oracles->vcpu, oracles->saved_vcpu, oracles->vcpu_count * sizeof(*oracles->vcpu));
+    oracles->state = oracles->saved_state;
+    copy_tables(oracles->table, oracles->saved_table, &oracles->state);
+    memset(&oracles->vcpu[used], 0, (oracles->vcpu_used - used) * sizeof(*oracles->vcpu));
+    memcpy(oracles->vcpu, oracles->saved_vcpu, used * sizeof(*oracles->vcpu));
+    oracles->vcpu_used = used;
     double_fetch_restore(oracles);
 }
 
@@ -217,21 +296,55 @@ uint32_t oracles_hits(const struct oracles *oracles)
     return oracles->state.hits;
 }
 
+uint64_t oracles_suspect_from(const struct oracles *oracles)
+{
+    return oracles->state.from;
+}
+
+/* What was noted without instructions is of no use any more. */
+void oracles_go_exact(struct oracles *oracles)
+{
+    double_fetch_forget(oracles);
+    oracles->exact = true;
+}
+
 /* ---- hits ---- */
 
-/* One instruction makes one mistake once, as far as the trace is concerned. */
-static bool report_is_new(struct oracle_state *state, const struct oracle_hit *hit)
+/* A mistake is made of what happened since the answer before the latest one. */
+void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu)
 {
-    for (size_t i = 0; i < state->report_count; i++) {
-        if (state->report[i].kind == hit->kind && state->report[i].code_gva == hit->code_gva) {
+    struct oracle_state *state = &oracles->state;
+    uint64_t from = oracles->vcpu[vcpu].exit_before;
+
+    if (state->hits == 0 || from < state->from) {
+        state->from = from;
+    }
+    state->hits |= ORACLE_BIT(kind);
+}
+
+void oracle_suspect_since(struct oracles *oracles, uint64_t exit_number)
+{
+    if (exit_number < oracles->state.from) {
+        oracles->state.from = exit_number;
+    }
+}
+
+/* One instruction makes one mistake once, as far as the trace is concerned. */
+static bool report_is_new(struct oracles *oracles, const struct oracle_hit *hit)
+{
+    struct report *report = oracles->table->report;
+    size_t count = oracles->state.report_count;
+
+    for (size_t i = 0; i < count; i++) {
+        if (report[i].kind == hit->kind && report[i].code_gva == hit->code_gva) {
             return false;
         }
     }
-    if (state->report_count == REPORT_MAX) {
+    if (count == REPORT_MAX) {
         return false;
     }
-    state->report[state->report_count].kind = hit->kind;
-    state->report[state->report_count++].code_gva = hit->code_gva;
+    report[count] = (struct report){hit->kind, hit->code_gva};
+    oracles->state.report_count++;
     return true;
 }
 
@@ -240,8 +353,8 @@ void oracles_report(struct oracles *oracles, const struct oracle_hit *hit)
     if (!oracle_on(oracles, hit->kind)) {
         return;
     }
-    oracles->state.hits |= ORACLE_BIT(hit->kind);
-    if (oracles->exact && report_is_new(&oracles->state, hit)) {
+    oracle_suspect(oracles, hit->kind, hit->vcpu);
+    if (oracles->exact && report_is_new(oracles, hit)) {
         oracles->ops.hit(oracles->ops.context, hit);
     }
 }
@@ -249,7 +362,14 @@ void oracles_report(struct oracles *oracles, const struct oracle_hit *hit)
 void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
                        const struct oracle_access *access, uint64_t other_gva, const char *what)
 {
-    struct oracle_hit hit = {
+    struct oracle_hit hit;
+    size_t size;
+
+    oracle_suspect(oracles, kind, access->vcpu);
+    if (!oracles->exact) {
+        return; /* nobody is told */
+    }
+    hit = (struct oracle_hit){
         .kind = kind,
         .vcpu = access->vcpu,
         .code_gva = access->code_gva,
@@ -258,8 +378,7 @@ void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
         .gpa = access->gpa,
         .size_bytes = access->size_bytes,
     };
-    size_t size = access->size_bytes < sizeof(hit.bytes) ? access->size_bytes : sizeof(hit.bytes);
-
+    size = access->size_bytes < sizeof(hit.bytes) ? access->size_bytes : sizeof(hit.bytes);
     if (access->write) {
         memcpy(hit.bytes, &access->value, size < 8 ? size : 8);
     } else {
@@ -354,10 +473,8 @@ void oracles_access(struct oracles *oracles, const struct oracle_access *access)
     if (access->write && access->shared) {
         note_fields(oracles, access);
     }
-    for (int kind = 0; kind < ORACLE_COUNT; kind++) {
-        if (oracle_on(oracles, kind) && oracle_rows[kind].access) {
-            oracle_rows[kind].access(oracles, access);
-        }
+    for (size_t i = 0; i < oracles->access_count[access->shared]; i++) {
+        oracles->access[access->shared][i](oracles, access);
     }
 }
 
@@ -380,7 +497,7 @@ void oracles_exit(struct oracles *oracles, const struct exit *exit,
 /* By the MSR protocol nothing is answered that stands in memory. */
 void oracles_answer(struct oracles *oracles, const struct exit *exit, const struct reply *reply)
 {
-    struct oracle_vcpu *vcpu = &oracles->vcpu[exit->vcpu];
+    struct oracle_vcpu *vcpu = oracle_vcpu_use(oracles, exit->vcpu);
 
     if (exit->protocol == EXIT_MSR) {
         if ((exit->msr & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ) {
@@ -389,6 +506,8 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
         }
         return;
     }
+    vcpu->exit_before = vcpu->exit;
+    vcpu->exit = exit->number;
     vcpu->answer = ++oracles->state.answer;
     vcpu->ghcb_gpa = exit->ghcb_gpa;
     vcpu->marked = reply->marked;
@@ -399,6 +518,9 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
 
 void oracles_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done)
 {
+    if (done->validate && lent_taken_back(oracles, done->gpa, done->size_bytes)) {
+        oracles->ops.flush(oracles->ops.context);
+    }
     for (int kind = 0; kind < ORACLE_COUNT; kind++) {
         if (oracle_on(oracles, kind) && oracle_rows[kind].pvalidate) {
             oracle_rows[kind].pvalidate(oracles, done);

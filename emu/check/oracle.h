@@ -49,6 +49,11 @@ const char *oracle_name(enum oracle_kind kind);
 const char *oracle_meaning(enum oracle_kind kind);
 /* ORACLE_COUNT when there is none of that name. */
 enum oracle_kind oracle_named(const char *name);
+/*
+ * Read "cheap", "all", "none" or "double-fetch,leak" as ORACLE_BIT()s. False, with the reason in
+ * `why`, and *mask unchanged.
+ */
+bool oracles_parse(const char *text, uint32_t *mask, char *why, size_t size);
 /* "double-fetch, leak"; "none". */
 void oracle_list(uint32_t mask, char *text, size_t size);
 
@@ -87,7 +92,8 @@ struct oracle_ops {
     const uint8_t *(*shared_page)(void *context, uint64_t gpa);
     /* Do two instructions stand in one line of the source? NULL: nobody knows. */
     bool (*same_line)(void *context, uint64_t a_gva, uint64_t b_gva);
-    /* Forget translations: what is watched has changed. Not asked for by oracles_access. */
+    /* Forget translations: what is watched has changed. Never from within oracles_access: the
+       engine is half way through a store then. */
     void (*flush)(void *context);
 };
 
@@ -104,6 +110,13 @@ void oracles_restore(struct oracles *oracles);
 
 /* ORACLE_BIT()s of those that have hit. */
 uint32_t oracles_hits(const struct oracles *oracles);
+/*
+ * Of a fast run: the number of an exit, so that a run which is exact once that exit was answered
+ * sees all that is suspected. 0: from the start.
+ */
+uint64_t oracles_suspect_from(const struct oracles *oracles);
+/* From here on accesses come exactly. */
+void oracles_go_exact(struct oracles *oracles);
 
 /* ---- what they want to see ---- */
 

@@ -31,6 +31,7 @@
 struct lent {
     struct exit_buffer buffer;
     const struct exit_row *row;
+    uint64_t exit_number;
     uint32_t vcpu;
     /* The page that the guest has mapped behind the buffer's last one, and where it leads; 0: not
        known yet, or the buffer ends in a page. */
@@ -72,7 +73,9 @@ struct load {
 
 /* What is remembered of a vCPU. */
 struct oracle_vcpu {
-    uint32_t answer;   /* number of its latest answer, among those of all; 0: none yet */
+    uint32_t answer; /* number of its latest answer, among those of all; 0: none yet */
+    /* Numbers of the exits to which the latest answer and the one before it belong; 0: none. */
+    uint64_t exit, exit_before;
     uint64_t ghcb_gpa; /* 0: none yet */
     uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
     uint32_t written;
@@ -101,20 +104,31 @@ struct oracle_poll {
 struct oracle_state {
     uint32_t hits;
     uint32_t answer; /* how many there were */
-    struct lent lent[LENT_MAX];
+    uint64_t from;   /* see oracles_suspect_from */
     size_t lent_count;
     size_t given_count, stale_count;
     size_t store_count;
-    struct load load[LOAD_MAX];
     uint32_t load_next;
     struct oracle_pending pending;
     struct oracle_poll poll[POLL_MAX];
     struct sweep sweep[2]; /* of reads, of writes; exact */
-    struct {
-        enum oracle_kind kind;
-        uint64_t code_gva;
-    } report[REPORT_MAX];
     size_t report_count;
+};
+
+/* A hit that was told of. */
+struct report {
+    enum oracle_kind kind;
+    uint64_t code_gva;
+};
+
+/* What there are several of. How many of them count is in the state. */
+struct oracle_tables {
+    struct lent lent[LENT_MAX];
+    struct given given[GIVEN_MAX];
+    struct stale stale[STALE_MAX];
+    struct store store[STORE_MAX];
+    struct load load[LOAD_MAX];
+    struct report report[REPORT_MAX];
 };
 
 /* Under which answers the bytes of a page were read. */
@@ -136,22 +150,23 @@ struct oracles {
     bool exact;
     struct oracle_ops ops;
     uint32_t page_count, vcpu_count;
+    /* Who is told of accesses, by whether they are to shared memory. */
+    void (*access[2][ORACLE_COUNT])(struct oracles *oracles, const struct oracle_access *access);
+    size_t access_count[2];
     bool flush_due;          /* less is to be watched than is: at the next exit */
     uint32_t saves;          /* how many snapshots were taken; 0: none */
     uint16_t *fetched_index; /* by page: 1 + place in `fetched`; 0: not read yet */
     struct fetched *fetched; /* fetched_count of FETCHED_MAX */
     size_t fetched_count;
     struct oracle_state state;
+    struct oracle_tables *table;
     struct oracle_vcpu *vcpu;
-    struct given *given;
-    struct stale *stale;
-    struct store *store;
+    uint32_t vcpu_used; /* all from here on are as at the start */
 
     struct oracle_state saved_state;
+    struct oracle_tables *saved_table;
     struct oracle_vcpu *saved_vcpu;
-    struct given *saved_given;
-    struct stale *saved_stale;
-    struct store *saved_store;
+    uint32_t saved_vcpu_used;
 };
 
 static inline bool oracle_on(const struct oracles *oracles, enum oracle_kind kind)
@@ -165,9 +180,13 @@ static inline bool ranges_meet(uint64_t a, uint64_t a_size, uint64_t b, uint64_t
     return a < b + b_size && b < a + a_size;
 }
 
-/* oracle.c: a hit at an access. */
+/* oracle.c: a hit, or in a fast run a suspicion, about this vCPU. */
+void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu);
+/* The same at an access. */
 void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
                        const struct oracle_access *access, uint64_t other_gva, const char *what);
+/* After one of them: it is made of what happened since this exit. */
+void oracle_suspect_since(struct oracles *oracles, uint64_t exit_number);
 /* The bytes of shared memory, within a page; NULL when the hypervisor does not share them. */
 const uint8_t *oracle_shared_bytes(const struct oracles *oracles, uint64_t gpa);
 /* Where in the GHCB page of the vCPU the access is; false when it is not in it. */
@@ -177,6 +196,8 @@ bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *a
 /* lent.c: true when pages are to be watched that were not. */
 bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
                size_t count);
+/* True when a page behind one was watched. */
+bool lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* The newest buffer that has any byte of the range; NULL: none has. */
 struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* Does a buffer end in the page at gpa, or is that mapped behind one? */
@@ -185,9 +206,9 @@ bool lent_ends_at(const struct oracles *oracles, uint64_t gpa);
    has changed. */
 bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);
 
-/* double_fetch.c: back to the latest snapshot; and the end. */
+/* double_fetch.c: back to the latest snapshot; forget all. */
 void double_fetch_restore(struct oracles *oracles);
-void double_fetch_free(struct oracles *oracles);
+void double_fetch_forget(struct oracles *oracles);
 
 /* The oracles, as rows of oracle.c's table have them. */
 void double_fetch_access(struct oracles *oracles, const struct oracle_access *access);

@@ -69,10 +69,8 @@ static void leave_trail(const struct oracles *oracles, struct lent *lent,
 /* The buffer that ends right before the access; NULL: none does. */
 static struct lent *ends_before(struct oracles *oracles, const struct oracle_access *access)
 {
-    struct oracle_state *state = &oracles->state;
-
-    for (size_t i = state->lent_count; i-- > 0;) {
-        struct lent *lent = &state->lent[i];
+    for (size_t i = oracles->state.lent_count; i-- > 0;) {
+        struct lent *lent = &oracles->table->lent[i];
 
         if (lent->vcpu == access->vcpu && behind(lent, access) < LENT_BEHIND) {
             return lent;
@@ -81,11 +79,14 @@ static struct lent *ends_before(struct oracles *oracles, const struct oracle_acc
     return NULL;
 }
 
-static void overrun_hit(struct oracles *oracles, const struct oracle_access *access)
+static void overrun_hit(struct oracles *oracles, const struct lent *lent,
+                        const struct oracle_access *access)
 {
     oracle_hit_access(oracles, ORACLE_OVERRUN, access, 0,
                       access->write ? "written behind the end of a lent buffer"
                                     : "read behind the end of a lent buffer");
+    /* The instruction may have come near the end at any time since it was lent. */
+    oracle_suspect_since(oracles, lent->exit_number);
 }
 
 /* Go on with the sweep that ends here, or begin another. */
@@ -117,7 +118,7 @@ void overrun_access(struct oracles *oracles, const struct oracle_access *access)
         uint64_t over = access->gpa + access->size_bytes + access->beyond_bytes;
 
         if (over > end && (access->beyond_bytes || !lent_at(oracles, end, over - end))) {
-            overrun_hit(oracles, access);
+            overrun_hit(oracles, lent, access);
         }
         leave_trail(oracles, lent, access);
         return;
@@ -126,6 +127,6 @@ void overrun_access(struct oracles *oracles, const struct oracle_access *access)
     if (lent && came_near(oracles, lent, access) &&
         !(sweep && began_before(oracles, lent, sweep)) &&
         (!access->shared || !lent_at(oracles, access->gpa, access->size_bytes))) {
-        overrun_hit(oracles, access);
+        overrun_hit(oracles, lent, access);
     }
 }

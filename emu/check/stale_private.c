@@ -14,16 +14,16 @@ static void give(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
 
     if (state->given_count == GIVEN_MAX) {
         state->given_count--;
-        memmove(&oracles->given[0], &oracles->given[1],
-                state->given_count * sizeof(oracles->given[0]));
+        memmove(&oracles->table->given[0], &oracles->table->given[1],
+                state->given_count * sizeof(oracles->table->given[0]));
     }
-    oracles->given[state->given_count++] = (struct given){gpa, size_bytes};
+    oracles->table->given[state->given_count++] = (struct given){gpa, size_bytes};
 }
 
 static bool was_given(const struct oracles *oracles, uint64_t gpa)
 {
     for (size_t i = oracles->state.given_count; i-- > 0;) {
-        if (gpa - oracles->given[i].gpa < oracles->given[i].size_bytes) {
+        if (gpa - oracles->table->given[i].gpa < oracles->table->given[i].size_bytes) {
             return true;
         }
     }
@@ -33,8 +33,8 @@ static bool was_given(const struct oracles *oracles, uint64_t gpa)
 static struct stale *stale_find(const struct oracles *oracles, uint64_t gpa)
 {
     for (size_t i = 0; i < oracles->state.stale_count; i++) {
-        if (oracles->stale[i].gpa == (gpa & ~PAGE_MASK)) {
-            return &oracles->stale[i];
+        if (oracles->table->stale[i].gpa == (gpa & ~PAGE_MASK)) {
+            return &oracles->table->stale[i];
         }
     }
     return NULL;
@@ -47,7 +47,7 @@ bool stale_private_has(const struct oracles *oracles, uint64_t gpa)
 
 static void stale_drop(struct oracles *oracles, struct stale *stale)
 {
-    size_t at = (size_t)(stale - oracles->stale);
+    size_t at = (size_t)(stale - oracles->table->stale);
 
     oracles->state.stale_count--;
     memmove(stale, stale + 1, (oracles->state.stale_count - at) * sizeof(*stale));
@@ -61,9 +61,9 @@ static void stale_begin(struct oracles *oracles, uint64_t gpa)
         stale_drop(oracles, stale);
     }
     if (oracles->state.stale_count == STALE_MAX) {
-        stale_drop(oracles, &oracles->stale[0]);
+        stale_drop(oracles, &oracles->table->stale[0]);
     }
-    stale = &oracles->stale[oracles->state.stale_count++];
+    stale = &oracles->table->stale[oracles->state.stale_count++];
     memset(stale, 0, sizeof(*stale));
     stale->gpa = gpa;
     stale->left = PAGE_SIZE;
@@ -99,6 +99,7 @@ static void stale_write(struct oracles *oracles, struct stale *stale, uint64_t a
         stale->left -= !(stale->written[i / 8] & bit);
         stale->written[i / 8] |= bit;
     }
+    /* The page is shown to us until the next flush: during an access the engine bears none. */
     if (stale->left == 0) {
         stale_drop(oracles, stale);
         oracles->flush_due = true;

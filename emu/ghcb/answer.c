@@ -9,6 +9,7 @@
 #include "abi/nae.h"
 #include "abi/x86.h"
 #include "ghcb/answer_internal.h"
+#include "ghcb/history.h"
 #include "ghcb/table.h"
 
 void answer_denied(struct answer *answer, const char *what, uint64_t gpa, const char *why)
@@ -125,51 +126,46 @@ static int answer_console(struct answer *answer, const struct reply_action *acti
     return 0;
 }
 
-/* ---- which vCPU runs, and at which VMPL ---- */
-
-static int answer_vcpu(struct answer *answer, const struct reply_action *action)
+/* Without an exit nothing else says that the host acts, and what it does. */
+static void answer_report_later(struct answer *answer, const struct reply_action *action)
 {
-    struct vcpus *vcpus = &answer->hypervisor->vcpus;
-    struct vcpu_slot *slot = vcpus_find(vcpus, action->vcpu.apic_id);
+    struct event event;
 
-    if (!slot || action->vcpu.vmpl >= VMPL_COUNT) {
-        answer_denied(answer, "vcpu", action->gpa, "there is no such vCPU or VMPL");
-    } else if (action->kind == REPLY_VCPU_START) {
-        vcpus_start(vcpus, slot, action->vcpu.vmpl, action->gpa, action->vcpu.now);
-    } else {
-        vcpus_stop(vcpus, slot, action->vcpu.vmpl);
+    if (trap_event_begin(answer->trap, &event, "after", reply_action_name(action->kind))) {
+        if (action->gpa) {
+            event_hex(&event, "gpa", action->gpa);
+        }
+        snprintf(event.words, sizeof(event.words), "now the host acts: %s",
+                 reply_action_name(action->kind));
+        trap_event_emit(answer->trap, &event);
     }
-    return 0;
-}
-
-static int answer_run_vmpl(struct answer *answer, const struct reply_action *action)
-{
-    struct vcpu_slot *slot = vcpus_current(&answer->hypervisor->vcpus);
-
-    if (action->vcpu.vmpl >= VMPL_COUNT || !slot->level[action->vcpu.vmpl].known) {
-        answer_denied(answer, "run_vmpl", 0, "the VMPL has no VMSA");
-    } else {
-        slot->vmpl = action->vcpu.vmpl;
-    }
-    return 0;
 }
 
 static int answer_actions(struct answer *answer)
 {
     static answer_action *const handlers[] = {
         [REPLY_WRITE] = answer_write,         [REPLY_ASSIGN] = answer_page_state,
-        [REPLY_UNASSIGN] = answer_page_state, [REPLY_WATCH_READ] = answer_watch,
+        [REPLY_UNASSIGN] = answer_page_state, [REPLY_WATCH] = answer_watch,
         [REPLY_CONSOLE] = answer_console,     [REPLY_VCPU_START] = answer_vcpu,
         [REPLY_VCPU_STOP] = answer_vcpu,      [REPLY_RUN_VMPL] = answer_run_vmpl,
         [REPLY_RMPUPDATE] = answer_rmpupdate, [REPLY_PSMASH] = answer_psmash,
         [REPLY_REMAP] = answer_nested_map,    [REPLY_SWAP] = answer_nested_map,
         [REPLY_INJECT] = answer_inject,       [REPLY_DOORBELL] = answer_doorbell,
+        [REPLY_RUN_VCPU] = answer_run_vcpu,   [REPLY_STOP_VCPU] = answer_stop_vcpu,
     };
     int status = 0;
 
     for (size_t i = 0; status == 0 && i < answer->reply->action_count; i++) {
         const struct reply_action *action = &answer->reply->action[i];
 
+        if (action->delay.instructions) {
+            status = answer->ops->later(answer->ops->context, action, answer->reply->data,
+                                        answer->error);
+            continue;
+        }
+        if (!answer->exit) {
+            answer_report_later(answer, action);
+        }
         status = handlers[action->kind](answer, action);
     }
     return status;
@@ -217,137 +213,6 @@ static void answer_msr(struct answer *answer)
     }
 }
 
-/* ---- pages that the host did not treat as asked ---- */
-
-struct page_request {
-    uint64_t gpa, size_bytes, op;
-};
-
-/* Does the list lie where the host can read it? One that does not asks for nothing. */
-static bool request_list(const struct exit *exit, uint32_t *cur, uint32_t *end)
-{
-    uint16_t header[2]; /* the first entry not yet done, and the last: both as the guest says */
-
-    if (exit->row->code != NAE_PAGE_STATE_CHANGE || exit->scratch_size_bytes < PSC_HEADER_SIZE) {
-        return false;
-    }
-    memcpy(header, exit->scratch, sizeof(header));
-    *cur = header[0];
-    *end = header[1];
-    return *end < PSC_ENTRY_MAX &&
-           PSC_HEADER_SIZE + (*end + 1) * PSC_ENTRY_SIZE <= exit->scratch_size_bytes;
-}
-
-/* The i-th page state change that the guest asks for in this exit; false when there is none. */
-static bool request_at(const struct exit *exit, uint32_t i, struct page_request *request)
-{
-    uint64_t raw = exit->msr;
-
-    if (exit->protocol == EXIT_PAGE) {
-        uint32_t cur, end;
-
-        if (!request_list(exit, &cur, &end) || cur + i > end) {
-            return false;
-        }
-        memcpy(&raw, exit->scratch + PSC_HEADER_SIZE + (cur + i) * PSC_ENTRY_SIZE, 8);
-    } else if (i > 0 || (raw & GHCB_MSR_INFO_MASK) != GHCB_MSR_PSC_REQ) {
-        return false;
-    }
-    request->gpa = raw & PSC_GPA_MASK;
-    request->size_bytes =
-        exit->protocol == EXIT_PAGE && (raw & PSC_PAGE_SIZE_2M) ? LARGE_PAGE_SIZE : PAGE_SIZE;
-    request->op = (raw >> PSC_OP_SHIFT) & PSC_OP_MASK;
-    return true;
-}
-
-static bool request_covers(const struct exit *exit, uint32_t i, const struct reply_action *action)
-{
-    struct page_request request;
-
-    return request_at(exit, i, &request) && action->gpa >= request.gpa &&
-           action->gpa + action->size_bytes <= request.gpa + request.size_bytes &&
-           (request.op == PSC_OP_PRIVATE) == (action->kind == REPLY_ASSIGN);
-}
-
-/*
- * Whether any request of the exit covers the action. `next` is where to look first: replies mostly
- * keep the order of the requests.
- */
-static bool request_exists(const struct exit *exit, uint32_t *next,
-                           const struct reply_action *action)
-{
-    struct page_request request;
-
-    if (request_covers(exit, *next, action)) {
-        *next += 1;
-        return true;
-    }
-    for (uint32_t i = 0; request_at(exit, i, &request); i++) {
-        if (request_covers(exit, i, action)) {
-            *next = i + 1;
-            return true;
-        }
-    }
-    return false;
-}
-
-void answer_blame(struct answer *answer, uint64_t gpa, uint64_t size_bytes)
-{
-    struct memory *memory = &answer->trap->machine->memory;
-
-    for (uint64_t at = 0; at < size_bytes; at += PAGE_SIZE) {
-        uint32_t page = memory_page(memory, gpa + at);
-
-        if (page != MEMORY_NO_PAGE) {
-            memory_set_flag(memory, page, MEMORY_HOST_FAULT);
-        }
-    }
-}
-
-/* Each page that is not in the state the guest asked for is the host's fault from now on. */
-static void answer_judge_request(struct answer *answer)
-{
-    struct page_request request;
-
-    for (uint32_t i = 0; request_at(answer->exit, i, &request); i++) {
-        if (request.op != PSC_OP_PRIVATE && request.op != PSC_OP_SHARED) {
-            continue;
-        }
-        for (uint64_t at = 0; at < request.size_bytes; at += PAGE_SIZE) {
-            if (hypervisor_has(answer->hypervisor, request.gpa + at) &&
-                hypervisor_shares(answer->hypervisor, request.gpa + at) !=
-                    (request.op == PSC_OP_SHARED)) {
-                answer_blame(answer, request.gpa + at, PAGE_SIZE);
-            }
-        }
-    }
-}
-
-/* A page state change that the guest did not ask for is the host's doing, and is seen. */
-static void answer_judge_uninvited(struct answer *answer)
-{
-    uint32_t next = 0;
-
-    for (size_t i = 0; i < answer->reply->action_count; i++) {
-        const struct reply_action *action = &answer->reply->action[i];
-        const char *what = action->kind == REPLY_ASSIGN ? "assign" : "unassign";
-        struct event event;
-
-        if ((action->kind != REPLY_ASSIGN && action->kind != REPLY_UNASSIGN) ||
-            request_exists(answer->exit, &next, action)) {
-            continue;
-        }
-        answer_blame(answer, action->gpa, action->size_bytes);
-        if (trap_event_begin(answer->trap, &event, "rmpupdate", what)) {
-            event_hex(&event, "gpa", action->gpa);
-            event_hex(&event, "size", action->size_bytes);
-            snprintf(event.words, sizeof(event.words), "unasked, the host %ss gpa 0x%llx", what,
-                     (unsigned long long)action->gpa);
-            trap_event_emit(answer->trap, &event);
-        }
-    }
-}
-
 int ghcb_answer(struct trap_context *trap, struct hypervisor *hypervisor, const struct exit *exit,
                 const struct reply *reply, const struct answer_ops *ops, struct error *error)
 {
@@ -376,7 +241,32 @@ int ghcb_answer(struct trap_context *trap, struct hypervisor *hypervisor, const 
     if (reply->msr_written) {
         answer_msr(&answer);
     }
+    if (hypervisor->history && !history_keep(hypervisor->history, exit, reply)) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for an answer");
+    }
     if (status == 0) {
+        answer_resume(&answer);
+    }
+    return status;
+}
+
+int ghcb_act(struct trap_context *trap, struct hypervisor *hypervisor, const struct exit *exit,
+             const struct reply *reply, const struct answer_ops *ops, struct error *error)
+{
+    struct answer answer = {
+        .trap = trap,
+        .hypervisor = hypervisor,
+        .exit = exit,
+        .reply = reply,
+        .ops = ops,
+        .error = error,
+    };
+    int status = answer_actions(&answer);
+
+    answer_judge_uninvited(&answer);
+    if (exit) {
+        answer_drop_event(&answer);
+    } else if (status == 0) {
         answer_resume(&answer);
     }
     return status;

@@ -195,6 +195,13 @@ static bool event_is_modelled(struct answer *answer, const struct reply_event *e
     return !trap_is_guess(answer->trap, "injection of an event that is not #HV");
 }
 
+void answer_drop_event(struct answer *answer)
+{
+    if (answer->injects) {
+        event_report(answer, "denied", &answer->event, "the vCPU is not resumed");
+    }
+}
+
 void answer_resume(struct answer *answer)
 {
     const struct reply_event *event = &answer->event;

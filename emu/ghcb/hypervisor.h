@@ -79,6 +79,7 @@ void hypervisor_config_cpu(struct hypervisor_config *config, const struct cpu_pr
 struct memory;
 struct rmp;
 struct psp;
+struct history;
 
 /* What the hypervisor remembers between exits. Part of a snapshot and of the state digest. */
 struct hypervisor_state {
@@ -100,8 +101,9 @@ struct hypervisor {
     /* Its own knowledge of guest memory: which GPAs exist and which pages it gave away. */
     struct memory *memory;
     const struct rmp *rmp;
-    struct psp *psp; /* not owned: the AMD-SP, which answers what is handed to it */
-    bool strict;     /* an answer that rests on an unverified fact is not given: `unmodelled` */
+    struct psp *psp;         /* not owned: the AMD-SP, which answers what is handed to it */
+    struct history *history; /* not owned: answers given; NULL: none are kept */
+    bool strict; /* an answer that rests on an unverified fact is not given: `unmodelled` */
     struct hypervisor_state state;
     struct vcpus vcpus;
 };

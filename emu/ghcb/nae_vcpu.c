@@ -149,7 +149,7 @@ bool nae_run_vmpl(const struct hypervisor *hypervisor, const struct exit *exit, 
         return false;
     }
     if (vmpl != exit->vmpl) {
-        reply_run_vmpl(reply, (unsigned)vmpl);
+        reply_run_vmpl(reply, (unsigned)vmpl, false);
     }
     return true;
 }

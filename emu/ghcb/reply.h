@@ -3,9 +3,10 @@
  * A reply: what the hypervisor does before it resumes the guest, as data. A host model fills it
  * in; ghcb/answer.c carries it out, refusing what hardware would refuse.
  *
- * Order of execution: actions in the order they were added, then the fields of the GHCB page (or
- * the MSR), then resume, which takes an injected event along. Unless keep_marks is set the valid
- * bitmap of the page is cleared before the fields are written, as KVM does when it reads its input.
+ * Order of execution: actions without a delay in the order they were added, then the fields of the
+ * GHCB page (or the MSR), then resume, which takes an injected event along. Unless keep_marks is
+ * set the valid bitmap of the page is cleared before the fields are written, as KVM does when it
+ * reads its input.
  */
 #ifndef SNPEMU_GHCB_REPLY_H
 #define SNPEMU_GHCB_REPLY_H
@@ -28,7 +29,7 @@ enum reply_action_kind {
     REPLY_WRITE,      /* copy bytes to memory; denied, with an event, where the page is private */
     REPLY_ASSIGN,     /* RMPUPDATE: give the page to the guest, not validated */
     REPLY_UNASSIGN,   /* RMPUPDATE: take it back; contents are lost */
-    REPLY_WATCH_READ, /* change shared memory at the n-th read of it, see struct reply_watch */
+    REPLY_WATCH,      /* change shared memory at the n-th access to it, see struct reply_watch */
     REPLY_CONSOLE,    /* bytes that the guest wrote to its console */
     REPLY_VCPU_START, /* a save area for a VMPL of a vCPU, see struct reply_vcpu */
     REPLY_VCPU_STOP,  /* forget it */
@@ -39,6 +40,19 @@ enum reply_action_kind {
     REPLY_SWAP,       /* nested map: gpa and other_gpa change places */
     REPLY_INJECT,   /* event injection: the guest takes the event instead of its next instruction */
     REPLY_DOORBELL, /* an event through the #HV doorbell page, as soon as it has room for it */
+    REPLY_RUN_VCPU, /* that vCPU runs next, whatever it waits for */
+    REPLY_STOP_VCPU, /* that vCPU never runs again */
+};
+
+/*
+ * When an action is carried out: at once, or before the guest's next instruction when so many have
+ * retired since the reply's resume.
+ */
+struct reply_delay {
+    uint64_t instructions; /* 0: at once */
+    bool one_vcpu; /* those of vCPU number `vcpu` alone count; it is the one that runs then */
+    uint32_t vcpu;
+    void *owner; /* returned to the host when the action is carried out; may be NULL */
 };
 
 enum reply_event_type {
@@ -78,8 +92,15 @@ struct reply_rmpupdate {
  * From this reply on, count guest instructions that read any byte of [gpa, gpa + size_bytes). Just
  * before the nth (from 1) executes, `value` is stored there, little endian. Unless sticky, the
  * bytes that stood there come back after that instruction.
+ *
+ * on_write: the same of instructions that write any byte. `value` is stored when the nth has
+ * retired: the next instruction finds it, whichever vCPU's it is. Unless sticky, what the guest
+ * wrote comes back after the next instruction that reads any of it.
  */
 struct reply_watch {
+    bool on_write;
+    bool one_vcpu; /* accesses by vCPU number `vcpu` alone count */
+    uint32_t vcpu;
     uint64_t gpa;
     uint32_t size_bytes; /* 1, 2, 4 or 8; not crossing a page */
     uint64_t nth;
@@ -90,8 +111,10 @@ struct reply_watch {
 
 struct reply_vcpu {
     uint32_t apic_id; /* RUN_VMPL: unused, it is the vCPU that asks */
+    uint32_t number;  /* RUN_VCPU, STOP_VCPU: the vCPU's, from 0 */
     uint8_t vmpl;
-    bool now; /* VCPU_START: it runs there next; else once that VMPL is asked for */
+    /* VCPU_START: it runs there next; else once that VMPL is asked for. RUN_VMPL: nobody asked. */
+    bool now;
 };
 
 struct reply_action {
@@ -105,6 +128,7 @@ struct reply_action {
     struct reply_doorbell doorbell;
     struct reply_watch watch;
     struct reply_vcpu vcpu;
+    struct reply_delay delay;
 };
 
 /* What an answer wrote into the GHCB page, or into the MSR: what can be given once more. */
@@ -170,10 +194,12 @@ bool reply_repeat(struct reply *reply, bool page, const struct reply_bytes *byte
 bool reply_write(struct reply *reply, uint64_t gpa, const void *bytes, size_t size_bytes);
 bool reply_assign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
 bool reply_unassign(struct reply *reply, uint64_t gpa, uint64_t size_bytes);
-bool reply_watch_read(struct reply *reply, const struct reply_watch *watch);
+bool reply_watch_add(struct reply *reply, const struct reply_watch *watch);
 bool reply_vcpu_start(struct reply *reply, const struct reply_vcpu *vcpu, uint64_t vmsa_gpa);
 bool reply_vcpu_stop(struct reply *reply, const struct reply_vcpu *vcpu);
-bool reply_run_vmpl(struct reply *reply, unsigned vmpl);
+bool reply_run_vmpl(struct reply *reply, unsigned vmpl, bool unasked);
+bool reply_run_vcpu(struct reply *reply, uint32_t number);
+bool reply_stop_vcpu(struct reply *reply, uint32_t number);
 bool reply_console(struct reply *reply, const void *bytes, size_t size_bytes);
 bool reply_rmpupdate(struct reply *reply, uint64_t gpa, uint64_t size_bytes,
                      const struct reply_rmpupdate *operand);
@@ -183,10 +209,19 @@ bool reply_swap(struct reply *reply, uint64_t gpa, uint64_t other_gpa);
 bool reply_inject(struct reply *reply, const struct reply_event *event);
 bool reply_doorbell(struct reply *reply, const struct reply_doorbell *doorbell);
 
+/* An action of another reply, at once; its bytes are at data + data_offset. */
+bool reply_add(struct reply *reply, const struct reply_action *action, const uint8_t *data);
+/* The actions from number `first` on (from 0) are carried out later. */
+void reply_defer(struct reply *reply, size_t first, const struct reply_delay *delay);
+const char *reply_action_name(enum reply_action_kind kind); /* as scripts have it */
+
+/* Of the next four: actions with a delay are not touched. */
 /* The last of the WRITE actions that start at gpa; NULL when there is none. */
 const struct reply_action *reply_find_write(const struct reply *reply, uint64_t gpa);
 /* Drop all WRITE actions that start at gpa. */
 void reply_drop_writes(struct reply *reply, uint64_t gpa);
+
+void reply_drop_all_writes(struct reply *reply);
 
 /* Drop all ASSIGN and UNASSIGN actions that touch [gpa, gpa + size_bytes); returns how many. */
 size_t reply_drop_page_state(struct reply *reply, uint64_t gpa, uint64_t size_bytes);

@@ -103,9 +103,19 @@ void vcpus_stop(struct vcpus *vcpus, struct vcpu_slot *slot, unsigned vmpl)
 void vcpus_set_activity(struct vcpus *vcpus, struct vcpu_slot *slot, enum vcpu_activity activity)
 {
     vcpus_touch(vcpus, slot);
+    if (slot->activity == VCPU_STOPPED) {
+        return;
+    }
     vcpus->runnable -= slot->activity == VCPU_RUNNABLE;
     vcpus->runnable += activity == VCPU_RUNNABLE;
     slot->activity = (uint8_t)activity;
+}
+
+void vcpus_choose(struct vcpus *vcpus, struct vcpu_slot *slot)
+{
+    vcpus_set_activity(vcpus, slot, VCPU_RUNNABLE);
+    vcpus->chosen = true;
+    vcpus->choice = (uint32_t)(slot - vcpus->slot);
 }
 
 struct vcpu_slot *vcpus_find_activity(const struct vcpus *vcpus, enum vcpu_activity activity)

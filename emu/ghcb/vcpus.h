@@ -23,9 +23,10 @@
 enum vcpu_activity {
     VCPU_ABSENT, /* no save area: it waits for AP creation */
     VCPU_RUNNABLE,
-    VCPU_HALTED, /* HLT, and nothing interrupts it */
-    VCPU_HELD,   /* AP reset hold */
-    VCPU_SPINS,  /* it jumps to itself */
+    VCPU_HALTED,  /* HLT, and nothing interrupts it */
+    VCPU_HELD,    /* AP reset hold */
+    VCPU_SPINS,   /* it jumps to itself */
+    VCPU_STOPPED, /* the host never runs it again, whatever happens */
 };
 
 /* One VMPL of one vCPU. All of it is per VMPL in a host that knows several. */
@@ -54,6 +55,8 @@ struct vcpus {
     uint32_t count;
     uint32_t started;  /* all from here on are as at power-on */
     uint32_t runnable; /* how many may run */
+    bool chosen;       /* the host wants `choice` to run next */
+    uint32_t choice;
     /* The one that the machine holds, and its VMPL. The save area is that of its level, unless
        it was replaced meanwhile. */
     uint32_t current;
@@ -80,7 +83,10 @@ void vcpus_start(struct vcpus *vcpus, struct vcpu_slot *slot, unsigned vmpl, uin
 /* Forget a VMPL's save area; if it runs there, it runs no more. */
 void vcpus_stop(struct vcpus *vcpus, struct vcpu_slot *slot, unsigned vmpl);
 
+/* Nothing changes one that is stopped. */
 void vcpus_set_activity(struct vcpus *vcpus, struct vcpu_slot *slot, enum vcpu_activity activity);
+/* It may run, and does next. */
+void vcpus_choose(struct vcpus *vcpus, struct vcpu_slot *slot);
 /* The first that does this; NULL when none does. */
 struct vcpu_slot *vcpus_find_activity(const struct vcpus *vcpus, enum vcpu_activity activity);
 /* The next runnable one after `after`, in turn; vcpus->count when there is none at all. */

@@ -24,6 +24,7 @@ struct host {
     /* The end of the run: 0, or SNPEMU_ERR_INPUT naming a handler or watch that never fired. */
     int (*finish)(struct host *host, struct error *error);
     void (*free)(struct host *host);
+    bool replays; /* it may give answers again: they are kept */
 };
 
 /* The honest model. Freed with host->free. NULL when out of memory. */

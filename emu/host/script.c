@@ -138,8 +138,7 @@ static bool find_unused(const struct script *script, char *text, size_t size)
     }
     for (size_t i = 0; i < script->site_count; i++) {
         if (!script->site[i]->fired) {
-            snprintf(text, size, "%s never fired: the guest did not read it so often",
-                     script->site[i]->where);
+            snprintf(text, size, "%s never %s", script->site[i]->where, script->site[i]->missed);
             return true;
         }
     }
@@ -201,6 +200,7 @@ int script_host_new(struct host **host, const struct scenario *scenario, struct 
         .handles = script_handles,
         .finish = script_finish,
         .free = script_free,
+        .replays = true,
     };
     status = sandbox_new(&script->sandbox, scenario->path, script, error);
     if (status == SNPEMU_OK) {

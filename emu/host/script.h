@@ -29,13 +29,19 @@ enum script_op_kind {
     SCRIPT_ASSIGN,
     SCRIPT_UNASSIGN,
     SCRIPT_ON_READ,
+    SCRIPT_ON_WRITE,
     SCRIPT_RMPUPDATE,
     SCRIPT_PSMASH,
     SCRIPT_REMAP,
     SCRIPT_SWAP,
     SCRIPT_INJECT,
     SCRIPT_DOORBELL,
+    SCRIPT_RUN_VCPU,
+    SCRIPT_STOP_VCPU,
+    SCRIPT_RUN_VMPL,
+    SCRIPT_REPLAY,
     SCRIPT_OP_KIND_COUNT,
+    SCRIPT_AFTER, /* any of these, later: read as that one, with `delay` */
 };
 
 enum script_place {
@@ -56,19 +62,27 @@ struct script_op {
     uint64_t gpa;
     uint64_t entry;
     uint64_t offset;
-    uint64_t size_bytes; /* a page state's page size; on_read: 1, 2, 4, 8. 0: not said */
+    uint64_t size_bytes; /* a page state's page size; on_read, on_write: 1, 2, 4, 8. 0: not said */
     const char *bytes;   /* write; owned by Lua */
     size_t byte_count;
-    uint64_t number; /* write of u8 .. u64 when `bytes` is NULL; the value of on_read */
+    uint64_t
+        number; /* write of u8 .. u64 when `bytes` is NULL; the value of on_read and on_write */
     uint64_t nth;
     bool sticky;
     bool unused_ok;
+    bool vcpu_given;
+    uint64_t vcpu;  /* number from 0 */
     uint64_t other; /* the GPA that an RMP entry names, or the other one of remap and swap */
     bool at_given;  /* rmpupdate: `other` was said */
     uint64_t asid;
     bool assigned, immutable;
     struct reply_event event;
     struct reply_doorbell doorbell;
+    uint64_t vmpl;
+    const struct exit_row *event_row; /* replay; NULL: that of this exit */
+    bool here;
+    struct reply_delay delay;
+    bool delay_unused_ok;
 };
 
 /*
@@ -113,9 +127,10 @@ struct script_event {
     bool used;    /* the function ran */
 };
 
-/* A place in the script that sets on_read: it must fire at least once in a run. */
+/* A place in the script that sets what waits for the guest: it must come at least once in a run. */
 struct script_site {
     char where[VALUE_PATH_MAX];
+    const char *missed; /* after "never", why it did not */
     bool fired;
 };
 
@@ -142,6 +157,8 @@ size_t script_read_events(lua_State *L, const char *path, struct script_event **
 void script_apply_overrides(lua_State *L, struct script *script);
 bool script_override_matches(const struct script_event *event,
                              const struct script_override *override, const struct exit *exit);
+/* All names of events, for the nearest one; `names` is NULL. */
+const char *script_event_name_at(const void *names, size_t i);
 const char *script_event_name(const struct script_event *event);
 /* "on.apic_id_list[2]" */
 void script_override_path(char path[VALUE_PATH_MAX], const struct script_event *event, size_t i);
@@ -149,7 +166,8 @@ void script_override_path(char path[VALUE_PATH_MAX], const struct script_event *
 /* script_op.c: read the table on top of the stack; carry it out, `path` names it in errors. */
 const char *script_op_name(enum script_op_kind kind);
 void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, struct script_op *op);
-/* `where` names the place of an on_read. Returns how many pages a skip_page dropped, else 1. */
+/* `where` names the place of what waits for the guest. Returns how many pages a skip_page dropped,
+ * else 1. */
 size_t script_op_apply(lua_State *L, struct script *script, const struct script_op *op,
                        const char *path, const char *where);
 
@@ -158,14 +176,41 @@ void script_op_read_entry(lua_State *L, const char *path, const struct value_row
                           void *target);
 void script_op_read_page_size(lua_State *L, const char *path, const struct value_row *row,
                               void *target);
+void script_op_read_region(lua_State *L, const char *path, const struct value_row *row,
+                           void *target);
+void script_op_read_vcpu(lua_State *L, const char *path, const struct value_row *row, void *target);
+/* Raise an error when the vCPU that the action names does not exist. */
+void script_op_check_vcpu(lua_State *L, const struct script *script, const struct script_op *op,
+                          const char *path);
+void script_op_check_vcpu_number(lua_State *L, const struct script *script, uint64_t number,
+                                 const char *path);
+/* The GPA of the first of `size_bytes` bytes at the action's place and offset. */
+uint64_t script_op_target(lua_State *L, const struct script *script, const struct script_op *op,
+                          const char *path, uint64_t size_bytes);
 /* The address and size of the page that the action is about. */
 uint64_t script_op_page(lua_State *L, const struct script *script, const struct script_op *op,
                         const char *path, uint64_t *size_bytes);
+/* script_op_watch.c */
+extern const struct script_op_row script_op_on_read, script_op_on_write;
+/* The site of that name, made when it is new; `missed` is static. */
+struct script_site *script_site_named(lua_State *L, struct script *script, const char *where,
+                                      const char *path, const char *missed);
 /* script_op_rmp.c */
 extern const struct script_op_row script_op_rmpupdate, script_op_psmash, script_op_remap,
     script_op_swap;
 /* script_op_event.c */
 extern const struct script_op_row script_op_inject, script_op_doorbell;
+/* script_op_vcpu.c */
+extern const struct script_op_row script_op_run_vcpu, script_op_stop_vcpu, script_op_run_vmpl;
+
+/* script_op_replay.c */
+extern const struct script_op_row script_op_replay;
+
+/* script_after.c: read `after`, which names another action and its delay. */
+void script_after_read(lua_State *L, const char *path, struct script_op *op);
+/* Put off the actions from number `first` of the reply on, as the action says. */
+void script_after_apply(lua_State *L, struct script *script, const struct script_op *op,
+                        const char *path, const char *where, size_t first);
 
 /* script_exit.c: push the table that a handler sees. */
 void script_push_exit(lua_State *L, const struct exit *exit);

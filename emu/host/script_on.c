@@ -23,7 +23,7 @@ static const struct exit_row *row_at(size_t i)
 
 #define EVENT_COUNT (exit_msr_row_count + exit_nae_row_count + 1)
 
-static const char *event_name_at(const void *names, size_t i)
+const char *script_event_name_at(const void *names, size_t i)
 {
     const struct exit_row *row = row_at(i);
 
@@ -107,9 +107,8 @@ static void add_op(lua_State *L, const char *path, enum script_op_kind kind,
 
     luaL_ref(L, LUA_REGISTRYINDEX);
     script_op_read(L, path, kind, op);
-    if (op->bytes) {
-        lua_pushliteral(L, "bytes");
-        lua_rawget(L, -2);
+    if (op->bytes) { /* in the table on top of the stack, or in one of that */
+        op->bytes = lua_pushlstring(L, op->bytes, op->byte_count);
         luaL_ref(L, LUA_REGISTRYINDEX);
     }
     while (*last) {
@@ -153,17 +152,23 @@ static const struct value_row override_rows[] = {
     {"leave", read_names, AT(leave), 0, 0},
     {"refuse", read_refuse, 0, 0, 0},
     {"repeat_answer", value_read_bool, AT(repeat_answer), 0, 0},
+    {"replay", read_ops, SCRIPT_REPLAY, 0, 0},
     {"skip_page", read_ops, SCRIPT_SKIP_PAGE, 0, 0},
     {"write", read_ops, SCRIPT_WRITE, 0, 0},
     {"assign", read_ops, SCRIPT_ASSIGN, 0, 0},
     {"unassign", read_ops, SCRIPT_UNASSIGN, 0, 0},
     {"on_read", read_ops, SCRIPT_ON_READ, 0, 0},
+    {"on_write", read_ops, SCRIPT_ON_WRITE, 0, 0},
     {"rmpupdate", read_ops, SCRIPT_RMPUPDATE, 0, 0},
     {"psmash", read_ops, SCRIPT_PSMASH, 0, 0},
     {"remap", read_ops, SCRIPT_REMAP, 0, 0},
     {"swap", read_ops, SCRIPT_SWAP, 0, 0},
     {"inject", read_ops, SCRIPT_INJECT, 0, 0},
     {"doorbell", read_ops, SCRIPT_DOORBELL, 0, 0},
+    {"run_vcpu", read_ops, SCRIPT_RUN_VCPU, 0, 0},
+    {"stop_vcpu", read_ops, SCRIPT_STOP_VCPU, 0, 0},
+    {"run_vmpl", read_ops, SCRIPT_RUN_VMPL, 0, 0},
+    {"after", read_ops, SCRIPT_AFTER, 0, 0},
 };
 
 #define OVERRIDE_ROWS (sizeof(override_rows) / sizeof(override_rows[0]))
@@ -245,12 +250,12 @@ size_t script_read_events(lua_State *L, const char *path, struct script_event **
     size_t count = 0;
 
     luaL_checkstack(L, 16, path);
-    value_check_names(L, -1, path, "event", event_name_at, NULL);
+    value_check_names(L, -1, path, "event", script_event_name_at, NULL);
     event = lua_newuserdatauv(L, EVENT_COUNT * sizeof(*event), 0);
     luaL_ref(L, LUA_REGISTRYINDEX);
     memset(event, 0, EVENT_COUNT * sizeof(*event));
     for (size_t i = 0; i < EVENT_COUNT; i++) {
-        const char *name = event_name_at(NULL, i);
+        const char *name = script_event_name_at(NULL, i);
         char event_path[VALUE_PATH_MAX];
 
         lua_pushstring(L, name);
@@ -318,26 +323,34 @@ static void apply_fields(const struct script_override *override, struct script *
     }
 }
 
-/* A skip_page that found no page to skip was no use of its override. */
-static void apply_override(lua_State *L, struct script *script, const char *path,
-                           struct script_override *override)
+/* Those that come before the fields, or the others. A skip_page that found no page to skip was no
+ * use of its override. */
+static bool apply_ops(lua_State *L, struct script *script, const char *path,
+                      const struct script_override *override, bool replay)
 {
     bool used = true;
 
+    for (const struct script_op *op = override->op; op; op = op->next) {
+        char op_path[VALUE_PATH_MAX];
+
+        if ((op->kind == SCRIPT_REPLAY) == replay) {
+            value_path(op_path, path, op->delay.instructions ? "after" : script_op_name(op->kind));
+            used = script_op_apply(L, script, op, op_path, op_path) != 0 && used;
+        }
+    }
+    return used;
+}
+
+static void apply_override(lua_State *L, struct script *script, const char *path,
+                           struct script_override *override)
+{
     /* `any` does not know beforehand whether there is a page to write to. */
     if (override->written | override->mark | override->unmark | override->leave) {
         script_need_page(L, script, path);
     }
+    apply_ops(L, script, path, override, true);
     apply_fields(override, script);
-    for (const struct script_op *op = override->op; op; op = op->next) {
-        char op_path[VALUE_PATH_MAX];
-
-        value_path(op_path, path, script_op_name(op->kind));
-        if (script_op_apply(L, script, op, op_path, op_path) == 0) {
-            used = false;
-        }
-    }
-    override->used |= used;
+    override->used |= apply_ops(L, script, path, override, false);
 }
 
 void script_apply_overrides(lua_State *L, struct script *script)

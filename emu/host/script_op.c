@@ -4,7 +4,6 @@
  * The same code serves reply:write{...} in a function and write = {...} in a plain table.
  */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "abi/nae.h"
@@ -35,7 +34,8 @@ static const char *region_name_at(const void *names, size_t i)
     return i < REGION_COUNT ? region_rows[i].name : NULL;
 }
 
-static void read_region(lua_State *L, const char *path, const struct value_row *row, void *target)
+void script_op_read_region(lua_State *L, const char *path, const struct value_row *row,
+                           void *target)
 {
     struct script_op *op = target;
     const char *name = value_text(L, -1, path, 64);
@@ -56,6 +56,32 @@ void script_op_read_entry(lua_State *L, const char *path, const struct value_row
 
     value_read_u64(L, path, row, target);
     op->place = PLACE_ENTRY;
+}
+
+/* Whether there is such a vCPU shows when the action is carried out. */
+void script_op_read_vcpu(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct script_op *op = target;
+
+    value_read_u64(L, path, row, target);
+    op->vcpu_given = true;
+}
+
+void script_op_check_vcpu(lua_State *L, const struct script *script, const struct script_op *op,
+                          const char *path)
+{
+    script_op_check_vcpu_number(L, script, op->vcpu_given ? op->vcpu : 0, path);
+}
+
+void script_op_check_vcpu_number(lua_State *L, const struct script *script, uint64_t number,
+                                 const char *path)
+{
+    uint32_t count = script->hypervisor->vcpus.count;
+
+    if (number >= count) {
+        value_error(L, path, "there is no vCPU %" PRIu64 ": they are numbered from 0 to %" PRIu32,
+                    number, count - 1);
+    }
 }
 
 void script_op_read_page_size(lua_State *L, const char *path, const struct value_row *row,
@@ -103,7 +129,7 @@ static void read_number(lua_State *L, const char *path, const struct value_row *
 
 static const struct value_row write_rows[] = {
     {"gpa", value_read_u64, AT(gpa), 0, OFFSET_MAX},
-    {"region", read_region, 0, 0, 0},
+    {"region", script_op_read_region, 0, 0, 0},
     {"offset", value_read_u64, AT(offset), 0, OFFSET_MAX},
     {"bytes", read_bytes, 0, 0, 0},
     {"u8", read_number, AT(number), 0, UINT8_MAX},
@@ -120,19 +146,6 @@ static const struct value_row page_rows[] = {
     {"size", script_op_read_page_size, 0, 0, 0},
 };
 
-static const struct value_row on_read_rows[] = {
-    {"gpa", value_read_u64, AT(gpa), 0, OFFSET_MAX},
-    {"region", read_region, 0, 0, 0},
-    {"offset", value_read_u64, AT(offset), 0, OFFSET_MAX},
-    {"size", value_read_u64, AT(size_bytes), 1, 8},
-    {"nth", value_read_u64, AT(nth), 1, INT64_MAX},
-    {"value", value_read_u64, AT(number), 0, UINT64_MAX},
-    {"sticky", value_read_bool, AT(sticky), 0, 0},
-    {"unused_ok", value_read_bool, AT(unused_ok), 0, 0},
-};
-
-#define GIVEN_VALUE 0x20u
-
 static void check_write(lua_State *L, const char *path, uint64_t given, struct script_op *op)
 {
     uint64_t content = given & GIVEN_CONTENT;
@@ -140,19 +153,6 @@ static void check_write(lua_State *L, const char *path, uint64_t given, struct s
     (void)op;
     if (content == 0 || (content & (content - 1))) {
         value_error(L, path, "must give one of bytes, u8, u16, u32, u64");
-    }
-}
-
-static void check_on_read(lua_State *L, const char *path, uint64_t given, struct script_op *op)
-{
-    if (!(given & GIVEN_VALUE)) {
-        value_error(L, path, "must give the value to be read");
-    }
-    if (op->size_bytes & (op->size_bytes - 1)) {
-        value_error(L, path, "size must be 1, 2, 4 or 8, not %" PRIu64, op->size_bytes);
-    }
-    if (op->size_bytes < 8 && op->number >> (8 * op->size_bytes)) {
-        value_error(L, path, "the value does not fit in %" PRIu64 " bytes", op->size_bytes);
     }
 }
 
@@ -216,8 +216,8 @@ static uint64_t place_gpa(lua_State *L, const struct script *script, const struc
 }
 
 /* The GPA of the first of `size_bytes` bytes at the place and offset. */
-static uint64_t target_gpa(lua_State *L, const struct script *script, const struct script_op *op,
-                           const char *path, uint64_t size_bytes)
+uint64_t script_op_target(lua_State *L, const struct script *script, const struct script_op *op,
+                          const char *path, uint64_t size_bytes)
 {
     uint64_t ignored;
     uint64_t gpa = place_gpa(L, script, op, path, &ignored);
@@ -233,7 +233,7 @@ static uint64_t target_gpa(lua_State *L, const struct script *script, const stru
 static bool apply_write(lua_State *L, struct script *script, const struct script_op *op,
                         const char *path, const char *where)
 {
-    uint64_t gpa = target_gpa(L, script, op, path, op->byte_count);
+    uint64_t gpa = script_op_target(L, script, op, path, op->byte_count);
     uint8_t number[8];
 
     (void)where;
@@ -244,48 +244,6 @@ static bool apply_write(lua_State *L, struct script *script, const struct script
         number[i] = (uint8_t)(op->number >> (8 * i));
     }
     return reply_write(script->reply, gpa, number, op->byte_count);
-}
-
-/* The site of that name, made when it is new. */
-static struct script_site *site_named(lua_State *L, struct script *script, const char *where,
-                                      const char *path)
-{
-    struct script_site *site;
-
-    for (size_t i = 0; i < script->site_count; i++) {
-        if (strcmp(script->site[i]->where, where) == 0) {
-            return script->site[i];
-        }
-    }
-    if (script->site_count == SCRIPT_SITE_MAX) {
-        value_error(L, path, "is written in more than %d places", SCRIPT_SITE_MAX);
-    }
-    site = calloc(1, sizeof(*site));
-    if (!site) {
-        value_error(L, path, "out of memory");
-    }
-    strncpy(site->where, where, sizeof(site->where) - 1);
-    script->site[script->site_count++] = site;
-    return site;
-}
-
-static bool apply_on_read(lua_State *L, struct script *script, const struct script_op *op,
-                          const char *path, const char *where)
-{
-    struct reply_watch watch = {
-        .gpa = target_gpa(L, script, op, path, op->size_bytes),
-        .size_bytes = (uint32_t)op->size_bytes,
-        .nth = op->nth,
-        .value = op->number,
-        .sticky = op->sticky,
-    };
-
-    if ((watch.gpa & (SIZE_4K - 1)) + watch.size_bytes > SIZE_4K) {
-        value_error(L, path, "0x%" PRIx64 ", %" PRIu32 " bytes: must not cross a page", watch.gpa,
-                    watch.size_bytes);
-    }
-    watch.owner = op->unused_ok ? NULL : site_named(L, script, where, path);
-    return reply_watch_read(script->reply, &watch);
 }
 
 /* A size that the script gives beats that of the entry. */
@@ -322,21 +280,24 @@ static const struct script_op_row assign_op = {"assign", ROWS(page_rows), "gpa o
                                                apply_assign};
 static const struct script_op_row unassign_op = {"unassign", ROWS(page_rows), "gpa or entry", NULL,
                                                  apply_assign};
-static const struct script_op_row on_read_op = {"on_read", ROWS(on_read_rows), "gpa or region",
-                                                check_on_read, apply_on_read};
 
 static const struct script_op_row *const op_rows[SCRIPT_OP_KIND_COUNT] = {
     [SCRIPT_SKIP_PAGE] = &skip_page_op,
     [SCRIPT_WRITE] = &write_op,
     [SCRIPT_ASSIGN] = &assign_op,
     [SCRIPT_UNASSIGN] = &unassign_op,
-    [SCRIPT_ON_READ] = &on_read_op,
+    [SCRIPT_ON_READ] = &script_op_on_read,
+    [SCRIPT_ON_WRITE] = &script_op_on_write,
     [SCRIPT_RMPUPDATE] = &script_op_rmpupdate,
     [SCRIPT_PSMASH] = &script_op_psmash,
     [SCRIPT_REMAP] = &script_op_remap,
     [SCRIPT_SWAP] = &script_op_swap,
     [SCRIPT_INJECT] = &script_op_inject,
     [SCRIPT_DOORBELL] = &script_op_doorbell,
+    [SCRIPT_RUN_VCPU] = &script_op_run_vcpu,
+    [SCRIPT_STOP_VCPU] = &script_op_stop_vcpu,
+    [SCRIPT_RUN_VMPL] = &script_op_run_vmpl,
+    [SCRIPT_REPLAY] = &script_op_replay,
 };
 
 const char *script_op_name(enum script_op_kind kind)
@@ -346,15 +307,20 @@ const char *script_op_name(enum script_op_kind kind)
 
 void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, struct script_op *op)
 {
-    const struct script_op_row *row = op_rows[kind];
+    const struct script_op_row *row;
     uint64_t given;
 
+    if (kind == SCRIPT_AFTER) {
+        script_after_read(L, path, op);
+        return;
+    }
+    row = op_rows[kind];
     memset(op, 0, sizeof(*op));
     op->kind = kind;
     op->nth = 1;
     op->sticky = true;
     op->assigned = true;
-    if (kind == SCRIPT_ON_READ) {
+    if (kind == SCRIPT_ON_READ || kind == SCRIPT_ON_WRITE) {
         op->size_bytes = 4;
     }
     given = value_table(L, -1, path, row->row, row->count, op);
@@ -369,6 +335,8 @@ void script_op_read(lua_State *L, const char *path, enum script_op_kind kind, st
 size_t script_op_apply(lua_State *L, struct script *script, const struct script_op *op,
                        const char *path, const char *where)
 {
+    size_t first = script->reply->action_count;
+
     if (op->kind == SCRIPT_SKIP_PAGE) {
         uint64_t size_bytes;
         uint64_t gpa = script_op_page(L, script, op, path, &size_bytes);
@@ -378,6 +346,9 @@ size_t script_op_apply(lua_State *L, struct script *script, const struct script_
     if (!op_rows[op->kind]->apply(L, script, op, path, where)) {
         value_error(L, path, "the reply is full (%d actions, %u KiB of bytes)", REPLY_ACTION_MAX,
                     REPLY_DATA_MAX >> 10);
+    }
+    if (op->delay.instructions) {
+        script_after_apply(L, script, op, path, where, first);
     }
     return 1;
 }

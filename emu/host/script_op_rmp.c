@@ -35,14 +35,15 @@ static const struct value_row rmpupdate_rows[] = {
 
 #define GIVEN_ASID 0x10u
 #define GIVEN_AT 0x20u
-#define GIVEN_OPERAND 0x78u
+#define GIVEN_OPERAND 0x7Cu
 #define GIVEN_OTHER 0x04u
 
 /* Nothing said: the page as the guest has it, but for what every RMPUPDATE does. */
 static void check_rmpupdate(lua_State *L, const char *path, uint64_t given, struct script_op *op)
 {
     if (!(given & GIVEN_OPERAND)) {
-        value_error(L, path, "must say what the entry becomes: assigned, asid, at, immutable");
+        value_error(L, path,
+                    "must say what the entry becomes: size, assigned, asid, at, immutable");
     }
     if (!op->assigned && (given & GIVEN_AT)) {
         value_error(L, path, "a page that is not assigned has no address to be at");

@@ -212,12 +212,18 @@ OP_METHOD(write, SCRIPT_WRITE)
 OP_METHOD(assign, SCRIPT_ASSIGN)
 OP_METHOD(unassign, SCRIPT_UNASSIGN)
 OP_METHOD(on_read, SCRIPT_ON_READ)
+OP_METHOD(on_write, SCRIPT_ON_WRITE)
 OP_METHOD(rmpupdate, SCRIPT_RMPUPDATE)
 OP_METHOD(psmash, SCRIPT_PSMASH)
 OP_METHOD(remap, SCRIPT_REMAP)
 OP_METHOD(swap, SCRIPT_SWAP)
 OP_METHOD(inject, SCRIPT_INJECT)
 OP_METHOD(doorbell, SCRIPT_DOORBELL)
+OP_METHOD(run_vcpu, SCRIPT_RUN_VCPU)
+OP_METHOD(stop_vcpu, SCRIPT_STOP_VCPU)
+OP_METHOD(run_vmpl, SCRIPT_RUN_VMPL)
+OP_METHOD(after, SCRIPT_AFTER)
+OP_METHOD(replay, SCRIPT_REPLAY)
 
 static const luaL_Reg methods[] = {
     {"honest", reply_honest},
@@ -233,12 +239,18 @@ static const luaL_Reg methods[] = {
     {"unassign", reply_unassign_method},
     {"skip_page", reply_skip_page_method},
     {"on_read", reply_on_read_method},
+    {"on_write", reply_on_write_method},
     {"rmpupdate", reply_rmpupdate_method},
     {"psmash", reply_psmash_method},
     {"remap", reply_remap_method},
     {"swap", reply_swap_method},
     {"inject", reply_inject_method},
     {"doorbell", reply_doorbell_method},
+    {"run_vcpu", reply_run_vcpu_method},
+    {"stop_vcpu", reply_stop_vcpu_method},
+    {"run_vmpl", reply_run_vmpl_method},
+    {"after", reply_after_method},
+    {"replay", reply_replay_method},
 };
 
 #define METHOD_COUNT (sizeof(methods) / sizeof(methods[0]))

@@ -410,6 +410,11 @@ void vcpu_retire(struct vcpu *vcpu, unsigned length)
     vcpu->left--;
 }
 
+void vcpu_pass_time(struct vcpu *vcpu, uint64_t instructions)
+{
+    vcpu->left -= (int64_t)instructions;
+}
+
 void vcpu_expect_resume(struct vcpu *vcpu)
 {
     vcpu->resuming = true;

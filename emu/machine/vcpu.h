@@ -150,11 +150,16 @@ typedef void vcpu_decode(const uint8_t *bytes, size_t size_bytes, unsigned code_
                          struct vcpu_insn *insn);
 
 /*
- * A guest read of watched memory, reported before the load. rip and retired are those of the
- * reading instruction. It may change memory through memory_bytes_for_write and nothing else.
+ * A guest access to watched memory, reported before the load or the store. rip and retired are
+ * those of the instruction. It may change memory through memory_bytes_for_write and nothing else.
  */
-typedef void vcpu_watch(void *context, uint64_t gpa, uint32_t size_bytes, uint64_t rip,
-                        uint64_t retired);
+struct vcpu_watched {
+    uint64_t gpa;
+    uint32_t size_bytes;
+    bool write;
+    uint64_t rip, retired;
+};
+typedef void vcpu_watch(void *context, const struct vcpu_watched *access);
 
 /* How much of the guest's accesses to a page an observer wants to see. */
 enum vcpu_view {
@@ -279,6 +284,9 @@ void vcpu_enter_long_mode(struct vcpu *vcpu, uint64_t cr0, uint64_t cr3, uint64_
 /* An emulated instruction of `length` bytes has retired: RIP moves on, time advances by one. */
 void vcpu_retire(struct vcpu *vcpu, unsigned length);
 
+/* So many instructions have retired that change nothing: a jump to itself. */
+void vcpu_pass_time(struct vcpu *vcpu, uint64_t instructions);
+
 /*
  * A frame whose RFLAGS image has RF set was pushed. IRET sets RF then, and the next instruction
  * clears it, which the engine leaves undone. APM Vol 2 (24593) 3.1.6.
@@ -301,16 +309,25 @@ void vcpu_page_changed(struct vcpu *vcpu, uint32_t page);
 void vcpu_flush(struct vcpu *vcpu);
 
 /*
- * Watch guest reads of [gpa, gpa + size_bytes) within one page. While any range is watched, memory
- * accesses are several times slower. Ranges are dropped all at once.
+ * Watch guest reads of [gpa, gpa + size_bytes) within one page, and with `writes` its stores, too.
+ * While any range is watched, memory accesses are several times slower. Ranges are dropped all at
+ * once.
  */
 #define VCPU_WATCH_MAX 64
-int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_watch *callback,
-                   void *context, struct error *error);
+int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, bool writes,
+                   vcpu_watch *callback, void *context, struct error *error);
 void vcpu_watch_clear(struct vcpu *vcpu);
+/*
+ * From now on ranges come and go at no cost, and memory accesses are slow at all times: the first
+ * and the last range make the engine translate all code anew, which costs more than a short run.
+ */
+int vcpu_watch_often(struct vcpu *vcpu, struct error *error);
 
 /* At most once in a vCPU's life. Copied. 0, or SNPEMU_ERR_INTERNAL. */
 int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct error *error);
+
+/* From here on the observer is exact. 0, or SNPEMU_ERR_INTERNAL. */
+int vcpu_observe_exactly(struct vcpu *vcpu, struct error *error);
 
 /* Keep and bring back the registers, hidden ones included, and the time. */
 int vcpu_save(struct vcpu *vcpu, struct error *error);

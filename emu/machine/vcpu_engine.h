@@ -132,6 +132,7 @@ struct vcpu {
 
     struct watch_range watch[VCPU_WATCH_MAX];
     size_t watch_count;
+    bool watch_often; /* all blocks are translated for watched memory */
 
     struct vcpu_observer observer; /* no `view`: none */
     uint8_t *view;                 /* per page: the latest enum vcpu_view */

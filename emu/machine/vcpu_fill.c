@@ -104,18 +104,22 @@ bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entr
     return true;
 }
 
-static void vcpu_on_watched_read(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
-                                 int64_t value, void *opaque)
+static void vcpu_on_watched(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
+                            int64_t value, void *opaque)
 {
     struct watch_range *watch = opaque;
     struct vcpu *vcpu = watch->vcpu;
     uint64_t code_gva = vcpu_code_gva(vcpu);
 
     (void)uc;
-    (void)type;
     (void)value;
-    watch->callback(watch->context, watch->gpa + (address - watch->start), (uint32_t)size, code_gva,
-                    vcpu_retired_at(vcpu, code_gva));
+    watch->callback(watch->context, &(struct vcpu_watched){
+                                        .gpa = watch->gpa + (address - watch->start),
+                                        .size_bytes = (uint32_t)size,
+                                        .write = type == UC_MEM_WRITE,
+                                        .rip = code_gva,
+                                        .retired = vcpu_retired_at(vcpu, code_gva),
+                                    });
 }
 
 void vcpu_flush(struct vcpu *vcpu)
@@ -131,9 +135,22 @@ void vcpu_page_changed(struct vcpu *vcpu, uint32_t page)
     }
 }
 
-int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_watch *callback,
-                   void *context, struct error *error)
+/*
+ * The presence of memory hooks is compiled into blocks, of either kind for itself; and whether an
+ * observed page is memory goes by it, too.
+ */
+static void watch_change(struct vcpu *vcpu, bool writes)
 {
+    if (!vcpu->watch_often || writes) {
+        engine_flush_blocks(vcpu->uc);
+    }
+    vcpu_flush(vcpu);
+}
+
+int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, bool writes,
+                   vcpu_watch *callback, void *context, struct error *error)
+{
+    int type = UC_HOOK_MEM_READ | (writes ? UC_HOOK_MEM_WRITE : 0);
     struct watch_range *watch = &vcpu->watch[vcpu->watch_count];
     uint32_t page = memory_page(vcpu->memory, gpa);
     uint64_t start = ((uint64_t)page << PAGE_SHIFT) | (gpa & PAGE_MASK);
@@ -152,17 +169,17 @@ int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, vcpu_wa
         .vcpu = vcpu,
     };
     /* The range starts 63 bytes early: a wide read that begins before it may reach into it. */
-    if (uc_hook_add(vcpu->uc, &watch->hook, UC_HOOK_MEM_READ, (void *)vcpu_on_watched_read, watch,
+    if (uc_hook_add(vcpu->uc, &watch->hook, type, (void *)vcpu_on_watched, watch,
                     start < 63 ? 0 : start - 63, start + size_bytes - 1)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
-    /* The presence of memory hooks is compiled into blocks. */
     if (vcpu->watch_count++ == 0) {
         if (vcpu_observe_watched(vcpu, true)) {
             return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
         }
-        engine_flush_blocks(vcpu->uc);
-        vcpu_flush(vcpu);
+        watch_change(vcpu, writes);
+    } else if (writes) {
+        watch_change(vcpu, true);
     }
     return 0;
 }
@@ -177,6 +194,21 @@ void vcpu_watch_clear(struct vcpu *vcpu)
     }
     vcpu->watch_count = 0;
     vcpu_observe_watched(vcpu, false);
-    engine_flush_blocks(vcpu->uc);
-    vcpu_flush(vcpu);
+    watch_change(vcpu, false);
+}
+
+int vcpu_watch_often(struct vcpu *vcpu, struct error *error)
+{
+    /* With an observer watched memory has hooks on writes as well. */
+    int kinds = vcpu->observer.view ? UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE : UC_HOOK_MEM_READ;
+    uc_hook hook;
+
+    /* Of an address that no memory has: it is there, and is never called. */
+    if (uc_hook_add(vcpu->uc, &hook, kinds, (void *)vcpu_on_watched, vcpu->watch, UINT64_MAX,
+                    UINT64_MAX)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+    }
+    watch_change(vcpu, false);
+    vcpu->watch_often = true;
+    return 0;
 }

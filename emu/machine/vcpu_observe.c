@@ -157,3 +157,15 @@ int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct
     vcpu_flush(vcpu);
     return 0;
 }
+
+int vcpu_observe_exactly(struct vcpu *vcpu, struct error *error)
+{
+    assert(vcpu->observer.view);
+    if (!vcpu->observer.exact && vcpu->watch_count == 0 && add_hook(vcpu)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+    }
+    vcpu->observer.exact = true;
+    engine_flush_blocks(vcpu->uc);
+    vcpu_flush(vcpu);
+    return 0;
+}

@@ -10,12 +10,6 @@
 #include "abi/x86.h"
 #include "machine/vcpu_engine.h"
 
-enum bare_hook {
-    BARE_HOOK_NONE,
-    BARE_HOOK_BLOCK, /* an empty one, at each block */
-    BARE_HOOK_INSN,  /* that counts, at each instruction */
-};
-
 struct bare {
     const struct recording *recording;
     uc_engine *uc;
@@ -269,8 +263,8 @@ static size_t bare_ram_size(const struct bare *bare)
     return (size_t)bare->recording->page_count * PAGE_SIZE;
 }
 
-static int bare_open_with(struct bare **out, const struct recording *recording, enum bare_hook kind,
-                          struct error *error)
+int bare_open(struct bare **out, const struct recording *recording, enum bare_hook kind,
+              struct error *error)
 {
     struct bare *bare = calloc(1, sizeof(*bare));
     uc_err err;
@@ -313,12 +307,6 @@ static int bare_open_with(struct bare **out, const struct recording *recording, 
     }
     *out = bare;
     return 0;
-}
-
-int bare_open(struct bare **bare, const struct recording *recording, bool block_hook,
-              struct error *error)
-{
-    return bare_open_with(bare, recording, block_hook ? BARE_HOOK_BLOCK : BARE_HOOK_NONE, error);
 }
 
 void bare_close(struct bare *bare)
@@ -437,7 +425,7 @@ int bare_run(struct bare *bare, uint64_t trap, struct error *error)
 int bare_count(const struct recording *recording, uint64_t *instructions, struct error *error)
 {
     struct bare *bare = NULL;
-    int status = bare_open_with(&bare, recording, BARE_HOOK_INSN, error);
+    int status = bare_open(&bare, recording, BARE_HOOK_INSN, error);
 
     if (status == 0) {
         status = bare_run(bare, UINT64_MAX, error);

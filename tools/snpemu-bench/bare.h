@@ -16,11 +16,14 @@
 
 struct bare; /* opaque */
 
-/*
- * A fresh engine with the recording's start state. The recording must outlive it. `block_hook`: it
- * calls an empty function at each block, which is the least that counting instructions costs.
- */
-int bare_open(struct bare **bare, const struct recording *recording, bool block_hook,
+enum bare_hook {
+    BARE_HOOK_NONE,
+    BARE_HOOK_BLOCK, /* an empty one at each block: the least that counting instructions costs */
+    BARE_HOOK_INSN,  /* one that counts, at each instruction */
+};
+
+/* A fresh engine with the recording's start state. The recording must outlive it. */
+int bare_open(struct bare **bare, const struct recording *recording, enum bare_hook hook,
               struct error *error);
 void bare_close(struct bare *bare); /* takes NULL */
 

@@ -60,7 +60,8 @@ static int once_ours(struct boot *boot, double *open_ns, double *run_ns, struct 
 static int once_bare(struct boot *boot, bool block_hook, double *run_ns, struct error *error)
 {
     struct bare *bare = NULL;
-    int status = bare_open(&bare, boot->recording, block_hook, error);
+    int status =
+        bare_open(&bare, boot->recording, block_hook ? BARE_HOOK_BLOCK : BARE_HOOK_NONE, error);
     double start = measure_cpu_ns();
 
     if (status == 0) {

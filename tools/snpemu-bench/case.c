@@ -36,6 +36,11 @@ struct bench_case {
     uint8_t digest[RUN_DIGEST_SIZE]; /* of a fresh run's end */
 };
 
+static enum bare_hook bare_hook_of(enum kind kind)
+{
+    return kind == KIND_HOOKED ? BARE_HOOK_BLOCK : BARE_HOOK_NONE;
+}
+
 /* Each kind's runs must end where the recording does. */
 static int check_ours(const struct bench_case *c, const struct ours *ours, struct error *error)
 {
@@ -85,7 +90,7 @@ static int fresh_bare(struct bench_case *c, enum kind kind, double *total_ns, do
 {
     double start = measure_cpu_ns(), opened, ran, checked;
     struct bare *bare = NULL;
-    int status = bare_open(&bare, c->recording, kind == KIND_HOOKED, error);
+    int status = bare_open(&bare, c->recording, bare_hook_of(kind), error);
 
     opened = measure_cpu_ns();
     if (status == 0) {
@@ -137,7 +142,7 @@ static int snapshot_open(struct bench_case *c, struct error *error)
     for (unsigned i = KIND_BARE; status == 0 && i < KIND_COUNT; i++) {
         struct bare **bare = &c->bare[i - KIND_BARE];
 
-        status = bare_open(bare, recording, i == KIND_HOOKED, error);
+        status = bare_open(bare, recording, bare_hook_of(i), error);
         if (status == 0) {
             status = bare_run(*bare, recording->list_trap, error);
         }

@@ -36,10 +36,11 @@ enum {
     KEY_STEPS,
     KEY_TRAP,
     KEY_UNTIL,
+    KEY_ORACLES,
 };
 
 struct arguments {
-    bool quick, steps;
+    bool quick, steps, oracles;
     unsigned runs;
     const char *json, *image, *until;
     const struct trap_row *trap;
@@ -56,6 +57,7 @@ static const struct argp_option bench_options[] = {
      0},
     {"image", KEY_IMAGE, "IMAGE", 0, "An ELF file or a built image, instead of " IMAGE_DEFAULT, 0},
     {"steps", KEY_STEPS, NULL, 0, "Single steps and traps only, no whole runs", 0},
+    {"oracles", KEY_ORACLES, NULL, 0, "What oracles cost, and nothing else", 0},
     {"trap", KEY_TRAP, "NAME", 0, "One kind of trap only, by its name in the JSON; for a profiler",
      0},
     {"cpus", KEY_CPUS, "N,...", 0,
@@ -115,6 +117,9 @@ static error_t bench_parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_STEPS:
         arguments->steps = true;
+        return 0;
+    case KEY_ORACLES:
+        arguments->oracles = true;
         return 0;
     case KEY_TRAP:
         arguments->trap = trap_row_by_name(arg);
@@ -217,6 +222,27 @@ static int run_boots(struct bench *bench, FILE *table, struct error *error)
     return status;
 }
 
+static int run_watched(struct bench *bench, FILE *table, struct error *error)
+{
+    static const uint32_t cpus[BENCH_WATCHED_MAX] = {4, 256};
+    int status = 0;
+
+    for (; status == 0 && bench->watched_count < BENCH_WATCHED_MAX; bench->watched_count++) {
+        struct watched_task *task = &bench->watched_task[bench->watched_count];
+
+        *task = (struct watched_task){
+            .image = bench->task[0].image,
+            .cpus = cpus[bench->watched_count],
+            .runs = bench->task[0].runs,
+        };
+        status = watched_measure(task, &bench->watched[bench->watched_count], error);
+    }
+    if (status == 0) {
+        output_watched(table, bench);
+    }
+    return status;
+}
+
 static int write_json(const struct bench *bench, const char *path, struct error *error)
 {
     bool standard = strcmp(path, "-") == 0;
@@ -254,6 +280,11 @@ static int measure_all(struct bench *bench, const struct arguments *arguments, c
         status = run_boots(bench, table, error);
         return status == 0 && arguments->json ? write_json(bench, arguments->json, error) : status;
     }
+    if (arguments->oracles) {
+        bench->only_watched = true;
+        status = run_watched(bench, table, error);
+        return status == 0 && arguments->json ? write_json(bench, arguments->json, error) : status;
+    }
     status = whole ? run_cases(bench, table, error) : 0;
     if (status == 0 && !arguments->trap) {
         status = cost_measure(&cost_task, &bench->cost, error);
@@ -278,6 +309,9 @@ static int measure_all(struct bench *bench, const struct arguments *arguments, c
         if (!arguments->trap) {
             output_misses(table, bench);
         }
+    }
+    if (status == 0 && whole) {
+        status = run_watched(bench, table, error);
     }
     if (status == 0 && arguments->json) {
         status = write_json(bench, arguments->json, error);

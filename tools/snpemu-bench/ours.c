@@ -54,6 +54,19 @@ static bool ours_offset(void *context, uint64_t gva, enum mmu_access access,
     return page < workload->page_count;
 }
 
+static int open_with(struct ours *ours, const struct workload *workload,
+                     const struct run_options *options, struct error *error)
+{
+    memset(ours, 0, sizeof(*ours));
+    ours->workload = workload;
+    ours->host = host_honest_new();
+    if (!ours->host) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
+    }
+    return run_new(&ours->run, workload->subject.scenario, workload->subject.image, ours->host,
+                   options, error);
+}
+
 int ours_open(struct ours *ours, const struct workload *workload, const char *until, bool walk,
               struct error *error)
 {
@@ -64,14 +77,20 @@ int ours_open(struct ours *ours, const struct workload *workload, const char *un
         .translate_context = (void *)(uintptr_t)workload,
     };
 
-    memset(ours, 0, sizeof(*ours));
-    ours->workload = workload;
-    ours->host = host_honest_new();
-    if (!ours->host) {
-        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
-    }
-    return run_new(&ours->run, workload->subject.scenario, workload->subject.image, ours->host,
-                   &options, error);
+    return open_with(ours, workload, &options, error);
+}
+
+int ours_open_watched(struct ours *ours, const struct workload *workload, const char *until,
+                      uint32_t oracles, bool exact, struct error *error)
+{
+    const struct run_options options = {
+        .firmware = workload->subject.firmware,
+        .until = until,
+        .oracles = oracles,
+        .oracles_exact = exact,
+    };
+
+    return open_with(ours, workload, &options, error);
 }
 
 void ours_close(struct ours *ours)

@@ -34,6 +34,9 @@ struct ours {
 /* `until`: a symbol, or NULL. Without `walk`, addresses are translated by a constant offset. */
 int ours_open(struct ours *ours, const struct workload *workload, const char *until, bool walk,
               struct error *error);
+/* The same with oracles: ORACLE_BIT()s. `exact`: see run_options. */
+int ours_open_watched(struct ours *ours, const struct workload *workload, const char *until,
+                      uint32_t oracles, bool exact, struct error *error);
 void ours_close(struct ours *ours);
 /* To the end, which must be `kind`. */
 int ours_run(struct ours *ours, enum outcome_kind kind, struct error *error);

@@ -198,6 +198,49 @@ void output_misses(FILE *file, const struct bench *bench)
             miss->walk_ns[MISS_WALK], miss_words[MISS_WALK]);
 }
 
+void output_watched(FILE *file, const struct bench *bench)
+{
+    for (size_t i = 0; i < bench->watched_count; i++) {
+        const struct watched_result *watched = &bench->watched[i];
+
+        fprintf(file,
+                "\nOracles, %" PRIu32 " CPUs: from a snapshot at the APIC ID list (%" PRIu64
+                " instructions), and from launch\n"
+                "%10s     %8s  %6s\n",
+                bench->watched_task[i].cpus, watched->instructions, "us", "snapshot", "launch");
+        for (unsigned kind = 0; kind < WATCHED_COUNT; kind++) {
+            fprintf(file, "%10.1f  ratio %6.2f  ", watched->ns[kind] / 1e3, watched->ratio[kind]);
+            if (kind < WATCHED_BARE) {
+                fprintf(file, "%6.2f  ", watched->boot_ratio[kind]);
+            } else {
+                fprintf(file, "%6s  ", "");
+            }
+            fprintf(file, "%s\n", watched_words[kind]);
+        }
+    }
+}
+
+static void json_watched(FILE *file, const struct bench *bench)
+{
+    fprintf(file, ",\n  \"oracles\": [");
+    for (size_t i = 0; i < bench->watched_count; i++) {
+        const struct watched_result *watched = &bench->watched[i];
+
+        fprintf(file, "%s\n    { \"cpus\": %" PRIu32 ", \"instructions\": %" PRIu64, i ? "," : "",
+                bench->watched_task[i].cpus, watched->instructions);
+        for (unsigned kind = 0; kind < WATCHED_COUNT; kind++) {
+            fprintf(file, ",\n      \"%s\": { \"ns\": %.0f, \"ratio\": %.4f", watched_names[kind],
+                    watched->ns[kind], watched->ratio[kind]);
+            if (kind < WATCHED_BARE) {
+                fprintf(file, ", \"launch_ratio\": %.4f", watched->boot_ratio[kind]);
+            }
+            fprintf(file, " }");
+        }
+        fprintf(file, " }");
+    }
+    fprintf(file, "\n  ]");
+}
+
 static void json_part(FILE *file, const char *name, const struct case_part *part)
 {
     fprintf(file,
@@ -261,7 +304,10 @@ void output_json(FILE *file, const struct bench *bench)
             BENCH_JSON_VERSION, SNPEMU_VERSION, vcpu_engine_version());
     if (bench->boot_count > 0) {
         json_boots(file, bench);
+    } else if (bench->only_watched) {
+        json_watched(file, bench);
     } else {
+        json_watched(file, bench);
         json_steps(file, bench);
     }
     fprintf(file, "\n}\n");

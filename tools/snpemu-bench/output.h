@@ -10,8 +10,10 @@
 #include "measure.h"
 #include "miss.h"
 #include "trap.h"
+#include "watched.h"
 
 #define BENCH_CASE_MAX 32
+#define BENCH_WATCHED_MAX 2
 #define BENCH_JSON_VERSION 1
 
 /* All that was measured. */
@@ -27,6 +29,10 @@ struct bench {
     struct cost_result cost;
     struct trap_result trap;
     struct miss_result miss;
+    struct watched_task watched_task[BENCH_WATCHED_MAX];
+    struct watched_result watched[BENCH_WATCHED_MAX];
+    size_t watched_count;
+    bool only_watched; /* nothing else was measured */
 };
 
 void output_table_start(FILE *file, const struct bench *bench);
@@ -38,6 +44,7 @@ void output_boot_end(FILE *file);
 void output_costs(FILE *file, const struct bench *bench);
 void output_traps(FILE *file, const struct bench *bench);
 void output_misses(FILE *file, const struct bench *bench);
+void output_watched(FILE *file, const struct bench *bench);
 void output_json(FILE *file, const struct bench *bench);
 
 #endif

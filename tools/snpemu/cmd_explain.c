@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * snpemu explain: the tables of terminations, outcomes and verdicts, in words.
+ * snpemu explain: the tables of terminations, outcomes, verdicts and oracles, in words.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "check/oracle.h"
 #include "command.h"
 #include "options.h"
 #include "output.h"
@@ -24,7 +25,8 @@ static const struct argp_option explain_options[] = {
 };
 
 static const char explain_doc[] =
-    "Say what a termination, an outcome or a verdict means. Without an argument: all of them.\v"
+    "Say what a termination, an outcome, a verdict or an oracle means. Without an argument: all of "
+    "them.\v"
     "A termination is SET:CODE in hexadecimal, or the value of the GHCB MSR that asked for it.\n"
     "\n"
     "  snpemu explain 0xf:0x6\n"
@@ -71,6 +73,15 @@ static void explain_outcome(enum outcome_kind kind)
     printf("\n");
 }
 
+static void explain_oracles(void)
+{
+    printf("Oracles (--oracles)\n");
+    for (int kind = 0; kind < ORACLE_COUNT; kind++) {
+        printf("  %s\n", oracle_name((enum oracle_kind)kind));
+        output_words(stdout, 6, oracle_meaning((enum oracle_kind)kind));
+    }
+}
+
 static void explain_all(void)
 {
     const struct termination *row;
@@ -90,6 +101,8 @@ static void explain_all(void)
         printf("  %s\n", verdict_name((enum verdict)verdict));
         output_words(stdout, 6, verdict_meaning((enum verdict)verdict));
     }
+    printf("\n");
+    explain_oracles();
 }
 
 static int fail_unknown(const char *word, struct error *error)
@@ -103,15 +116,20 @@ static int fail_unknown(const char *word, struct error *error)
     for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
         nearest_try(&nearest, verdict_name((enum verdict)verdict));
     }
+    for (int kind = 0; kind < ORACLE_COUNT; kind++) {
+        nearest_try(&nearest, oracle_name((enum oracle_kind)kind));
+    }
+    nearest_try(&nearest, "oracles");
     if (option_nearest(&nearest)) {
         return error_set(error, SNPEMU_ERR_INPUT,
                          "explain: nothing is called '%.100s'; nearest: %s", word,
                          option_nearest(&nearest));
     }
-    return error_set(error, SNPEMU_ERR_INPUT,
-                     "explain: '%.100s' is no outcome, no verdict, and no termination such as "
-                     "0xf:0x6; 'snpemu explain' lists all",
-                     word);
+    return error_set(
+        error, SNPEMU_ERR_INPUT,
+        "explain: '%.100s' is no outcome, verdict or oracle, and no termination such as "
+        "0xf:0x6; 'snpemu explain' lists all",
+        word);
 }
 
 static int explain_word(const char *word, struct error *error)
@@ -128,6 +146,15 @@ static int explain_word(const char *word, struct error *error)
     if (verdict != VERDICT_COUNT) {
         printf("verdict %s\n", word);
         output_words(stdout, 2, verdict_meaning(verdict));
+        return SNPEMU_OK;
+    }
+    if (strcmp(word, "oracles") == 0) {
+        explain_oracles();
+        return SNPEMU_OK;
+    }
+    if (oracle_named(word) != ORACLE_COUNT) {
+        printf("oracle %s\n", word);
+        output_words(stdout, 2, oracle_meaning(oracle_named(word)));
         return SNPEMU_OK;
     }
     if (termination_parse(word, &set, &code) != SNPEMU_OK) {
@@ -149,7 +176,7 @@ int cmd_explain(int argc, char **argv)
 {
     static const struct argp argp = {explain_options,
                                      explain_parse,
-                                     "[SET:CODE | OUTCOME | VERDICT]",
+                                     "[SET:CODE | OUTCOME | VERDICT | ORACLE | oracles]",
                                      explain_doc,
                                      NULL,
                                      NULL,

@@ -189,7 +189,6 @@ static int run_prepare(struct run_command *command, struct error *error)
         .cancelled = run_cancelled,
     };
     struct text_header header;
-    uint32_t suspects;
     int status = subject_open(&command->subject, command->path, &command->overrides, error);
 
     if (status != SNPEMU_OK) {
@@ -216,12 +215,10 @@ static int run_prepare(struct run_command *command, struct error *error)
     command->console =
         command->trace_path && strcmp(command->trace_path, "-") == 0 ? stderr : stdout;
     options.firmware = command->subject.firmware;
-    status = run_suspects(command->subject.scenario, command->subject.image, &options, &suspects,
-                          error);
+    status = run_suspects(command->subject.scenario, command->subject.image, &options, error);
     if (status != SNPEMU_OK) {
         return status;
     }
-    options.oracles_exact = suspects != 0;
     status = scenario_host(command->subject.scenario, &command->host, error);
     if (status != SNPEMU_OK) {
         return status;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "aside.h"
+#include "check/oracle.h"
 #include "command.h"
 #include "file.h"
 #include "pass.h"
@@ -178,6 +179,29 @@ out:
     pass_release(&pass);
 }
 
+/* Oracles change nothing, and fast ones miss nothing. */
+static void oracles_compare(struct check *check, uint32_t oracles)
+{
+    const struct pass *exact = &check->pass;
+    struct pass pass;
+    struct error error;
+    int status = pass_fast(&pass, &check->subject, oracles, &error);
+
+    if (status != SNPEMU_OK) {
+        report_error(check, status, &error);
+    } else if (memcmp(pass.digest, exact->digest, sizeof(pass.digest)) != 0 ||
+               pass.outcome.kind != exact->outcome.kind) {
+        report_problem(check, FIXTURE_INTERNAL, "%s oracles the run ends in another state",
+                       oracles ? "with fast" : "without");
+    } else if (oracles & exact->outcome.oracles & ~pass.outcome.oracles) {
+        char missed[160];
+
+        oracle_list(exact->outcome.oracles & ~pass.outcome.oracles, missed, sizeof(missed));
+        report_problem(check, FIXTURE_INTERNAL, "fast oracles missed %s", missed);
+    }
+    pass_release(&pass);
+}
+
 static bool read_state(void *context, const struct expect_state *state, uint64_t *value)
 {
     return run_read_state(context, state, value);
@@ -290,6 +314,10 @@ static void check_runs(struct check *check)
     expectation_check(check);
     replay_compare(check);
     restored_compare(check);
+    if (check->subject.scenario->oracles) {
+        oracles_compare(check, check->subject.scenario->oracles);
+        oracles_compare(check, ORACLES_NONE);
+    }
     golden_compare(check);
 }
 

@@ -2,6 +2,7 @@
 /*
  * A fixture: a scenario with an expectation and a golden trace beside it. It is run from the
  * start, again in a second process, and once more from a snapshot in its middle; all must agree.
+ * With oracles it is run without them, too, and with them in their fast way.
  */
 #ifndef SNPEMU_FIXTURE_H
 #define SNPEMU_FIXTURE_H

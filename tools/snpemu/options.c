@@ -176,42 +176,9 @@ error_t option_numbers(struct argp_state *state, const char *name, const char *t
 
 error_t option_oracles(struct argp_state *state, const char *text, uint32_t *oracles)
 {
-    static const struct {
-        const char *name;
-        uint32_t oracles;
-    } groups[] = {{"cheap", ORACLES_CHEAP}, {"all", ORACLES_ALL}, {"none", ORACLES_NONE}};
+    char why[320];
 
-    *oracles = 0;
-    while (*text) {
-        size_t length = strcspn(text, ",");
-        char name[NAME_LENGTH_MAX + 1];
-        struct nearest nearest;
-        uint32_t found = 0;
-        bool known = false;
-
-        snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name)),
-                 text);
-        nearest_start(&nearest, name);
-        for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-            nearest_try(&nearest, groups[i].name);
-            if (strcmp(name, groups[i].name) == 0) {
-                known = true;
-                found = groups[i].oracles;
-            }
-        }
-        for (int kind = 0; kind < ORACLE_COUNT; kind++) {
-            nearest_try(&nearest, oracle_name((enum oracle_kind)kind));
-            if (strcmp(name, oracle_name((enum oracle_kind)kind)) == 0) {
-                known = true;
-                found = ORACLE_BIT(kind);
-            }
-        }
-        if (!known) {
-            return option_fail(state, "--oracles: there is no oracle '%s'; nearest: %s", name,
-                               nearest.best);
-        }
-        *oracles |= found;
-        text += length + (text[length] == ',');
-    }
-    return 0;
+    return oracles_parse(text, oracles, why, sizeof(why))
+               ? 0
+               : option_fail(state, "--oracles: %s", why);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check/oracle.h"
 #include "ghcb/hypervisor.h"
 #include "trace/meaning.h"
 
@@ -168,6 +169,16 @@ static void put_termination(FILE *file, const struct outcome *outcome)
     output_words(file, 10, text);
 }
 
+static void put_oracles(FILE *file, uint32_t oracles)
+{
+    for (int kind = 0; kind < ORACLE_COUNT; kind++) {
+        if (oracles & ORACLE_BIT(kind)) {
+            fprintf(file, "oracle    %s\n", oracle_name((enum oracle_kind)kind));
+            output_words(file, 10, oracle_meaning((enum oracle_kind)kind));
+        }
+    }
+}
+
 void output_outcome(FILE *file, const struct outcome *outcome, enum verdict verdict, bool colour)
 {
     enum output_colour judged =
@@ -196,6 +207,7 @@ void output_outcome(FILE *file, const struct outcome *outcome, enum verdict verd
     if (outcome->panic[0]) {
         fprintf(file, "panic     %s\n", outcome->panic);
     }
+    put_oracles(file, outcome->oracles);
     fprintf(file, "verdict   %s%s%s\n", output_escape(colour, judged), verdict_name(verdict),
             output_escape(colour, COLOUR_NONE));
     output_words(file, 10, verdict_meaning(verdict));

@@ -19,12 +19,16 @@ struct pass {
     struct text_trace *full, *golden; /* golden may be NULL */
     struct trace trace;
     struct outcome outcome;
+    uint8_t digest[RUN_DIGEST_SIZE]; /* of the final state */
 };
 
 int pass_begin(struct pass *pass, const struct subject *subject, bool with_golden,
                struct error *error);
 /* To the end, the digest included. */
 int pass_to_end(struct pass *pass, struct error *error);
+/* A whole run without traces; these oracles (ORACLE_BIT()s) watch fast. */
+int pass_fast(struct pass *pass, const struct subject *subject, uint32_t oracles,
+              struct error *error);
 void pass_release(struct pass *pass);
 
 /*
