@@ -29,19 +29,20 @@ static bool is_shared(const struct run *run, uint32_t page)
 
 /* ---- what they ask for ---- */
 
-/* Nobody has stored anything in a page that was never touched; and to look is to touch it, which
-   the digest shows. */
+/* The first touch of a page fills it, and that is the guest's to do. Nobody stored anything there.
+ */
 static const uint8_t *on_shared_page(void *context, uint64_t gpa)
 {
     static const uint8_t untouched[PAGE_SIZE];
     struct run *run = context;
-    struct memory *memory = &run->machine.memory;
-    uint32_t page = memory_page(memory, gpa);
+    uint32_t page = memory_page(&run->machine.memory, gpa);
 
     if (!hypervisor_shares(&run->hypervisor, gpa)) {
         return NULL;
     }
-    return memory->flags[page] & MEMORY_TOUCHED ? memory_bytes(memory, page) : untouched;
+    return run->machine.memory.flags[page] & MEMORY_TOUCHED
+               ? memory_bytes(&run->machine.memory, page)
+               : untouched;
 }
 
 static bool on_same_line(void *context, uint64_t a_gva, uint64_t b_gva)
@@ -111,7 +112,10 @@ static enum vcpu_view on_view(void *context, uint64_t gva, const struct mmu_tran
     };
     struct run *run = context;
 
-    if (!is_watched(run)) {
+    /* Under an address that the host made lead here the page is not looked at: it would be taken
+       for what it is at home. */
+    if (!is_watched(run) ||
+        memory_gpa(&run->machine.memory, place->page) != (place->gpa & ~PAGE_MASK)) {
         return VCPU_VIEW_NONE;
     }
     return views[oracles_view(run->oracles, run->trap.vcpu, gva, place->gpa,
@@ -148,13 +152,16 @@ static void on_pvalidated(void *context, const struct trap_pvalidated *done)
     const struct vcpu *vcpu = run->machine.vcpu;
 
     if (done->gpa - run->image->load_gpa < run->svsm_size_bytes) {
-        oracles_pvalidate(run->oracles, &(struct oracle_pvalidate){.vcpu = run->trap.vcpu,
-                                                                   .gpa = done->gpa,
-                                                                   .size_bytes = done->size_bytes,
-                                                                   .validate = done->validate,
-                                                                   .unchanged = done->unchanged,
-                                                                   .code_gva = vcpu_code_gva(vcpu),
-                                                                   .retired = vcpu_retired(vcpu)});
+        oracles_pvalidate(run->oracles,
+                          &(struct oracle_pvalidate){
+                              .vcpu = run->trap.vcpu,
+                              .guest_page = memory_guest_page(&run->machine.memory, done->gpa),
+                              .gpa = done->gpa,
+                              .size_bytes = done->size_bytes,
+                              .validate = done->validate,
+                              .unchanged = done->unchanged,
+                              .code_gva = vcpu_code_gva(vcpu),
+                              .retired = vcpu_retired(vcpu)});
     }
 }
 
@@ -221,8 +228,8 @@ static void percpu_check_start(struct run *run, const struct percpu_row *row, si
     uint64_t gpa = exit_field(exit, FIELD_INFO2), info1 = exit_field(exit, FIELD_INFO1), gs_base;
     uint32_t page = memory_page(&run->machine.memory, gpa);
 
-    if (page == MEMORY_NO_PAGE || (gpa & PAGE_MASK) ||
-        ((info1 >> AP_CREATE_VMPL_SHIFT) & AP_CREATE_VMPL_MASK) != 0) {
+    if (page == MEMORY_NO_PAGE || !(run->machine.memory.flags[page] & MEMORY_TOUCHED) ||
+        (gpa & PAGE_MASK) || ((info1 >> AP_CREATE_VMPL_SHIFT) & AP_CREATE_VMPL_MASK) != 0) {
         return;
     }
     memcpy(&gs_base, memory_bytes(&run->machine.memory, page) + VMSA_GS + VMSA_SEGMENT_BASE,
@@ -302,6 +309,11 @@ int run_oracles_open(struct run *run, struct error *error)
                                                      : run->image->memory_size_bytes;
     status = oracles_new(&run->oracles, run->options.oracles, observer.exact,
                          run->machine.memory.page_count, run->hypervisor.vcpus.count, &ops, error);
+    for (uint32_t page = 0; status == 0 && page < run->machine.rmp.page_count; page++) {
+        if (run->machine.rmp.entry[page].flags & RMP_VALIDATED) {
+            oracles_validated(run->oracles, page);
+        }
+    }
     if (status == 0) {
         run->trap.pvalidated = on_pvalidated;
         run->trap.pvalidated_context = run;

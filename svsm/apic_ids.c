@@ -23,7 +23,7 @@ static void apic_id_list_exit(struct ghcb *ghcb, u64 pages, u64 gpa)
     ghcb_set(ghcb, GHCB_RAX, pages);
     vc_perform_vmgexit(ghcb, NAE_APIC_ID_LIST, gpa, 0);
     if (!ghcb_is_valid(ghcb, GHCB_RAX)) {
-        vc_terminate_svsm_resp_invalid();
+        vc_fail(SVSM_FAIL_LIST_UNMARKED);
     }
 }
 
@@ -38,7 +38,7 @@ static void apic_id_list_read(u64 va, u32 bsp_apic_id, struct id_vector *ids)
     u32 final;
 
     if (*count == 0 || *count > APIC_ID_COUNT_MAX) {
-        vc_terminate_svsm_resp_invalid();
+        vc_fail(SVSM_FAIL_LIST_COUNT_MAX);
     }
     id_vector_init(ids, *count);
 
@@ -75,7 +75,7 @@ void vc_get_apic_ids(u32 bsp_apic_id, struct id_vector *ids)
 
     gpa = mem_allocate_frames(pages);
     if (gpa == 0) {
-        vc_terminate_svsm_enomem();
+        vc_fail(SVSM_FAIL_NO_MEMORY);
     }
     va = gpa_to_va(gpa);
     pgtable_make_pages_shared(va, pages * PAGE_SIZE);
@@ -83,7 +83,7 @@ void vc_get_apic_ids(u32 bsp_apic_id, struct id_vector *ids)
 
     apic_id_list_exit(ghcb, pages, gpa);
     if (ghcb_get(ghcb, GHCB_RAX) != pages) {
-        vc_terminate_svsm_resp_invalid();
+        vc_fail(SVSM_FAIL_LIST_PAGES_CHANGED);
     }
     ghcb_clear(ghcb);
     apic_id_list_read(va, bsp_apic_id, ids);

@@ -20,7 +20,7 @@ static void check_vmpl_level(void)
     const u64 vmpl1_no_access = 1;
 
     if (rmpadjust(svsm_begin, RMP_SIZE_4K, vmpl1_no_access) != RMP_SUCCESS) {
-        vc_terminate(TERM_SET_SVSM, TERM_SVSM_NOT_VMPL0);
+        vc_fail(SVSM_FAIL_NOT_VMPL0);
     }
 }
 
@@ -29,10 +29,10 @@ static void check_vmpl0_features(void)
     u64 features = rdmsr(MSR_SEV_STATUS) >> SEV_STATUS_FEATURES_SHIFT;
 
     if ((features & VMPL0_FEATURES_REQUIRED) != VMPL0_FEATURES_REQUIRED) {
-        vc_terminate(TERM_SET_SVSM, TERM_SVSM_VMPL0_FEATURES);
+        vc_fail(SVSM_FAIL_VMPL0_FEATURES);
     }
     if ((features & VMPL0_FEATURES_REFUSED) != 0) {
-        vc_terminate(TERM_SET_SVSM, TERM_SVSM_VMPL0_FEATURES);
+        vc_fail(SVSM_FAIL_VMPL0_FEATURES);
     }
 }
 
@@ -41,10 +41,10 @@ static void check_svsm_address(void)
     u64 size = svsm_end - svsm_begin;
 
     if (svsm_begin % LARGE_PAGE_SIZE != 0 || size % LARGE_PAGE_SIZE != 0) {
-        vc_terminate_svsm_general();
+        vc_fail(SVSM_FAIL_OWN_ADDRESS);
     }
     if (svsm_end < dyn_mem_begin) {
-        vc_terminate_svsm_general();
+        vc_fail(SVSM_FAIL_OWN_ADDRESS);
     }
 }
 

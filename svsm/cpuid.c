@@ -6,7 +6,6 @@
  * Behaviour as published: AMDESE/linux-svsm a2d150f959ed, src/cpu/vc.rs, vc_cpuid.
  */
 #include "abi/cpuid.h"
-#include "abi/nae.h"
 #include "vc.h"
 
 /* Second of the three pages that follow the image. */
@@ -45,25 +44,6 @@ static const struct cpuid_entry *cpuid_find_entry(u32 leaf, u32 subleaf)
         }
     }
     return NULL;
-}
-
-static void vc_cpuid_vmgexit(u32 leaf, u32 subleaf, struct cpuid_regs *regs)
-{
-    struct ghcb *ghcb = vc_get_ghcb();
-
-    ghcb_set(ghcb, GHCB_RAX, leaf);
-    ghcb_set(ghcb, GHCB_RCX, subleaf);
-    vc_perform_vmgexit(ghcb, NAE_CPUID, 0, 0);
-
-    if (!ghcb_is_valid(ghcb, GHCB_RAX) || !ghcb_is_valid(ghcb, GHCB_RBX) ||
-        !ghcb_is_valid(ghcb, GHCB_RCX) || !ghcb_is_valid(ghcb, GHCB_RDX)) {
-        vc_terminate_svsm_resp_invalid();
-    }
-    regs->eax = (u32)ghcb_get(ghcb, GHCB_RAX);
-    regs->ebx = (u32)ghcb_get(ghcb, GHCB_RBX);
-    regs->ecx = (u32)ghcb_get(ghcb, GHCB_RCX);
-    regs->edx = (u32)ghcb_get(ghcb, GHCB_RDX);
-    ghcb_clear(ghcb);
 }
 
 /* All zero, without an exit, when the page does not hold the leaf. */

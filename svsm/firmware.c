@@ -48,14 +48,16 @@ _Static_assert(offsetof(struct secrets, svsm_guest_vmpl) == SECRETS_SVSM_GUEST_V
 
 static _Noreturn void firmware_fail(void)
 {
-    vc_terminate(TERM_SET_SVSM, TERM_SVSM_BIOS_FORMAT);
+    vc_fail(SVSM_FAIL_FIRMWARE_FORMAT);
 }
 
 static void find_firmware(struct firmware *firmware)
 {
-    if (!fw_cfg_bios_area(&firmware->gpa, &firmware->size_bytes) ||
-        !guest_range_valid(firmware->gpa, firmware->size_bytes)) {
-        vc_terminate(TERM_SET_SVSM, TERM_SVSM_FW_CFG_ERROR);
+    if (!fw_cfg_bios_area(&firmware->gpa, &firmware->size_bytes)) {
+        vc_fail(SVSM_FAIL_FW_CFG_NO_FIRMWARE);
+    }
+    if (!guest_range_valid(firmware->gpa, firmware->size_bytes)) {
+        vc_fail(SVSM_FAIL_FW_CFG_FIRMWARE_RANGE);
     }
 }
 
@@ -118,11 +120,11 @@ static u64 create_vmsa(void)
 
     memcpy(vmsa, BIOS_VMSA_PAGE, sizeof(*vmsa));
     if (vmsa->vmpl != GUEST_VMPL) {
-        vc_terminate(TERM_SET_SVSM, TERM_SVSM_INCORRECT_VMPL);
+        vc_fail(SVSM_FAIL_FIRMWARE_VMPL);
     }
     if ((vmsa->sev_features & VMPL1_FEATURES_REQUIRED) != VMPL1_FEATURES_REQUIRED ||
         (vmsa->sev_features & VMPL1_FEATURES_REFUSED) != 0) {
-        vc_terminate(TERM_SET_SVSM, TERM_SVSM_VMPL1_FEATURES);
+        vc_fail(SVSM_FAIL_FIRMWARE_FEATURES);
     }
     return gpa;
 }
@@ -130,7 +132,7 @@ static u64 create_vmsa(void)
 static void set_permissions(u64 va, u64 attributes)
 {
     if (guest_rmpadjust(va, RMP_SIZE_4K, attributes) != RMP_SUCCESS) {
-        vc_terminate_svsm_general();
+        vc_fail(SVSM_FAIL_FIRMWARE_PERMISSIONS);
     }
 }
 

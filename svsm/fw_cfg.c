@@ -45,11 +45,6 @@ struct file {
 static struct file BIOS_GPA = {.name = FIRMWARE_FILE_GPA};
 static struct file BIOS_SIZE = {.name = FIRMWARE_FILE_SIZE};
 
-static _Noreturn void fw_cfg_fail(void)
-{
-    vc_terminate(TERM_SET_SVSM, TERM_SVSM_FW_CFG_ERROR);
-}
-
 /* The first bytes of an item, little endian. */
 static u64 item_read(u16 key, u32 size_bytes)
 {
@@ -68,7 +63,7 @@ static volatile struct fw_cfg_dma *dma_create(void)
     u64 va;
 
     if (gpa == 0) {
-        vc_terminate_svsm_enomem();
+        vc_fail(SVSM_FAIL_NO_MEMORY);
     }
     va = gpa_to_va(gpa);
     pgtable_make_pages_shared(va, PAGE_SIZE);
@@ -81,14 +76,17 @@ static void dma_read_entry(volatile struct fw_cfg_dma *dma, struct fw_cfg_entry 
 {
     u64 gpa = va_to_gpa((u64)dma);
     u64 *to = (u64 *)entry;
+    u32 status;
 
     dma->control = __builtin_bswap32(FW_CFG_DMA_READ);
     dma->length = __builtin_bswap32(sizeof(*entry));
     dma->address = __builtin_bswap64(gpa + offsetof(struct fw_cfg_dma, data));
     vc_outl(FW_CFG_PORT_DMA_HIGH, __builtin_bswap32((u32)(gpa >> 32)));
     vc_outl(FW_CFG_PORT_DMA_LOW, __builtin_bswap32((u32)gpa));
-    if (fw_cfg_dma_wait(&dma->control) != 0) {
-        fw_cfg_fail();
+    status = fw_cfg_dma_wait(&dma->control);
+    if (status != 0) {
+        vc_fail(status == FW_CFG_DMA_ERROR ? SVSM_FAIL_FW_CFG_DMA_ERROR
+                                           : SVSM_FAIL_FW_CFG_DMA_NOT_DONE);
     }
     for (u32 i = 0; i < sizeof(*entry) / 8; i++) {
         to[i] = dma->data[i];
@@ -130,21 +128,21 @@ void fw_cfg_init(void)
     u32 count;
 
     if (item_read(FW_CFG_SIGNATURE, 4) != SIGNATURE) {
-        fw_cfg_fail();
+        vc_fail(SVSM_FAIL_FW_CFG_SIGNATURE);
     }
     if ((item_read(FW_CFG_ID, 4) & FW_CFG_ID_DMA) == 0) {
-        fw_cfg_fail();
+        vc_fail(SVSM_FAIL_FW_CFG_NO_DMA);
     }
     count = __builtin_bswap32((u32)item_read(FW_CFG_FILE_DIR, FW_CFG_DIR_HEADER_SIZE));
     if (count == 0 || count > FILE_COUNT_MAX) {
-        fw_cfg_fail();
+        vc_fail(SVSM_FAIL_FW_CFG_FILE_COUNT);
     }
     for (u32 i = 0; i < count; i++) {
         struct fw_cfg_entry entry;
 
         dma_read_entry(dma, &entry);
         if (!name_has_end(entry.name)) {
-            fw_cfg_fail();
+            vc_fail(SVSM_FAIL_FW_CFG_NAME);
         }
         file_remember(&BIOS_GPA, &entry);
         file_remember(&BIOS_SIZE, &entry);

@@ -19,7 +19,7 @@ void ghcb_init(void)
         u64 va;
 
         if (gpa == 0) {
-            vc_terminate_svsm_enomem();
+            vc_fail(SVSM_FAIL_NO_MEMORY);
         }
         va = gpa_to_va(gpa);
         pgtable_make_pages_shared(va, PAGE_SIZE);

@@ -44,15 +44,10 @@ INLINE void ghcb_set(struct ghcb *ghcb, u32 offset, u64 value)
     *mark = (u8)(*mark | (1u << (GHCB_VALID_BIT(offset) % 8)));
 }
 
-/* Forget the exit code and all marks; everything else keeps its old bytes. */
-INLINE void ghcb_clear(struct ghcb *ghcb)
-{
-    *ghcb_field(ghcb, GHCB_SW_EXITCODE) = 0;
-    *ghcb_field(ghcb, GHCB_VALID_BITMAP) = 0;
-    *ghcb_field(ghcb, GHCB_VALID_BITMAP + 8) = 0;
-}
-
 #pragma GCC visibility push(hidden)
+
+/* After an answer has been read: exit.c forgets the marks, exit_checked.c what was passed, too. */
+void ghcb_clear(struct ghcb *ghcb);
 
 void ghcb_init(void);
 

@@ -9,7 +9,6 @@
 
 #include "asm.h"
 #include "cpu.h"
-#include "vc.h"
 
 #define VECTORS 256
 #define GATE_INTERRUPT_PRESENT 0x8e00 /* type 0xE, DPL 0, present */
@@ -48,25 +47,10 @@ void idt_init(void)
 {
     struct table_register idtr = {sizeof(IDT) - 1, (u64)IDT};
 
+    exceptions_init();
     gate_set(VECTOR_DF, entry_df_handler, 1);
     gate_set(VECTOR_GP, entry_gp_handler, 0);
     gate_set(VECTOR_PF, entry_pf_handler, 0);
     gate_set(VECTOR_VC, entry_vc_handler, 0);
     __asm__ volatile("lidt %0" : : "m"(idtr));
-}
-
-_Noreturn void df_handler(u64 rip, u64 error_code)
-{
-    (void)error_code;
-    panic_hex("#DF at RIP ", rip, " with error code ", 0);
-}
-
-_Noreturn void gp_handler(u64 rip, u64 error_code)
-{
-    panic_hex("#GP at RIP ", rip, " with error code ", error_code);
-}
-
-_Noreturn void pf_handler(u64 rip, u64 error_code)
-{
-    panic_hex("#PF at RIP ", rip, " with error code ", error_code);
 }

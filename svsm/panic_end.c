@@ -4,5 +4,5 @@
 
 _Noreturn void svsm_panic(void)
 {
-    vc_terminate_svsm_general();
+    vc_fail(SVSM_FAIL_PANIC);
 }

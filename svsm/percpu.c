@@ -98,7 +98,7 @@ static u64 __percpu_init(u64 init_gpa, u64 init_count)
     if (count != init_count) {
         gpa = mem_allocate_frames(count);
         if (gpa == 0) {
-            vc_terminate_svsm_enomem();
+            vc_fail(SVSM_FAIL_NO_MEMORY);
         }
     }
     PERCPU_VA = gpa_to_va(gpa);
@@ -115,7 +115,7 @@ void percpu_init(void)
     u64 init_gpa = mem_allocate_frames(init_count);
 
     if (init_gpa == 0) {
-        vc_terminate_svsm_enomem();
+        vc_fail(SVSM_FAIL_NO_MEMORY);
     }
     wrmsr(MSR_GS_BASE, gpa_to_va(init_gpa));
 

@@ -57,7 +57,7 @@ u64 *pgtable_entry_create(u64 va, u32 at_level)
             u64 gpa = mem_allocate_frames(1);
 
             if (gpa == 0) {
-                vc_terminate_ghcb_general();
+                vc_fail(SVSM_FAIL_NO_TABLE);
             }
             *entry = gpa | TABLE_FLAGS;
         }
@@ -82,7 +82,7 @@ static void remap_page(u64 va, u64 cbit)
     u64 *leaf = pgtable_entry(va, 1);
 
     if (leaf == NULL || (*leaf & PTE_PRESENT) == 0) {
-        vc_terminate_svsm_page_err();
+        vc_fail(SVSM_FAIL_NOT_MAPPED);
     }
     *leaf = (*leaf & PTE_ADDR_MASK & ~CBIT_MASK) | cbit | TABLE_FLAGS;
 }
@@ -95,7 +95,7 @@ static void update_page_flags(u64 begin, u64 end, u64 set, u64 clear)
     for (u64 va = begin; va < end; va += PAGE_SIZE) {
         leaf = leaf == NULL || page_starts_table(va) ? pgtable_entry(va, 1) : leaf + 1;
         if (leaf == NULL || *leaf == 0) {
-            vc_terminate_svsm_page_err();
+            vc_fail(SVSM_FAIL_NOT_MAPPED);
         }
         *leaf = (*leaf & ~clear) | set;
     }

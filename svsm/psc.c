@@ -35,7 +35,8 @@ static void pvalidate_psc_entries(const struct psc *psc, u32 validate)
             result = pvalidate_small_pages(va, validate);
         }
         if (result != RMP_SUCCESS) {
-            vc_terminate_svsm_psc();
+            vc_fail(result == PVALIDATE_UNCHANGED ? SVSM_FAIL_PVALIDATE_UNCHANGED
+                                                  : SVSM_FAIL_PVALIDATE);
         }
     }
 }

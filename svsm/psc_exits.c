@@ -42,8 +42,11 @@ void psc_exits(struct ghcb *ghcb, struct psc *psc)
     psc_to_ghcb(ghcb, psc, words);
     while (psc->cur_entry <= last) {
         vc_perform_vmgexit(ghcb, NAE_PAGE_STATE_CHANGE, 0, 0);
-        if (!ghcb_is_valid(ghcb, GHCB_SW_EXITINFO2) || ghcb_get(ghcb, GHCB_SW_EXITINFO2) != 0) {
-            vc_terminate_svsm_psc();
+        if (!ghcb_is_valid(ghcb, GHCB_SW_EXITINFO2)) {
+            vc_fail(SVSM_FAIL_PSC_UNMARKED);
+        }
+        if (ghcb_get(ghcb, GHCB_SW_EXITINFO2) != 0) {
+            vc_fail(SVSM_FAIL_PSC_REFUSED);
         }
         psc_from_ghcb(psc, ghcb, words);
     }

@@ -24,6 +24,15 @@ static u16 psc_done(struct ghcb *ghcb)
     return *(volatile u16 *)(ghcb->byte + GHCB_SHARED_BUFFER + offsetof(struct psc, cur_entry));
 }
 
+/* So that the next exit takes nothing of this one along. */
+static void psc_wipe(struct ghcb *ghcb, u32 words)
+{
+    for (u32 i = 0; i < words; i++) {
+        *ghcb_field(ghcb, GHCB_SHARED_BUFFER + i * 8) = 0;
+    }
+    ghcb_clear(ghcb);
+}
+
 void psc_exits(struct ghcb *ghcb, struct psc *psc)
 {
     u32 all = psc->end_entry + 1u;
@@ -33,18 +42,22 @@ void psc_exits(struct ghcb *ghcb, struct psc *psc)
     while (done < all) {
         u32 now;
 
-        /* All of it again: the buffer is shared, and marks may have been cleared. */
+        /* All of it again: the buffer is shared. */
         psc->cur_entry = (u16)done;
         psc_to_ghcb(ghcb, psc, 1 + all);
         vc_perform_vmgexit(ghcb, NAE_PAGE_STATE_CHANGE, 0, 0);
-        if (!ghcb_is_valid(ghcb, GHCB_SW_EXITINFO2) || ghcb_get(ghcb, GHCB_SW_EXITINFO2) != 0) {
-            vc_terminate_svsm_psc();
+        if (!ghcb_is_valid(ghcb, GHCB_SW_EXITINFO2)) {
+            vc_fail(SVSM_FAIL_PSC_UNMARKED);
+        }
+        if (ghcb_get(ghcb, GHCB_SW_EXITINFO2) != 0) {
+            vc_fail(SVSM_FAIL_PSC_REFUSED);
         }
         now = psc_done(ghcb);
         if (now <= done || now > all) {
-            vc_terminate_svsm_psc();
+            vc_fail(SVSM_FAIL_PSC_PROGRESS);
         }
         done = now;
     }
+    psc_wipe(ghcb, 1 + all);
     psc->cur_entry = 0;
 }

@@ -3,9 +3,7 @@
  * The other CPUs. Each is given a VMSA that starts it at code_64 like the BSP, but with cpu_mode
  * set: no self checks, straight to ap_entry on a stack of its own.
  *
- * Behaviour as published: AMDESE/linux-svsm a2d150f959ed, src/cpu/smp.rs. Like that code it waits
- * for each CPU without a time limit: there is no clock that the hypervisor does not own, and one
- * that does not run an AP could as well not run the BSP.
+ * Behaviour as published: AMDESE/linux-svsm a2d150f959ed, src/cpu/smp.rs.
  */
 #include "smp.h"
 
@@ -101,16 +99,14 @@ static void ap_start(u64 index)
 
     vmsa_fill(vmsa, index);
     if (rmpadjust((u64)vmsa, RMP_SIZE_4K, ATTRIBUTES_VMSA) != RMP_SUCCESS) {
-        vc_terminate_svsm_general();
+        vc_fail(SVSM_FAIL_AP_VMSA);
     }
     cpu_stack = stack_create(AP_STACK_PAGES);
     percpu_set_u64(index, PERCPU_VMSA, gpa);
 
     AP_SYNC = AP_STARTING;
     vc_ap_create(vmsa, gpa, percpu_apic_id(index));
-    while (AP_SYNC != AP_STARTED) {
-        cpu_pause();
-    }
+    ap_wait(&AP_SYNC, AP_STARTED);
 }
 
 void smp_init(void)

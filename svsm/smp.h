@@ -9,6 +9,9 @@
 /* Start all other CPUs, one after the other. Each halts until there is a guest to serve. */
 void smp_init(void);
 
+/* ap_wait.c: until *state is `wanted`. */
+void ap_wait(const volatile u32 *state, u32 wanted);
+
 #pragma GCC visibility pop
 
 #endif

@@ -17,7 +17,7 @@ u64 stack_create(u64 pages)
     u64 guard;
 
     if (gpa == 0) {
-        vc_terminate_svsm_enomem();
+        vc_fail(SVSM_FAIL_NO_MEMORY);
     }
     guard = gpa_to_va(gpa);
     pgtable_make_guard(guard);

@@ -12,10 +12,17 @@
 #include "abi/x86.h"
 #include "asm.h"
 
-/* What the stub at the end writes to the GHCB MSR: the termination request, set 0xf. */
+/*
+ * What the stub at the end writes to the GHCB MSR: the termination request, set 0xf. start_checked.S,
+ * which includes this file, has others, and two for when the early GHCB cannot be shared. Here there
+ * are none: RSI then holds the page's address, and the stub sends that, as the published image does.
+ */
+#ifndef START_CHECKED
 #define STUB_BAD_CBIT 0x1f100
 #define STUB_BAD_ADDRESS 0x2f100
 #define STUB_MAIN_RETURNED 0x3f100
+#define SHARE_FAILED terminate_64
+#endif
 
 #define TABLE_FLAGS (PTE_PRESENT | PTE_WRITE)
 #define PTES_PER_TABLE 512
@@ -54,9 +61,8 @@ FUNCTION(code_64)
     jne terminate_64
 
     /*
-     * The early GHCB leaves the guest's memory: rescind, then ask the host to take it. On failure
-     * RSI holds the page's address, so the stub sends no termination request but an address: the
-     * published image does that, and so does this one. EAX of PVALIDATE is not looked at.
+     * The early GHCB leaves the guest's memory: rescind, then ask the host to take it. The published
+     * image does not look at EAX of PVALIDATE.
      */
     leaq ghcb(%rip), %rsi
     movq %rsi, early_ghcb(%rip)
@@ -64,7 +70,13 @@ FUNCTION(code_64)
     xorl %ecx, %ecx
     xorl %edx, %edx
     PVALIDATE
+#ifdef START_CHECKED
+    jc .Lrescind_failed
+    testl %eax, %eax
+    jnz .Lrescind_failed
+#else
     jc terminate_64
+#endif
 
     subq %rbx, %rsi
     movl $MSR_GHCB, %ecx
@@ -79,9 +91,9 @@ FUNCTION(code_64)
     VMGEXIT
     rdmsr
     cmpq $GHCB_MSR_PSC_RESP, %rax
-    jne terminate_64
+    jne SHARE_FAILED
     testq %rdx, %rdx
-    jne terminate_64
+    jne SHARE_FAILED
     popq %rdx
     popq %rax
     wrmsr
@@ -148,6 +160,15 @@ FUNCTION(code_64)
     callq *hl_main(%rip)
     movl $STUB_MAIN_RETURNED, %esi
     jmp terminate_64
+
+#ifdef START_CHECKED
+.Lrescind_failed:
+    movl $STUB_RESCIND_FAILED, %esi
+    jmp terminate_64
+.Lshare_failed:
+    movl $STUB_SHARE_FAILED, %esi
+    jmp terminate_64
+#endif
 END_FUNCTION(code_64)
 
 /* Give RSI's low half to the hypervisor through the GHCB MSR, and stop. */

@@ -24,36 +24,6 @@ _Noreturn void vc_terminate(u64 reason_set, u64 reason_code)
     }
 }
 
-_Noreturn void vc_terminate_svsm_general(void)
-{
-    vc_terminate(TERM_SET_SVSM, TERM_SVSM_GENERAL);
-}
-
-_Noreturn void vc_terminate_svsm_enomem(void)
-{
-    vc_terminate(TERM_SET_SVSM, TERM_SVSM_ENOMEM);
-}
-
-_Noreturn void vc_terminate_svsm_resp_invalid(void)
-{
-    vc_terminate(TERM_SET_SVSM, TERM_SVSM_GHCB_RESP_INVALID);
-}
-
-_Noreturn void vc_terminate_svsm_page_err(void)
-{
-    vc_terminate(TERM_SET_SVSM, TERM_SVSM_SET_PAGE_ERROR);
-}
-
-_Noreturn void vc_terminate_svsm_psc(void)
-{
-    vc_terminate(TERM_SET_SVSM, TERM_SVSM_PSC_ERROR);
-}
-
-_Noreturn void vc_terminate_ghcb_general(void)
-{
-    vc_terminate(TERM_SET_GENERAL, TERM_GENERAL_UNSPECIFIED);
-}
-
 /* The MSR is put back to what it was, so that it keeps pointing to the GHCB page. */
 static u64 vc_msr_protocol(u64 request)
 {
@@ -74,18 +44,19 @@ static void vc_establish_protocol(void)
     u64 min = (response >> GHCB_MSR_SEV_INFO_MIN_SHIFT) & 0xffff;
 
     if ((response & GHCB_MSR_INFO_MASK) != GHCB_MSR_SEV_INFO_RESP) {
-        vc_terminate_ghcb_general();
+        vc_fail(SVSM_FAIL_VERSION_ANSWER);
     }
+    vc_check_version_rest(response);
     if (min > PROTOCOL_VERSION || max < PROTOCOL_VERSION) {
-        vc_terminate(TERM_SET_GENERAL, TERM_GENERAL_PROTOCOL);
+        vc_fail(SVSM_FAIL_VERSION_RANGE);
     }
 
     response = vc_msr_protocol(GHCB_MSR_FEATURES_REQ);
     if ((response & GHCB_MSR_INFO_MASK) != GHCB_MSR_FEATURES_RESP) {
-        vc_terminate_ghcb_general();
+        vc_fail(SVSM_FAIL_FEATURES_ANSWER);
     }
     if (((response >> FEATURES_SHIFT) & FEATURES_REQUIRED) != FEATURES_REQUIRED) {
-        vc_terminate(TERM_SET_GENERAL, TERM_GENERAL_SNP_FEATURES);
+        vc_fail(SVSM_FAIL_FEATURES_MISSING);
     }
 }
 
@@ -94,10 +65,10 @@ void vc_register_ghcb(u64 gpa)
     u64 response = vc_msr_protocol(gpa | GHCB_MSR_REGISTER_REQ);
 
     if ((response & GHCB_MSR_INFO_MASK) != GHCB_MSR_REGISTER_RESP) {
-        vc_terminate_svsm_general();
+        vc_fail(SVSM_FAIL_REGISTER_ANSWER);
     }
     if ((response & ~GHCB_MSR_INFO_MASK) != gpa) {
-        vc_terminate_svsm_general();
+        vc_fail(SVSM_FAIL_REGISTER_ADDRESS);
     }
     wrmsr(MSR_GHCB, gpa);
 }
@@ -113,26 +84,4 @@ void vc_init(void)
 struct ghcb *vc_get_ghcb(void)
 {
     return (struct ghcb *)percpu_read_u64(PERCPU_GHCB);
-}
-
-/*
- * One exit by the page protocol. The caller has stored and marked its inputs, and looks at the
- * answer's other fields. SW_EXITINFO1 is read twice: its mark, then its value.
- */
-void vc_perform_vmgexit(struct ghcb *ghcb, u64 code, u64 info1, u64 info2)
-{
-    *(volatile u16 *)(ghcb->byte + GHCB_VERSION) = GHCB_VERSION_1;
-    *(volatile u32 *)(ghcb->byte + GHCB_USAGE) = GHCB_USAGE_STANDARD;
-    ghcb_set(ghcb, GHCB_SW_EXITCODE, code);
-    ghcb_set(ghcb, GHCB_SW_EXITINFO1, info1);
-    ghcb_set(ghcb, GHCB_SW_EXITINFO2, info2);
-
-    vc_vmgexit();
-
-    if (!ghcb_is_valid(ghcb, GHCB_SW_EXITINFO1)) {
-        vc_terminate_svsm_resp_invalid();
-    }
-    if ((u32)ghcb_get(ghcb, GHCB_SW_EXITINFO1) != GHCB_INFO1_OK) {
-        vc_terminate_ghcb_general();
-    }
 }

@@ -22,7 +22,7 @@ u64 vmsa_allocate(void)
         }
     }
     if (gpa == 0) {
-        vc_terminate_svsm_enomem();
+        vc_fail(SVSM_FAIL_NO_MEMORY);
     }
     return gpa;
 }

@@ -26,7 +26,7 @@ void vmsa_list_init(void)
     u64 gpa = mem_allocate_frames((size_bytes + PAGE_MASK) / PAGE_SIZE);
 
     if (gpa == 0) {
-        vc_terminate_svsm_enomem();
+        vc_fail(SVSM_FAIL_NO_MEMORY);
     }
     VMSA_LIST = (struct vmsa_record *)gpa_to_va(gpa);
 }

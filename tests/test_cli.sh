@@ -144,7 +144,7 @@ wrong 'certificate: an argument' 2 'one word too many' certificate svsm-percpu
 wrong 'certificate: no number' 2 '--seed' certificate --seed x
 wrong 'explain: nonsense' 2 'no termination such as' explain frobnicate-it
 wrong 'explain: near an outcome' 2 'nearest: halted' explain haltd
-wrong 'explain: unknown code' 2 'no meaning is known' explain 0xf:0x77
+wrong 'explain: unknown code' 2 'no meaning is known' explain 0xf:0xf7
 wrong 'explain: set out of range' 2 'no termination such as' explain 0x10:0x0
 wrong 'explain: two things' 2 'one word too many' explain halted hang
 wrong 'explain: three things' 2 'one word too many' explain a b c
@@ -275,6 +275,7 @@ check 'it says that it is a test key' eval 'sed "/^-/d" out | base64 -d | grep -
 right 'explain a termination' 0 out 'GHCB response invalid' explain 0xf:0x6
 right 'explain as printed' 0 out 'GHCB response invalid' explain terminated 0xF:6
 right 'explain an MSR value' 0 out 'GHCB response invalid' explain 0x6f100
+right 'explain our own image' 0 out 'svsm-hardened: not where it was linked' explain 0xf:0x41
 right 'explain an outcome' 0 out 'contained' explain nested-fault
 right 'explain a verdict' 0 out 'hostile' explain contained
 right 'explain all' 0 out 'triple-fault' explain

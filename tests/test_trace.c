@@ -703,8 +703,11 @@ START_TEST(termination_table)
     }
     ck_assert_uint_eq(per_set[0x0], 3);
     ck_assert_uint_eq(per_set[0x1], 10);
-    ck_assert_uint_eq(per_set[0xF], 13);
+    ck_assert_uint_eq(per_set[0xF], 13 + 59);
     ck_assert_ptr_null(termination_find(0xF, 0x33));
+    ck_assert_str_eq(termination_who(0xF, 0x6), "linux-svsm");
+    ck_assert_str_eq(termination_who(0xF, 0x40), "svsm-hardened");
+    ck_assert_str_eq(termination_who(0x0, 0x40), "GHCB specification");
     ck_assert_ptr_null(termination_set_name(0x7));
 }
 END_TEST

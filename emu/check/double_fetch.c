@@ -66,9 +66,16 @@ void double_fetch_forget(struct oracles *oracles)
         free(oracles->fetched[i].kept);
     }
     oracles->fetched_count = 0;
+    memset(oracles->fetched_index, 0, oracles->page_count * sizeof(*oracles->fetched_index));
+}
+
+void double_fetch_free(struct oracles *oracles)
+{
     if (oracles->fetched_index) {
-        memset(oracles->fetched_index, 0, oracles->page_count * sizeof(*oracles->fetched_index));
+        double_fetch_forget(oracles);
     }
+    free(oracles->fetched);
+    free(oracles->fetched_index);
 }
 
 /* Is it memory that carries an answer? */

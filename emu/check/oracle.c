@@ -67,8 +67,10 @@ static const struct oracle_row oracle_rows[ORACLE_COUNT] = {
     [ORACLE_VALIDATED_TWICE] =
         {
             .name = "validated-twice",
-            .meaning = "PVALIDATE said that the page was in that state already, and the guest went "
-                       "on: two addresses may lead to one page, or one to two.",
+            .meaning =
+                "A page was validated a second time: PVALIDATE said so and the guest went on, "
+                "or the hypervisor had taken the page between. Two addresses may lead to one "
+                "page, or one to two.",
             .exit = validated_twice_exit,
             .pvalidate = validated_twice_pvalidate,
             .end = validated_twice_end,
@@ -211,12 +213,13 @@ int oracles_new(struct oracles **out, uint32_t enabled, bool exact, uint32_t pag
             .vcpu_count = vcpu_count,
             .fetched_index = calloc(page_count, sizeof(*oracles->fetched_index)),
             .fetched = calloc(FETCHED_MAX, sizeof(*oracles->fetched)),
+            .validated = calloc(page_count / 8 + 1, 1),
             .table = calloc(1, sizeof(*oracles->table)),
             .vcpu = calloc(vcpu_count, sizeof(*oracles->vcpu)),
         };
     }
-    if (!oracles || !oracles->fetched_index || !oracles->fetched || !oracles->table ||
-        !oracles->vcpu) {
+    if (!oracles || !oracles->fetched_index || !oracles->fetched || !oracles->validated ||
+        !oracles->table || !oracles->vcpu) {
         oracles_free(oracles);
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for the oracles");
     }
@@ -230,9 +233,9 @@ void oracles_free(struct oracles *oracles)
     if (!oracles) {
         return;
     }
-    double_fetch_forget(oracles);
-    free(oracles->fetched_index);
-    free(oracles->fetched);
+    double_fetch_free(oracles);
+    free(oracles->validated);
+    free(oracles->saved_validated);
     free(oracles->table);
     free(oracles->vcpu);
     free(oracles->saved_table);
@@ -268,11 +271,15 @@ int oracles_save(struct oracles *oracles, struct error *error)
     if (!oracles->saved_vcpu) {
         oracles->saved_vcpu = calloc(oracles->vcpu_count, sizeof(*oracles->saved_vcpu));
     }
-    if (!oracles->saved_table || !oracles->saved_vcpu) {
+    if (!oracles->saved_validated) {
+        oracles->saved_validated = malloc(oracles->page_count / 8 + 1);
+    }
+    if (!oracles->saved_table || !oracles->saved_vcpu || !oracles->saved_validated) {
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
     }
     oracles->saved_state = oracles->state;
     copy_tables(oracles->saved_table, oracles->table, &oracles->state);
+    memcpy(oracles->saved_validated, oracles->validated, oracles->page_count / 8 + 1);
     memcpy(oracles->saved_vcpu, oracles->vcpu, oracles->vcpu_used * sizeof(*oracles->vcpu));
     oracles->saved_vcpu_used = oracles->vcpu_used;
     oracles->saves++;
@@ -285,6 +292,7 @@ void oracles_restore(struct oracles *oracles)
 
     oracles->state = oracles->saved_state;
     copy_tables(oracles->table, oracles->saved_table, &oracles->state);
+    memcpy(oracles->validated, oracles->saved_validated, oracles->page_count / 8 + 1);
     memset(&oracles->vcpu[used], 0, (oracles->vcpu_used - used) * sizeof(*oracles->vcpu));
     memcpy(oracles->vcpu, oracles->saved_vcpu, used * sizeof(*oracles->vcpu));
     oracles->vcpu_used = used;

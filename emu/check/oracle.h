@@ -93,7 +93,7 @@ struct oracle_ops {
     /* Do two instructions stand in one line of the source? NULL: nobody knows. */
     bool (*same_line)(void *context, uint64_t a_gva, uint64_t b_gva);
     /* Forget translations: what is watched has changed. Never from within oracles_access: the
-       engine is half way through a store then. */
+       engine is half way through an access then. */
     void (*flush)(void *context);
 };
 
@@ -140,9 +140,12 @@ void oracles_exit(struct oracles *oracles, const struct exit *exit,
 /* The answer stands in the GHCB page and in memory. */
 void oracles_answer(struct oracles *oracles, const struct exit *exit, const struct reply *reply);
 
+/* A guest page that is validated when it all begins. */
+void oracles_validated(struct oracles *oracles, uint32_t guest_page);
 /* A PVALIDATE of the SVSM's own memory that has succeeded. */
 struct oracle_pvalidate {
     uint32_t vcpu;
+    uint32_t guest_page; /* the number of the first; all of them are memory */
     uint64_t gpa, size_bytes;
     bool validate, unchanged;
     uint64_t code_gva, retired;

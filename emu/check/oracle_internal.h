@@ -103,8 +103,8 @@ struct oracle_poll {
 /* What a snapshot keeps, but for the vCPUs. */
 struct oracle_state {
     uint32_t hits;
-    uint32_t answer; /* how many there were */
     uint64_t from;   /* see oracles_suspect_from */
+    uint32_t answer; /* how many there were */
     size_t lent_count;
     size_t given_count, stale_count;
     size_t store_count;
@@ -159,12 +159,14 @@ struct oracles {
     struct fetched *fetched; /* fetched_count of FETCHED_MAX */
     size_t fetched_count;
     struct oracle_state state;
+    uint8_t *validated; /* a bit a guest page: by the launch or by the guest */
     struct oracle_tables *table;
     struct oracle_vcpu *vcpu;
     uint32_t vcpu_used; /* all from here on are as at the start */
 
     struct oracle_state saved_state;
     struct oracle_tables *saved_table;
+    uint8_t *saved_validated;
     struct oracle_vcpu *saved_vcpu;
     uint32_t saved_vcpu_used;
 };
@@ -206,9 +208,11 @@ bool lent_ends_at(const struct oracles *oracles, uint64_t gpa);
    has changed. */
 bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);
 
-/* double_fetch.c: back to the latest snapshot; forget all. */
+/* double_fetch.c: back to the latest snapshot; and the end. */
 void double_fetch_restore(struct oracles *oracles);
+/* All that was read is as if it had not been. */
 void double_fetch_forget(struct oracles *oracles);
+void double_fetch_free(struct oracles *oracles);
 
 /* The oracles, as rows of oracle.c's table have them. */
 void double_fetch_access(struct oracles *oracles, const struct oracle_access *access);

@@ -205,8 +205,9 @@ void vcpu_observe_page(struct vcpu *vcpu, uint64_t gva, const struct mmu_transla
 /* Then the page is filled; `entry` may lead elsewhere afterwards. */
 void vcpu_observe_fill(struct vcpu *vcpu, enum mmu_access access,
                        const struct mmu_translation *place, uc_tlb_entry *entry);
-/* Reads begin to be watched, or end; the caller flushes blocks and translations. */
-uc_err vcpu_observe_watched(struct vcpu *vcpu, bool watched);
+/* One more range is watched, or none any more; the caller flushes blocks and translations. */
+uc_err vcpu_observe_watched(struct vcpu *vcpu);
+uc_err vcpu_observe_unwatched(struct vcpu *vcpu);
 
 /* vcpu_register.c: the engine's numbers. */
 extern const int vcpu_register_id[VCPU_REGISTER_COUNT];

@@ -173,13 +173,12 @@ int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, bool wr
                     start < 63 ? 0 : start - 63, start + size_bytes - 1)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
-    if (vcpu->watch_count++ == 0) {
-        if (vcpu_observe_watched(vcpu, true)) {
-            return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
-        }
+    vcpu->watch_count++;
+    if (vcpu_observe_watched(vcpu)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
+    }
+    if (vcpu->watch_count == 1 || writes) {
         watch_change(vcpu, writes);
-    } else if (writes) {
-        watch_change(vcpu, true);
     }
     return 0;
 }
@@ -193,7 +192,7 @@ void vcpu_watch_clear(struct vcpu *vcpu)
         uc_hook_del(vcpu->uc, vcpu->watch[i].hook);
     }
     vcpu->watch_count = 0;
-    vcpu_observe_watched(vcpu, false);
+    vcpu_observe_unwatched(vcpu);
     watch_change(vcpu, false);
 }
 

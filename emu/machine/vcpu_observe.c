@@ -125,12 +125,25 @@ static uc_err add_hook(struct vcpu *vcpu)
                        (void *)on_access, vcpu, 1, 0);
 }
 
-uc_err vcpu_observe_watched(struct vcpu *vcpu, bool watched)
+/* Hooks are called in the order in which they were added, and a watch may change what is read. */
+uc_err vcpu_observe_watched(struct vcpu *vcpu)
 {
-    if (!vcpu->observer.view || vcpu->observer.exact) {
+    bool hooked = vcpu->observer.exact || vcpu->watch_count > 1;
+    uc_err err = UC_ERR_OK;
+
+    if (!vcpu->observer.view) {
         return UC_ERR_OK;
     }
-    return watched ? add_hook(vcpu) : uc_hook_del(vcpu->uc, vcpu->observer_hook);
+    if (hooked) {
+        err = uc_hook_del(vcpu->uc, vcpu->observer_hook);
+    }
+    return err ? err : add_hook(vcpu);
+}
+
+uc_err vcpu_observe_unwatched(struct vcpu *vcpu)
+{
+    return vcpu->observer.view && !vcpu->observer.exact ? uc_hook_del(vcpu->uc, vcpu->observer_hook)
+                                                        : UC_ERR_OK;
 }
 
 int vcpu_observe(struct vcpu *vcpu, const struct vcpu_observer *observer, struct error *error)

@@ -8,7 +8,9 @@
 
 #include "abi/msr.h"
 #include "abi/svsm.h"
+#include "abi/svsm_hardened.h"
 #include "error.h"
+#include "trace/meaning_hardened.h"
 
 #define SOURCE_GENERAL                                                                             \
     "Linux arch/x86/include/asm/sev-common.h, GHCB_SEV_ES_* and GHCB_SNP_*; "                      \
@@ -143,17 +145,27 @@ static const char *const verdict_words[VERDICT_COUNT] = {
 
 const struct termination *termination_at(size_t index)
 {
-    return index < ROW_COUNT ? &rows[index] : NULL;
+    return index < ROW_COUNT ? &rows[index] : termination_hardened_at(index - ROW_COUNT);
 }
 
 const struct termination *termination_find(uint8_t set, uint8_t code)
 {
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (rows[i].set == set && rows[i].code == code) {
-            return &rows[i];
+    const struct termination *row;
+
+    for (size_t i = 0; (row = termination_at(i)) != NULL; i++) {
+        if (row->set == set && row->code == code) {
+            return row;
         }
     }
     return NULL;
+}
+
+const char *termination_who(uint8_t set, uint8_t code)
+{
+    if (set == TERM_SET_SVSM && code >= SVSM_FAIL_FIRST && code <= SVSM_FAIL_LAST) {
+        return "svsm-hardened";
+    }
+    return termination_set_name(set);
 }
 
 const char *termination_set_name(uint8_t set)

@@ -24,6 +24,8 @@ const struct termination *termination_at(size_t index);
 const struct termination *termination_find(uint8_t set, uint8_t code);
 /* Who uses a set: "GHCB specification", "linux-svsm"; NULL when unknown. */
 const char *termination_set_name(uint8_t set);
+/* The same of one code: set 0xF is linux-svsm's, some of its codes our own svsm-hardened's. */
+const char *termination_who(uint8_t set, uint8_t code);
 
 /*
  * Read "0xf:0x6", "f:6", or the value of the GHCB MSR that asks for it, "0x6f100": the set is

@@ -51,8 +51,8 @@ static void explain_termination(const struct termination *row)
 {
     char source[256];
 
-    printf("terminated 0x%x:0x%x\n  %s: %s\n", row->set, row->code, termination_set_name(row->set),
-           row->name);
+    printf("terminated 0x%x:0x%x\n  %s: %s\n", row->set, row->code,
+           termination_who(row->set, row->code), row->name);
     if (row->meaning) {
         output_words(stdout, 2, row->meaning);
     }
@@ -88,7 +88,7 @@ static void explain_all(void)
 
     printf("Terminations (set:code)\n");
     for (size_t i = 0; (row = termination_at(i)) != NULL; i++) {
-        printf("  0x%x:0x%-3x %s: %s\n", row->set, row->code, termination_set_name(row->set),
+        printf("  0x%x:0x%-3x %s: %s\n", row->set, row->code, termination_who(row->set, row->code),
                row->name);
     }
     printf("\nOutcomes\n");

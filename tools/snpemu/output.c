@@ -156,7 +156,7 @@ void output_words(FILE *file, int indent, const char *words)
 static void put_termination(FILE *file, const struct outcome *outcome)
 {
     const struct termination *row = termination_find(outcome->term_set, outcome->term_code);
-    const char *who = termination_set_name(outcome->term_set);
+    const char *who = termination_who(outcome->term_set, outcome->term_code);
     char text[512];
 
     if (!row) {
