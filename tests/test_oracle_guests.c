@@ -229,6 +229,7 @@ static const char *const scenarios[] = {
     "guests/oracles/stale-private.lua",
     "guests/oracles/validated-twice.lua",
     "guests/oracles/percpu-later.lua",
+    "guests/oracles/percpu-fixed-ghcb-private.lua",
     "guests/oracles/silent-hang-pause.lua",
     "guests/oracles/silent-hang-counts.lua",
     "guests/smp.lua",

@@ -44,8 +44,8 @@ bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct ex
         if (state->lent_count == LENT_MAX) {
             lent_drop(oracles, 0);
         }
-        table->lent[state->lent_count++] =
-            (struct lent){.buffer = buffer[i], .row = exit->row, .vcpu = exit->vcpu};
+        table->lent[state->lent_count++] = (struct lent){
+            .buffer = buffer[i], .row = exit->row, .exit_number = exit->number, .vcpu = exit->vcpu};
         watch = watch || last_page(&buffer[i]) != exit->ghcb_gpa;
     }
     return watch;

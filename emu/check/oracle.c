@@ -330,6 +330,13 @@ void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcp
     state->hits |= ORACLE_BIT(kind);
 }
 
+void oracle_suspect_since(struct oracles *oracles, uint64_t exit_number)
+{
+    if (exit_number < oracles->state.from) {
+        oracles->state.from = exit_number;
+    }
+}
+
 /* One instruction makes one mistake once, as far as the trace is concerned. */
 static bool report_is_new(struct oracles *oracles, const struct oracle_hit *hit)
 {

@@ -31,6 +31,7 @@
 struct lent {
     struct exit_buffer buffer;
     const struct exit_row *row;
+    uint64_t exit_number;
     uint32_t vcpu;
     /* The page that the guest has mapped behind the buffer's last one, and where it leads; 0: not
        known yet, or the buffer ends in a page. */
@@ -186,6 +187,8 @@ void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcp
 /* The same at an access. */
 void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
                        const struct oracle_access *access, uint64_t other_gva, const char *what);
+/* After one of them: it is made of what happened since this exit. */
+void oracle_suspect_since(struct oracles *oracles, uint64_t exit_number);
 /* The bytes of shared memory, within a page; NULL when the hypervisor does not share them. */
 const uint8_t *oracle_shared_bytes(const struct oracles *oracles, uint64_t gpa);
 /* Where in the GHCB page of the vCPU the access is; false when it is not in it. */

@@ -79,11 +79,14 @@ static struct lent *ends_before(struct oracles *oracles, const struct oracle_acc
     return NULL;
 }
 
-static void overrun_hit(struct oracles *oracles, const struct oracle_access *access)
+static void overrun_hit(struct oracles *oracles, const struct lent *lent,
+                        const struct oracle_access *access)
 {
     oracle_hit_access(oracles, ORACLE_OVERRUN, access, 0,
                       access->write ? "written behind the end of a lent buffer"
                                     : "read behind the end of a lent buffer");
+    /* The instruction may have come near the end at any time since it was lent. */
+    oracle_suspect_since(oracles, lent->exit_number);
 }
 
 /* Go on with the sweep that ends here, or begin another. */
@@ -115,7 +118,7 @@ void overrun_access(struct oracles *oracles, const struct oracle_access *access)
         uint64_t over = access->gpa + access->size_bytes + access->beyond_bytes;
 
         if (over > end && (access->beyond_bytes || !lent_at(oracles, end, over - end))) {
-            overrun_hit(oracles, access);
+            overrun_hit(oracles, lent, access);
         }
         leave_trail(oracles, lent, access);
         return;
@@ -124,6 +127,6 @@ void overrun_access(struct oracles *oracles, const struct oracle_access *access)
     if (lent && came_near(oracles, lent, access) &&
         !(sweep && began_before(oracles, lent, sweep)) &&
         (!access->shared || !lent_at(oracles, access->gpa, access->size_bytes))) {
-        overrun_hit(oracles, access);
+        overrun_hit(oracles, lent, access);
     }
 }
