@@ -124,6 +124,7 @@ static void ask(uint32_t vcpu, const char *name, const struct exit_buffer *buffe
 {
     memset(&exit_now, 0, offsetof(struct exit, scratch));
     exit_now.row = exit_row_by_name(name);
+    exit_now.row = exit_now.row ? exit_now.row : &exit_row_malformed;
     exit_now.name = name;
     exit_now.protocol = exit_now.row->protocol;
     exit_now.vcpu = vcpu;
@@ -502,6 +503,76 @@ START_TEST(leak_gone)
 END_TEST
 
 /* Stored long before it is lent, with more stores between than are remembered. */
+static void register_ghcb(uint32_t vcpu, uint64_t gpa)
+{
+    ask(vcpu, "msr_register_ghcb", NULL, 0);
+    exit_now.msr = gpa | GHCB_MSR_REGISTER_REQ;
+    answer(0);
+}
+
+/* A fast run: stored before the page was a GHCB, when nobody saw it. */
+START_TEST(leak_before_ghcb)
+{
+    open_oracles(ORACLE_BIT(ORACLE_LEAK), false);
+    t.ghcb[GHCB_SHARED_BUFFER + GHCB_SHARED_BUFFER_SIZE - 1] = 1;
+    register_ghcb(0, PAGE(GHCB_PAGE(0)));
+    ask_cpuid(0);
+    ck_assert(hit(ORACLE_LEAK));
+    ck_assert_uint_eq(oracles_suspect_from(t.oracles), 0);
+}
+END_TEST
+
+/* The same through events of which nobody knows what they pass; then it is over. */
+START_TEST(leak_after_unknown)
+{
+    open_oracles(ORACLE_BIT(ORACLE_LEAK), false);
+    register_ghcb(0, PAGE(GHCB_PAGE(0)));
+    for (uint64_t number = 1; number < 6; number++) {
+        ask(0, number < 3 ? "cpuid" : "malformed", NULL, 0);
+        exit_now.number = number;
+        answer(0);
+        if (number == 3) {
+            write_at(PAGE(0) + GHCB_SHARED_BUFFER, 8, 1, 1);
+        }
+    }
+    save();
+    ck_assert_uint_eq(oracles_hits(t.oracles), 0);
+    for (int round = 0; round < 2; round++) {
+        ask_cpuid(0);
+        ck_assert(hit(ORACLE_LEAK));
+        ck_assert_uint_eq(oracles_suspect_from(t.oracles), 0);
+        oracles_restore(t.oracles);
+    }
+}
+END_TEST
+
+/* By another vCPU than the one whose GHCB it is. */
+START_TEST(leak_into_anothers)
+{
+    open_oracles(ORACLE_BIT(ORACLE_LEAK), false);
+    register_ghcb(0, PAGE(GHCB_PAGE(0)));
+    register_ghcb(1, PAGE(GHCB_PAGE(1)));
+    ask_cpuid(0);
+    ck_assert_int_eq(oracles_view(t.oracles, 0, 0x5000, PAGE(GHCB_PAGE(1)), true), ORACLE_VIEW_ALL);
+    write_at(PAGE(GHCB_PAGE(1)) + GHCB_SHARED_BUFFER, 8, 1, 1);
+    ask_cpuid(0);
+    ck_assert_uint_eq(oracles_hits(t.oracles), 0);
+    ask_cpuid(1);
+    ck_assert(hit(ORACLE_LEAK));
+}
+END_TEST
+
+/* A lent buffer that is not all shared may hold something behind that. */
+START_TEST(leak_behind_private)
+{
+    const struct exit_buffer buffer = {.gpa = PAGE(PRIVATE - 1), .size_bytes = 1ULL << 62};
+
+    open_oracles(ORACLE_BIT(ORACLE_LEAK), false);
+    ask(0, "apic_id_list", &buffer, 1);
+    ck_assert(hit(ORACLE_LEAK));
+}
+END_TEST
+
 START_TEST(leak_bound)
 {
     open_oracles(ORACLE_BIT(ORACLE_LEAK), true);
@@ -786,6 +857,10 @@ int main(void)
         {"unmarked", unmarked_fields, 2},
         {"leak registers", leak_registers, 2},
         {"leak gone", leak_gone, 1},
+        {"leak before the GHCB", leak_before_ghcb, 1},
+        {"leak after unknown events", leak_after_unknown, 1},
+        {"leak into another's GHCB", leak_into_anothers, 1},
+        {"leak behind private memory", leak_behind_private, 1},
         {"leak bound", leak_bound, 1},
         {"stale bound", stale_bound, 2},
         {"given bound", given_bound, 2},

@@ -407,6 +407,17 @@ bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *a
 
 /* ---- what they see, what they are told ---- */
 
+/* In a fast run writes to another's are to be seen, too: of an exact one they always are. */
+static bool is_ghcb(const struct oracles *oracles, uint32_t vcpu, uint64_t page_gpa)
+{
+    bool is = oracles->vcpu[vcpu].ghcb_gpa == page_gpa;
+
+    for (uint32_t i = 0; !is && !oracles->exact && i < oracles->vcpu_used; i++) {
+        is = oracles->vcpu[i].ghcb_gpa == page_gpa;
+    }
+    return is;
+}
+
 enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
                               bool shared)
 {
@@ -418,7 +429,7 @@ enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t g
         }
         ends = lent_ends_at(oracles, gpa);
     }
-    if (ends || (shared && (gpa & ~PAGE_MASK) == oracles->vcpu[vcpu].ghcb_gpa) ||
+    if (ends || (shared && is_ghcb(oracles, vcpu, gpa & ~PAGE_MASK)) ||
         (!shared && stale_private_has(oracles, gpa))) {
         return ORACLE_VIEW_ALL;
     }
@@ -512,6 +523,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     if (exit->protocol == EXIT_MSR) {
         if ((exit->msr & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ) {
             *vcpu = (struct oracle_vcpu){.ghcb_gpa = exit->msr & ~GHCB_MSR_INFO_MASK};
+            leak_ghcb(oracles, vcpu);
             oracles->ops.flush(oracles->ops.context);
         }
         return;
@@ -523,7 +535,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     vcpu->marked = reply->marked;
     vcpu->written = 0;
     vcpu->stray_count = 0;
-    memset(vcpu->buffer_written, 0, sizeof(vcpu->buffer_written));
+    leak_answer(vcpu, exit);
 }
 
 void oracles_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done)

@@ -84,7 +84,9 @@ struct oracle_vcpu {
         uint64_t offset, code_gva;
     } stray[STRAY_MAX];
     uint32_t stray_count;
-    uint8_t buffer_written[GHCB_SHARED_BUFFER_SIZE / 8 / 8 + 1]; /* a bit for eight bytes */
+    /* Fast: of the GHCB's own buffer, a bit for eight bytes. */
+    uint8_t buffer_written[GHCB_SHARED_BUFFER_SIZE / 8 / 8 + 1];
+    bool written_before; /* some of it before the answer before the latest one */
 };
 
 /* PVALIDATE said "unchanged", and it is not known yet what the guest does about it. */
@@ -216,6 +218,8 @@ void double_fetch_access(struct oracles *oracles, const struct oracle_access *ac
 void overrun_access(struct oracles *oracles, const struct oracle_access *access);
 void unmarked_access(struct oracles *oracles, const struct oracle_access *access);
 void leak_access(struct oracles *oracles, const struct oracle_access *access);
+void leak_ghcb(struct oracles *oracles, struct oracle_vcpu *vcpu);
+void leak_answer(struct oracle_vcpu *vcpu, const struct exit *exit);
 void leak_exit(struct oracles *oracles, const struct exit *exit);
 void stale_private_access(struct oracles *oracles, const struct oracle_access *access);
 void stale_private_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done);
