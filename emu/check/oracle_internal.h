@@ -20,8 +20,7 @@
 #define POLL_MAX 4       /* places that are read more than others */
 #define LENT_BEHIND 8    /* bytes behind the end in which the first access beyond it begins */
 #define LENT_NEAR 64     /* bytes: an instruction that was this near the end goes on behind it */
-#define GIVEN_MAX 4096   /* ranges that are the hypervisor's; the oldest makes room */
-#define STALE_MAX 64     /* pages; the oldest makes room */
+#define STALE_MAX 64     /* pages; one after the other makes room */
 #define STORE_MAX 1024   /* stores to shared memory between two exits; more are not looked at */
 #define LOAD_MAX 32      /* of private memory: what a store may have copied */
 #define FETCHED_MAX 1024 /* pages whose reads are remembered; those of more are not looked at */
@@ -41,10 +40,6 @@ struct lent {
         uint64_t code_gva, end;
         bool write;
     } trail[LENT_TRAIL]; /* exact */
-};
-
-struct given {
-    uint64_t gpa, size_bytes;
 };
 
 struct stale {
@@ -107,7 +102,8 @@ struct oracle_state {
     uint64_t from;   /* see oracles_suspect_from */
     uint32_t answer; /* how many there were */
     size_t lent_count;
-    size_t given_count, stale_count;
+    size_t stale_count;
+    uint32_t stale_next; /* makes room */
     size_t store_count;
     uint32_t load_next;
     struct oracle_pending pending;
@@ -125,7 +121,6 @@ struct report {
 /* What there are several of. How many of them count is in the state. */
 struct oracle_tables {
     struct lent lent[LENT_MAX];
-    struct given given[GIVEN_MAX];
     struct stale stale[STALE_MAX];
     struct store store[STORE_MAX];
     struct load load[LOAD_MAX];
@@ -161,13 +156,14 @@ struct oracles {
     size_t fetched_count;
     struct oracle_state state;
     uint8_t *validated; /* a bit a guest page: by the launch or by the guest */
+    uint8_t *given;     /* behind it, the same: the guest has given it up at some time */
     struct oracle_tables *table;
     struct oracle_vcpu *vcpu;
     uint32_t vcpu_used; /* all from here on are as at the start */
 
     struct oracle_state saved_state;
     struct oracle_tables *saved_table;
-    uint8_t *saved_validated;
+    uint8_t *saved_validated; /* and given */
     struct oracle_vcpu *saved_vcpu;
     uint32_t saved_vcpu_used;
 };
