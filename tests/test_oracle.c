@@ -656,6 +656,32 @@ START_TEST(given_many)
 }
 END_TEST
 
+/* A machine that is kept, or brought back, has no translations left to forget. */
+START_TEST(stale_flush_due)
+{
+    open_oracles(ORACLE_BIT(ORACLE_STALE_PRIVATE), _i);
+    ask_cpuid(0);
+    around(PRIVATE);
+    save();
+    for (int round = 0; round < 3; round++) {
+        unsigned flushes = t.flushes;
+
+        if (round == 2) {
+            save();
+            ask_cpuid(0);
+            ck_assert_uint_eq(t.flushes, flushes);
+        }
+        for (uint64_t at = 0; at < PAGE_SIZE; at += 8) {
+            write_at(PAGE(PRIVATE) + at, 8, 1, 1);
+        }
+        oracles_restore(t.oracles);
+        ask_cpuid(0);
+        ck_assert_uint_eq(t.flushes, flushes);
+        oracles_restore(t.oracles);
+    }
+}
+END_TEST
+
 /* A snapshot keeps which bytes were written. */
 START_TEST(stale_snapshot)
 {
@@ -883,6 +909,7 @@ int main(void)
         {"leak bound", leak_bound, 1},
         {"stale bound", stale_bound, 2},
         {"given many", given_many, 2},
+        {"stale flush due", stale_flush_due, 2},
         {"stale snapshot", stale_snapshot, 2},
         {"stale written", stale_written, 2},
         {"validated and terminated", validated_and_terminated, 2},

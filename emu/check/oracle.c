@@ -289,6 +289,7 @@ int oracles_save(struct oracles *oracles, struct error *error)
     memcpy(oracles->saved_vcpu, oracles->vcpu, oracles->vcpu_used * sizeof(*oracles->vcpu));
     oracles->saved_vcpu_used = oracles->vcpu_used;
     oracles->saves++;
+    oracles->flush_due = false; /* the machine's snapshot has done so */
     return SNPEMU_OK;
 }
 
@@ -302,6 +303,7 @@ void oracles_restore(struct oracles *oracles)
     memset(&oracles->vcpu[used], 0, (oracles->vcpu_used - used) * sizeof(*oracles->vcpu));
     memcpy(oracles->vcpu, oracles->saved_vcpu, used * sizeof(*oracles->vcpu));
     oracles->vcpu_used = used;
+    oracles->flush_due = false;
     double_fetch_restore(oracles);
 }
 
