@@ -124,6 +124,7 @@ static void ask(uint32_t vcpu, const char *name, const struct exit_buffer *buffe
 {
     memset(&exit_now, 0, offsetof(struct exit, scratch));
     exit_now.row = exit_row_by_name(name);
+    exit_now.row = exit_now.row ? exit_now.row : &exit_row_malformed;
     exit_now.name = name;
     exit_now.protocol = exit_now.row->protocol;
     exit_now.vcpu = vcpu;
@@ -502,6 +503,76 @@ START_TEST(leak_gone)
 END_TEST
 
 /* Stored long before it is lent, with more stores between than are remembered. */
+static void register_ghcb(uint32_t vcpu, uint64_t gpa)
+{
+    ask(vcpu, "msr_register_ghcb", NULL, 0);
+    exit_now.msr = gpa | GHCB_MSR_REGISTER_REQ;
+    answer(0);
+}
+
+/* A fast run: stored before the page was a GHCB, when nobody saw it. */
+START_TEST(leak_before_ghcb)
+{
+    open_oracles(ORACLE_BIT(ORACLE_LEAK), false);
+    t.ghcb[GHCB_SHARED_BUFFER + GHCB_SHARED_BUFFER_SIZE - 1] = 1;
+    register_ghcb(0, PAGE(GHCB_PAGE(0)));
+    ask_cpuid(0);
+    ck_assert(hit(ORACLE_LEAK));
+    ck_assert_uint_eq(oracles_suspect_from(t.oracles), 0);
+}
+END_TEST
+
+/* The same through events of which nobody knows what they pass; then it is over. */
+START_TEST(leak_after_unknown)
+{
+    open_oracles(ORACLE_BIT(ORACLE_LEAK), false);
+    register_ghcb(0, PAGE(GHCB_PAGE(0)));
+    for (uint64_t number = 1; number < 6; number++) {
+        ask(0, number < 3 ? "cpuid" : "malformed", NULL, 0);
+        exit_now.number = number;
+        answer(0);
+        if (number == 3) {
+            write_at(PAGE(0) + GHCB_SHARED_BUFFER, 8, 1, 1);
+        }
+    }
+    save();
+    ck_assert_uint_eq(oracles_hits(t.oracles), 0);
+    for (int round = 0; round < 2; round++) {
+        ask_cpuid(0);
+        ck_assert(hit(ORACLE_LEAK));
+        ck_assert_uint_eq(oracles_suspect_from(t.oracles), 0);
+        oracles_restore(t.oracles);
+    }
+}
+END_TEST
+
+/* By another vCPU than the one whose GHCB it is. */
+START_TEST(leak_into_anothers)
+{
+    open_oracles(ORACLE_BIT(ORACLE_LEAK), false);
+    register_ghcb(0, PAGE(GHCB_PAGE(0)));
+    register_ghcb(1, PAGE(GHCB_PAGE(1)));
+    ask_cpuid(0);
+    ck_assert_int_eq(oracles_view(t.oracles, 0, 0x5000, PAGE(GHCB_PAGE(1)), true), ORACLE_VIEW_ALL);
+    write_at(PAGE(GHCB_PAGE(1)) + GHCB_SHARED_BUFFER, 8, 1, 1);
+    ask_cpuid(0);
+    ck_assert_uint_eq(oracles_hits(t.oracles), 0);
+    ask_cpuid(1);
+    ck_assert(hit(ORACLE_LEAK));
+}
+END_TEST
+
+/* A lent buffer that is not all shared may hold something behind that. */
+START_TEST(leak_behind_private)
+{
+    const struct exit_buffer buffer = {.gpa = PAGE(PRIVATE - 1), .size_bytes = 1ULL << 62};
+
+    open_oracles(ORACLE_BIT(ORACLE_LEAK), false);
+    ask(0, "apic_id_list", &buffer, 1);
+    ck_assert(hit(ORACLE_LEAK));
+}
+END_TEST
+
 START_TEST(leak_bound)
 {
     open_oracles(ORACLE_BIT(ORACLE_LEAK), true);
@@ -523,14 +594,21 @@ END_TEST
 
 /* ---- stale-private ---- */
 
+static void pvalidate_pages(uint64_t gpa, uint64_t pages, bool validate, bool unchanged)
+{
+    oracles_pvalidate(
+        t.oracles, &(struct oracle_pvalidate){.guest_page = (uint32_t)((gpa - BASE) >> PAGE_SHIFT),
+                                              .gpa = gpa,
+                                              .size_bytes = pages * PAGE_SIZE,
+                                              .validate = validate,
+                                              .unchanged = unchanged,
+                                              .code_gva = 9,
+                                              .retired = ++t.retired});
+}
+
 static void pvalidate(uint64_t gpa, bool validate, bool unchanged)
 {
-    oracles_pvalidate(t.oracles, &(struct oracle_pvalidate){.gpa = gpa,
-                                                            .size_bytes = PAGE_SIZE,
-                                                            .validate = validate,
-                                                            .unchanged = unchanged,
-                                                            .code_gva = 9,
-                                                            .retired = ++t.retired});
+    pvalidate_pages(gpa, 1, validate, unchanged);
 }
 
 static void around(uint64_t page)
@@ -553,16 +631,54 @@ START_TEST(stale_bound)
 }
 END_TEST
 
-START_TEST(given_bound)
+/* However many were given up; the guest can do so for ever. */
+START_TEST(given_many)
 {
+    const uint64_t large = LARGE_PAGE_SIZE / PAGE_SIZE;
+
     open_oracles(ORACLE_BIT(ORACLE_STALE_PRIVATE), _i);
-    for (uint64_t i = 0; i <= GIVEN_MAX; i++) {
-        pvalidate(PAGE(i), false, false);
+    save();
+    pvalidate_pages(PAGE(0), large, false, false);
+    pvalidate_pages(PAGE(PAGES - large), large, false, false);
+    pvalidate(PAGE(large), true, false);
+    ck_assert_uint_eq(t.oracles->state.stale_count, 0);
+    pvalidate(PAGE(large - 1), true, false);
+    ck_assert_uint_eq(t.oracles->state.stale_count, 1);
+    for (int i = 0; i < 4; i++) {
+        pvalidate_pages(PAGE(PAGES - large), large, true, false);
+        ck_assert_uint_eq(t.oracles->state.stale_count, STALE_MAX);
     }
+    read_at(0, PAGE(PAGES - 1), 8, 1);
+    ck_assert(hit(ORACLE_STALE_PRIVATE));
+    oracles_restore(t.oracles);
     pvalidate(PAGE(0), true, false);
     ck_assert_uint_eq(t.oracles->state.stale_count, 0);
-    pvalidate(PAGE(1), true, false);
-    ck_assert_uint_eq(t.oracles->state.stale_count, 1);
+}
+END_TEST
+
+/* A machine that is kept, or brought back, has no translations left to forget. */
+START_TEST(stale_flush_due)
+{
+    open_oracles(ORACLE_BIT(ORACLE_STALE_PRIVATE), _i);
+    ask_cpuid(0);
+    around(PRIVATE);
+    save();
+    for (int round = 0; round < 3; round++) {
+        unsigned flushes = t.flushes;
+
+        if (round == 2) {
+            save();
+            ask_cpuid(0);
+            ck_assert_uint_eq(t.flushes, flushes);
+        }
+        for (uint64_t at = 0; at < PAGE_SIZE; at += 8) {
+            write_at(PAGE(PRIVATE) + at, 8, 1, 1);
+        }
+        oracles_restore(t.oracles);
+        ask_cpuid(0);
+        ck_assert_uint_eq(t.flushes, flushes);
+        oracles_restore(t.oracles);
+    }
 }
 END_TEST
 
@@ -786,9 +902,14 @@ int main(void)
         {"unmarked", unmarked_fields, 2},
         {"leak registers", leak_registers, 2},
         {"leak gone", leak_gone, 1},
+        {"leak before the GHCB", leak_before_ghcb, 1},
+        {"leak after unknown events", leak_after_unknown, 1},
+        {"leak into another's GHCB", leak_into_anothers, 1},
+        {"leak behind private memory", leak_behind_private, 1},
         {"leak bound", leak_bound, 1},
         {"stale bound", stale_bound, 2},
-        {"given bound", given_bound, 2},
+        {"given many", given_many, 2},
+        {"stale flush due", stale_flush_due, 2},
         {"stale snapshot", stale_snapshot, 2},
         {"stale written", stale_written, 2},
         {"validated and terminated", validated_and_terminated, 2},

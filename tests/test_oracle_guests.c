@@ -40,22 +40,17 @@ static void must(int status)
     ck_assert_msg(status == 0, "%s", error.text);
 }
 
-static struct result run_subject(const struct subject *subject, enum watch watch, uint32_t oracles)
+static struct result run_with(const struct subject *subject, struct run_options options)
 {
     const struct text_header header = subject_header(subject);
     struct text_trace *full = text_trace_new(TEXT_FULL, &header, NULL);
     struct trace trace = {.sink = {text_trace_sink(full)}, .sink_count = 1};
-    const struct run_options options = {
-        .firmware = subject->firmware,
-        .trace = &trace,
-        .oracles = watch == NOBODY ? 0 : oracles,
-        .oracles_exact = watch == EXACT,
-    };
     struct result result;
     struct host *host;
     struct run *run;
     size_t size;
 
+    options.trace = &trace;
     must(scenario_host(subject->scenario, &host, &error));
     must(run_new(&run, subject->scenario, subject->image, host, &options, &error));
     must(run_to_end(run, &result.outcome, &error));
@@ -66,6 +61,15 @@ static struct result run_subject(const struct subject *subject, enum watch watch
     host->free(host);
     text_trace_free(full);
     return result;
+}
+
+static struct result run_subject(const struct subject *subject, enum watch watch, uint32_t oracles)
+{
+    return run_with(subject, (struct run_options){
+                                 .firmware = subject->firmware,
+                                 .oracles = watch == NOBODY ? 0 : oracles,
+                                 .oracles_exact = watch == EXACT,
+                             });
 }
 
 static void result_free(struct result *result)
@@ -177,6 +181,25 @@ static int is_script(const struct dirent *entry)
     return dot && strcmp(dot, ".lua") == 0;
 }
 
+/* A run that is exact from where the fast one suspects something shows what one does that is exact
+   from the start. */
+static void check_from(const struct subject *subject, const char *name)
+{
+    struct run_options options = {.firmware = subject->firmware, .oracles = ORACLES_CHEAP};
+    struct result exact, from;
+
+    must(run_suspects(subject->scenario, subject->image, &options, &error));
+    if (!options.oracles_exact) {
+        return;
+    }
+    exact = run_subject(subject, EXACT, ORACLES_CHEAP);
+    from = run_with(subject, options);
+    ck_assert_msg(strcmp(exact.trace, from.trace) == 0, "%s, exact from exit %llu", name,
+                  (unsigned long long)options.oracles_from);
+    result_free(&exact);
+    result_free(&from);
+}
+
 START_TEST(each_scenario)
 {
     struct dirent **entry;
@@ -191,6 +214,7 @@ START_TEST(each_scenario)
         must(subject_open(&subject, path, NULL, &error));
         ck_assert_msg(hits(&subject, entry[i]->d_name) == subject.scenario->expect.oracles, "%s",
                       entry[i]->d_name);
+        check_from(&subject, entry[i]->d_name);
         subject_close(&subject);
         free(entry[i]);
     }

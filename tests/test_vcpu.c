@@ -546,6 +546,49 @@ START_TEST(straddling_into_nothing)
 }
 END_TEST
 
+#define VICTIM (GUEST_CODE + 0x2000)
+
+/* A page that held code and became another is one of data, until it is executed again: only of such
+   an observer is shown all. */
+START_TEST(discarded_code)
+{
+    struct memory *memory = &guest.machine.memory;
+    uint32_t page = (uint32_t)((size_t)(guest_at(&guest, VICTIM) - memory->ram) / PAGE_SIZE);
+
+    for (int round = 0; round < 2; round++) {
+        *guest_at(&guest, VICTIM) = round ? 0x90 : 0xF4;
+        *guest_at(&guest, VICTIM + 1) = 0xF4;
+        guest_set(&guest, VCPU_RIP, VICTIM);
+        ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+        ck_assert_uint_eq(guest_get(&guest, VCPU_RIP), VICTIM + 1 + round);
+        ck_assert(memory->flags[page] & MEMORY_CODE);
+        memory_discard(memory, page);
+        vcpu_page_changed(guest.machine.vcpu, page);
+        ck_assert(!(memory->flags[page] & MEMORY_CODE));
+    }
+}
+END_TEST
+
+/* The budget ends behind an instruction that the block overwrites: there is none at that address
+   any more, and then it would run for ever. */
+START_TEST(budget_in_rewritten_block)
+{
+    /* mov [rdi], eax; 4 nops; 1: inc eax; jmp 1b */
+    static const uint8_t code[] = {0x89, 0x07, 0x90, 0x90, 0x90, 0x90, 0xFF, 0xC0, 0xEB, 0xFC};
+    uint64_t before = retired();
+
+    guest_copy(&guest, GUEST_CODE, code, sizeof(code));
+    guest_set(&guest, VCPU_RIP, GUEST_CODE);
+    guest_set(&guest, VCPU_RDI, GUEST_CODE + 2);
+    guest_set(&guest, VCPU_RAX, 0x00401F0F); /* nop dword [rax] */
+    vcpu_set_limit(guest.machine.vcpu, before + 2);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_LIMIT);
+    ck_assert_uint_eq(retired() - before, 2);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RIP), GUEST_CODE + 6);
+    vcpu_set_limit(guest.machine.vcpu, UINT64_MAX);
+}
+END_TEST
+
 /* What a program that changes its own code must do before the changed instruction runs again. */
 static const struct {
     const char *name;
@@ -563,8 +606,6 @@ static const struct {
     {"nops become a jump to themselves", CODE(0x90, 0x90), CODE(0xEB, 0xFE), VCPU_STOP_SPIN},
     {"rdmsr becomes nops", CODE(0x90, 0x90), CODE(0x90, 0x90), VCPU_STOP_HALT},
 };
-
-#define VICTIM (GUEST_CODE + 0x2000)
 
 /* The victim: the bytes, then hlt. Run once; then the guest rewrites it and jumps there. */
 static void rewrite_prepare(size_t row, uint64_t writer_gva)
@@ -1053,6 +1094,8 @@ int main(void)
     tcase_add_checked_fixture(property, setup, teardown);
     tcase_add_loop_test(property, trap_leaves_the_rest_alone, 0, COUNT(trap_rows));
     tcase_add_loop_test(property, budget_is_exact, 0, 12);
+    tcase_add_test(property, budget_in_rewritten_block);
+    tcase_add_test(property, discarded_code);
 
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

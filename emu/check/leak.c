@@ -78,18 +78,49 @@ static void store_note(struct oracles *oracles, const struct oracle_access *acce
     }
 }
 
-/* A fast run: the GHCB's own buffer, which is written through the observer. */
+/* A fast run: the GHCB's own buffer, which is written through the observer, whoever does it. */
 static void buffer_note(struct oracles *oracles, const struct oracle_access *access)
 {
-    struct oracle_vcpu *vcpu = &oracles->vcpu[access->vcpu];
-    uint64_t offset;
+    uint64_t offset = (access->gpa & PAGE_MASK) - GHCB_SHARED_BUFFER;
 
-    if (access->value && oracle_in_ghcb(oracles, access, &offset) &&
-        offset - GHCB_SHARED_BUFFER < GHCB_SHARED_BUFFER_SIZE) {
-        uint64_t granule = (offset - GHCB_SHARED_BUFFER) / GRANULE;
-
-        vcpu->buffer_written[granule / 8] |= (uint8_t)(1u << granule % 8);
+    if (!access->value || offset >= GHCB_SHARED_BUFFER_SIZE) {
+        return;
     }
+    for (uint32_t i = 0; i < oracles->vcpu_used; i++) {
+        struct oracle_vcpu *vcpu = &oracles->vcpu[i];
+
+        if (vcpu->ghcb_gpa && vcpu->ghcb_gpa == (access->gpa & ~PAGE_MASK)) {
+            uint64_t granule = offset / GRANULE;
+
+            vcpu->buffer_written[granule / 8] |= (uint8_t)(1u << granule % 8);
+        }
+    }
+}
+
+/* The page becomes a GHCB: what stands in its buffer was stored when nobody looked. */
+void leak_ghcb(struct oracles *oracles, struct oracle_vcpu *vcpu)
+{
+    const uint8_t *page = oracle_shared_bytes(oracles, vcpu->ghcb_gpa);
+
+    if (oracles->exact || !page) {
+        return;
+    }
+    for (uint64_t i = 0; i < GHCB_SHARED_BUFFER_SIZE; i++) {
+        if (page[GHCB_SHARED_BUFFER + i]) {
+            vcpu->buffer_written[i / GRANULE / 8] |= (uint8_t)(1u << i / GRANULE % 8);
+            vcpu->written_before = true;
+        }
+    }
+}
+
+/* It was told what the guest passes, and all else is the hypervisor's from now on. Of an event that
+   has no row that is not known: what was stored waits for the next one. */
+void leak_answer(struct oracle_vcpu *vcpu, const struct exit *exit)
+{
+    if (exit->row->code != 0) {
+        memset(vcpu->buffer_written, 0, sizeof(vcpu->buffer_written));
+    }
+    vcpu->written_before = exit->row->code == 0;
 }
 
 void leak_access(struct oracles *oracles, const struct oracle_access *access)
@@ -218,6 +249,7 @@ static void leak_stores(struct oracles *oracles, const struct exit *exit)
     oracles->state.store_count = kept;
 }
 
+/* Or may hold: what was lent is not all shared. */
 static bool holds_anything(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
 {
     for (uint64_t at = 0; at < size_bytes;) {
@@ -227,8 +259,9 @@ static bool holds_anything(struct oracles *oracles, uint64_t gpa, uint64_t size_
         const uint8_t *page =
             oracles->ops.shared_page(oracles->ops.context, (gpa + at) & ~PAGE_MASK);
 
+        /* How far it reaches is the guest's word: no more of it is looked at. */
         if (!page) {
-            return false;
+            return true;
         }
         if (page[offset] || memcmp(page + offset, page + offset + 1, chunk - 1) != 0) {
             return true;
@@ -255,6 +288,14 @@ static bool is_buffer_suspicious(struct oracles *oracles, const struct exit *exi
     return false;
 }
 
+static bool is_in_ghcb_buffer(const struct exit *exit, const struct exit_buffer *buffer)
+{
+    uint64_t offset = buffer->gpa - exit->ghcb_gpa - GHCB_SHARED_BUFFER;
+
+    return offset < GHCB_SHARED_BUFFER_SIZE &&
+           buffer->size_bytes <= GHCB_SHARED_BUFFER_SIZE - offset;
+}
+
 /* What stands in other memory that is lent now, since whenever. */
 static bool is_lent_suspicious(struct oracles *oracles, const struct exit *exit)
 {
@@ -263,7 +304,7 @@ static bool is_lent_suspicious(struct oracles *oracles, const struct exit *exit)
         const struct exit_buffer *buffer = &lent->buffer;
 
         if (lent->row == exit->row && lent->vcpu == exit->vcpu &&
-            (buffer->gpa & ~PAGE_MASK) != exit->ghcb_gpa && !buffer->poll &&
+            !is_in_ghcb_buffer(exit, buffer) && !buffer->poll &&
             holds_anything(oracles, buffer->gpa + buffer->passed_bytes,
                            buffer->size_bytes - buffer->passed_bytes)) {
             return true;
@@ -286,5 +327,8 @@ void leak_exit(struct oracles *oracles, const struct exit *exit)
         oracles->state.from = 0; /* who knows when it was stored */
     } else if (is_buffer_suspicious(oracles, exit)) {
         oracle_suspect(oracles, ORACLE_LEAK, exit->vcpu);
+        if (oracles->vcpu[exit->vcpu].written_before) {
+            oracles->state.from = 0;
+        }
     }
 }

@@ -199,6 +199,12 @@ static void choose_access(struct oracles *oracles)
     }
 }
 
+/* A bit for each page. */
+static size_t bits_size(uint32_t page_count)
+{
+    return page_count / 8 + 1;
+}
+
 int oracles_new(struct oracles **out, uint32_t enabled, bool exact, uint32_t page_count,
                 uint32_t vcpu_count, const struct oracle_ops *ops, struct error *error)
 {
@@ -213,7 +219,7 @@ int oracles_new(struct oracles **out, uint32_t enabled, bool exact, uint32_t pag
             .vcpu_count = vcpu_count,
             .fetched_index = calloc(page_count, sizeof(*oracles->fetched_index)),
             .fetched = calloc(FETCHED_MAX, sizeof(*oracles->fetched)),
-            .validated = calloc(page_count / 8 + 1, 1),
+            .validated = calloc(2, bits_size(page_count)),
             .table = calloc(1, sizeof(*oracles->table)),
             .vcpu = calloc(vcpu_count, sizeof(*oracles->vcpu)),
         };
@@ -223,6 +229,7 @@ int oracles_new(struct oracles **out, uint32_t enabled, bool exact, uint32_t pag
         oracles_free(oracles);
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for the oracles");
     }
+    oracles->given = oracles->validated + bits_size(page_count);
     choose_access(oracles);
     *out = oracles;
     return SNPEMU_OK;
@@ -256,7 +263,6 @@ static void copy_tables(struct oracle_tables *to, const struct oracle_tables *fr
                         const struct oracle_state *state)
 {
     memcpy(to->lent, from->lent, state->lent_count * sizeof(from->lent[0]));
-    memcpy(to->given, from->given, state->given_count * sizeof(from->given[0]));
     memcpy(to->stale, from->stale, state->stale_count * sizeof(from->stale[0]));
     memcpy(to->store, from->store, state->store_count * sizeof(from->store[0]));
     memcpy(to->load, from->load, sizeof(from->load));
@@ -272,17 +278,18 @@ int oracles_save(struct oracles *oracles, struct error *error)
         oracles->saved_vcpu = calloc(oracles->vcpu_count, sizeof(*oracles->saved_vcpu));
     }
     if (!oracles->saved_validated) {
-        oracles->saved_validated = malloc(oracles->page_count / 8 + 1);
+        oracles->saved_validated = malloc(2 * bits_size(oracles->page_count));
     }
     if (!oracles->saved_table || !oracles->saved_vcpu || !oracles->saved_validated) {
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
     }
     oracles->saved_state = oracles->state;
     copy_tables(oracles->saved_table, oracles->table, &oracles->state);
-    memcpy(oracles->saved_validated, oracles->validated, oracles->page_count / 8 + 1);
+    memcpy(oracles->saved_validated, oracles->validated, 2 * bits_size(oracles->page_count));
     memcpy(oracles->saved_vcpu, oracles->vcpu, oracles->vcpu_used * sizeof(*oracles->vcpu));
     oracles->saved_vcpu_used = oracles->vcpu_used;
     oracles->saves++;
+    oracles->flush_due = false; /* the machine's snapshot has done so */
     return SNPEMU_OK;
 }
 
@@ -292,10 +299,11 @@ void oracles_restore(struct oracles *oracles)
 
     oracles->state = oracles->saved_state;
     copy_tables(oracles->table, oracles->saved_table, &oracles->state);
-    memcpy(oracles->validated, oracles->saved_validated, oracles->page_count / 8 + 1);
+    memcpy(oracles->validated, oracles->saved_validated, 2 * bits_size(oracles->page_count));
     memset(&oracles->vcpu[used], 0, (oracles->vcpu_used - used) * sizeof(*oracles->vcpu));
     memcpy(oracles->vcpu, oracles->saved_vcpu, used * sizeof(*oracles->vcpu));
     oracles->vcpu_used = used;
+    oracles->flush_due = false;
     double_fetch_restore(oracles);
 }
 
@@ -414,6 +422,17 @@ bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *a
 
 /* ---- what they see, what they are told ---- */
 
+/* In a fast run writes to another's are to be seen, too: of an exact one they always are. */
+static bool is_ghcb(const struct oracles *oracles, uint32_t vcpu, uint64_t page_gpa)
+{
+    bool is = oracles->vcpu[vcpu].ghcb_gpa == page_gpa;
+
+    for (uint32_t i = 0; !is && !oracles->exact && i < oracles->vcpu_used; i++) {
+        is = oracles->vcpu[i].ghcb_gpa == page_gpa;
+    }
+    return is;
+}
+
 enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
                               bool shared)
 {
@@ -425,7 +444,7 @@ enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t g
         }
         ends = lent_ends_at(oracles, gpa);
     }
-    if (ends || (shared && (gpa & ~PAGE_MASK) == oracles->vcpu[vcpu].ghcb_gpa) ||
+    if (ends || (shared && is_ghcb(oracles, vcpu, gpa & ~PAGE_MASK)) ||
         (!shared && stale_private_has(oracles, gpa))) {
         return ORACLE_VIEW_ALL;
     }
@@ -519,6 +538,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     if (exit->protocol == EXIT_MSR) {
         if ((exit->msr & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ) {
             *vcpu = (struct oracle_vcpu){.ghcb_gpa = exit->msr & ~GHCB_MSR_INFO_MASK};
+            leak_ghcb(oracles, vcpu);
             oracles->ops.flush(oracles->ops.context);
         }
         return;
@@ -530,7 +550,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     vcpu->marked = reply->marked;
     vcpu->written = 0;
     vcpu->stray_count = 0;
-    memset(vcpu->buffer_written, 0, sizeof(vcpu->buffer_written));
+    leak_answer(vcpu, exit);
 }
 
 void oracles_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done)

@@ -20,8 +20,7 @@
 #define POLL_MAX 4       /* places that are read more than others */
 #define LENT_BEHIND 8    /* bytes behind the end in which the first access beyond it begins */
 #define LENT_NEAR 64     /* bytes: an instruction that was this near the end goes on behind it */
-#define GIVEN_MAX 4096   /* ranges that are the hypervisor's; the oldest makes room */
-#define STALE_MAX 64     /* pages; the oldest makes room */
+#define STALE_MAX 64     /* pages; one after the other makes room */
 #define STORE_MAX 1024   /* stores to shared memory between two exits; more are not looked at */
 #define LOAD_MAX 32      /* of private memory: what a store may have copied */
 #define FETCHED_MAX 1024 /* pages whose reads are remembered; those of more are not looked at */
@@ -42,10 +41,6 @@ struct lent {
         uint64_t code_gva, end;
         bool write;
     } trail[LENT_TRAIL]; /* exact */
-};
-
-struct given {
-    uint64_t gpa, size_bytes;
 };
 
 struct stale {
@@ -85,7 +80,9 @@ struct oracle_vcpu {
         uint64_t offset, code_gva;
     } stray[STRAY_MAX];
     uint32_t stray_count;
-    uint8_t buffer_written[GHCB_SHARED_BUFFER_SIZE / 8 / 8 + 1]; /* a bit for eight bytes */
+    /* Fast: of the GHCB's own buffer, a bit for eight bytes. */
+    uint8_t buffer_written[GHCB_SHARED_BUFFER_SIZE / 8 / 8 + 1];
+    bool written_before; /* some of it before the answer before the latest one */
 };
 
 /* PVALIDATE said "unchanged", and it is not known yet what the guest does about it. */
@@ -106,7 +103,8 @@ struct oracle_state {
     uint64_t from;   /* see oracles_suspect_from */
     uint32_t answer; /* how many there were */
     size_t lent_count;
-    size_t given_count, stale_count;
+    size_t stale_count;
+    uint32_t stale_next; /* makes room */
     size_t store_count;
     uint32_t load_next;
     struct oracle_pending pending;
@@ -124,7 +122,6 @@ struct report {
 /* What there are several of. How many of them count is in the state. */
 struct oracle_tables {
     struct lent lent[LENT_MAX];
-    struct given given[GIVEN_MAX];
     struct stale stale[STALE_MAX];
     struct store store[STORE_MAX];
     struct load load[LOAD_MAX];
@@ -160,13 +157,14 @@ struct oracles {
     size_t fetched_count;
     struct oracle_state state;
     uint8_t *validated; /* a bit a guest page: by the launch or by the guest */
+    uint8_t *given;     /* behind it, the same: the guest has given it up at some time */
     struct oracle_tables *table;
     struct oracle_vcpu *vcpu;
     uint32_t vcpu_used; /* all from here on are as at the start */
 
     struct oracle_state saved_state;
     struct oracle_tables *saved_table;
-    uint8_t *saved_validated;
+    uint8_t *saved_validated; /* and given */
     struct oracle_vcpu *saved_vcpu;
     uint32_t saved_vcpu_used;
 };
@@ -219,6 +217,8 @@ void double_fetch_access(struct oracles *oracles, const struct oracle_access *ac
 void overrun_access(struct oracles *oracles, const struct oracle_access *access);
 void unmarked_access(struct oracles *oracles, const struct oracle_access *access);
 void leak_access(struct oracles *oracles, const struct oracle_access *access);
+void leak_ghcb(struct oracles *oracles, struct oracle_vcpu *vcpu);
+void leak_answer(struct oracle_vcpu *vcpu, const struct exit *exit);
 void leak_exit(struct oracles *oracles, const struct exit *exit);
 void stale_private_access(struct oracles *oracles, const struct oracle_access *access);
 void stale_private_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done);

@@ -8,26 +8,14 @@
 
 #include "check/oracle_internal.h"
 
-static void give(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
+static void give(struct oracles *oracles, uint32_t guest_page)
 {
-    struct oracle_state *state = &oracles->state;
-
-    if (state->given_count == GIVEN_MAX) {
-        state->given_count--;
-        memmove(&oracles->table->given[0], &oracles->table->given[1],
-                state->given_count * sizeof(oracles->table->given[0]));
-    }
-    oracles->table->given[state->given_count++] = (struct given){gpa, size_bytes};
+    oracles->given[guest_page / 8] |= (uint8_t)(1u << guest_page % 8);
 }
 
-static bool was_given(const struct oracles *oracles, uint64_t gpa)
+static bool was_given(const struct oracles *oracles, uint32_t guest_page)
 {
-    for (size_t i = oracles->state.given_count; i-- > 0;) {
-        if (gpa - oracles->table->given[i].gpa < oracles->table->given[i].size_bytes) {
-            return true;
-        }
-    }
-    return false;
+    return oracles->given[guest_page / 8] & 1u << guest_page % 8;
 }
 
 static struct stale *stale_find(const struct oracles *oracles, uint64_t gpa)
@@ -45,25 +33,26 @@ bool stale_private_has(const struct oracles *oracles, uint64_t gpa)
     return oracles->state.stale_count && stale_find(oracles, gpa);
 }
 
+/* In its place comes the last one: a guest can give up many pages at a time. */
 static void stale_drop(struct oracles *oracles, struct stale *stale)
 {
-    size_t at = (size_t)(stale - oracles->table->stale);
+    const struct stale *last = &oracles->table->stale[--oracles->state.stale_count];
 
-    oracles->state.stale_count--;
-    memmove(stale, stale + 1, (oracles->state.stale_count - at) * sizeof(*stale));
+    if (stale != last) {
+        *stale = *last;
+    }
 }
 
 static void stale_begin(struct oracles *oracles, uint64_t gpa)
 {
+    struct oracle_state *state = &oracles->state;
     struct stale *stale = stale_find(oracles, gpa);
 
-    if (stale) {
-        stale_drop(oracles, stale);
+    if (!stale && state->stale_count < STALE_MAX) {
+        stale = &oracles->table->stale[state->stale_count++];
+    } else if (!stale) {
+        stale = &oracles->table->stale[state->stale_next++ % STALE_MAX];
     }
-    if (oracles->state.stale_count == STALE_MAX) {
-        stale_drop(oracles, &oracles->table->stale[0]);
-    }
-    stale = &oracles->table->stale[oracles->state.stale_count++];
     memset(stale, 0, sizeof(*stale));
     stale->gpa = gpa;
     stale->left = PAGE_SIZE;
@@ -71,18 +60,14 @@ static void stale_begin(struct oracles *oracles, uint64_t gpa)
 
 void stale_private_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done)
 {
+    uint32_t count = (uint32_t)(done->size_bytes / PAGE_SIZE);
     bool any = false;
 
-    if (done->unchanged) {
-        return;
-    }
-    if (!done->validate) {
-        give(oracles, done->gpa, done->size_bytes);
-        return;
-    }
-    for (uint64_t at = 0; oracles->state.given_count && at < done->size_bytes; at += PAGE_SIZE) {
-        if (was_given(oracles, done->gpa + at)) {
-            stale_begin(oracles, done->gpa + at);
+    for (uint32_t i = 0; !done->unchanged && i < count; i++) {
+        if (!done->validate) {
+            give(oracles, done->guest_page + i);
+        } else if (was_given(oracles, done->guest_page + i)) {
+            stale_begin(oracles, done->gpa + (uint64_t)i * PAGE_SIZE);
             any = true;
         }
     }

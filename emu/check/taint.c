@@ -91,6 +91,8 @@ void taint_restore(struct taint *taint)
         taint->slot[taint->page[i]->page] = (uint16_t)(i + 1);
     }
     taint->block.op = NULL;
+    taint->loaded = 0;
+    taint->last_gva = 0;
 }
 
 void taint_add_allocator(struct taint *taint, uint64_t gva, unsigned reg)

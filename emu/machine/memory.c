@@ -203,7 +203,7 @@ void memory_discard(struct memory *memory, uint32_t page)
 {
     memory_note_code(memory, page);
     memory_mark_dirty(memory, page);
-    memory->flags[page] &= (uint8_t)~MEMORY_TOUCHED;
+    memory->flags[page] &= (uint8_t) ~(MEMORY_TOUCHED | MEMORY_CODE);
     memory->generation[page]++;
 }
 

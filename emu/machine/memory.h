@@ -33,7 +33,7 @@ struct memory_slot {
 enum memory_flag {
     MEMORY_TOUCHED = 1,    /* the host mapping holds the contents */
     MEMORY_DIRTY = 2,      /* written since the snapshot was taken */
-    MEMORY_CODE = 4,       /* was executable for the guest at some time */
+    MEMORY_CODE = 4,       /* was executable for the guest at some time, with what stands there */
     MEMORY_HOST_FAULT = 8, /* the host did not do with it what the guest asked */
 };
 

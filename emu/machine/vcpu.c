@@ -237,10 +237,13 @@ struct vcpu_plan {
     uint64_t exit_gva, from_gva;
 };
 
-/* The block at replan_gva does not fit into the budget: a hook where the budget ends in it. */
+/*
+ * The block at replan_gva does not fit into the budget: a hook where the budget ends in it, and on
+ * all that follows, since the block may write over itself. The next block is beyond the budget.
+ */
 static uc_err plan_limit(struct vcpu *vcpu, struct vcpu_plan *plan)
 {
-    uint64_t at = vcpu->replan_gva;
+    uint64_t at = vcpu->replan_gva, end = at + vcpu->replan_size;
     uc_err err;
 
     for (int64_t i = 0; i < vcpu->left; i++) {
@@ -248,12 +251,13 @@ static uc_err plan_limit(struct vcpu *vcpu, struct vcpu_plan *plan)
 
         at += length ? length : 1;
     }
-    err =
-        uc_hook_add(vcpu->uc, &plan->limit_hook, UC_HOOK_CODE, (void *)vcpu_on_limit, vcpu, at, at);
+    err = uc_hook_add(vcpu->uc, &plan->limit_hook, UC_HOOK_CODE, (void *)vcpu_on_limit, vcpu, at,
+                      at < end ? end - 1 : at);
     if (!err) {
         plan->limit_hooked = true;
         engine_remove_block(vcpu->uc, vcpu->replan_gva, vcpu->replan_size);
-        vcpu_set_limit(vcpu, LIMIT_NONE);
+        vcpu_set_limit(vcpu, vcpu_retired(vcpu) +
+                                 vcpu_block_insns(vcpu, vcpu->replan_gva, vcpu->replan_size));
     }
     return err;
 }
@@ -356,6 +360,7 @@ static bool stop_can_wait(enum vcpu_stop_kind kind)
 int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
 {
     uint64_t limit = vcpu->asked;
+    bool in_time = vcpu_retired(vcpu) <= limit;
     struct vcpu_plan plan = {0};
     uint64_t gva;
     uc_err err;
@@ -390,6 +395,10 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     }
     vcpu_settle(vcpu, gva);
     vcpu_set_limit(vcpu, limit);
+    /* A block that writes over itself may have been counted again from where it did. */
+    if (in_time && vcpu->left < 0) {
+        vcpu->left = 0;
+    }
     if (vcpu->left <= 0 && stop_can_wait(vcpu->stop.kind)) {
         vcpu->stop.kind = VCPU_STOP_LIMIT;
     }

@@ -49,6 +49,13 @@ static struct block *block_find(struct vcpu *vcpu, uint64_t gva, uint32_t size)
     return &vcpu->block[slot];
 }
 
+uint32_t vcpu_block_insns(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    const struct block *block = block_find(vcpu, gva, size);
+
+    return block->key ? block->insns : BLOCK_BYTES_MAX;
+}
+
 void vcpu_block_forget_all(struct vcpu *vcpu)
 {
     if (vcpu->current) {

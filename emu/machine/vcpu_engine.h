@@ -178,6 +178,8 @@ void vcpu_limit_apply(struct vcpu *vcpu, uint64_t limit);
 /* The next block, whichever it is, goes through the slow path. */
 void vcpu_limit_hold(struct vcpu *vcpu);
 void vcpu_block_forget_all(struct vcpu *vcpu);
+/* Instructions of a block that was met; one that was forgotten since counts as the longest. */
+uint32_t vcpu_block_insns(struct vcpu *vcpu, uint64_t gva, uint32_t size);
 void vcpu_site_forget_all(struct vcpu *vcpu);
 /* The one at gva. */
 void vcpu_site_forget(struct vcpu *vcpu, uint64_t gva);

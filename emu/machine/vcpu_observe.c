@@ -129,7 +129,7 @@ static void on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
     const struct block *block = vcpu->current;
 
     (void)uc;
-    if (block && block->gva == gva) {
+    if (block && block != &vcpu->kept && block->gva == gva) { /* `kept` has no number */
         vcpu->observer.block(vcpu->observer.context, (uint32_t)(block - vcpu->block), gva, size,
                              vcpu_retired(vcpu) - block->insns);
     }

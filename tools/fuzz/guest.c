@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One hostile guest through the real run loop. One input in eight runs again in a new machine, and
- * there from a snapshot in the middle on: digests, outcomes and traces have to be the same. If
- * asked to, it keeps machines and brings them back to their launch for each input: making one takes
- * longer than most inputs run. So what an input does not leave as it was is found, too.
+ * there from a snapshot in the middle on, and with oracles that watch it in each of their ways:
+ * digests, outcomes and traces have to be the same. If asked to, it keeps machines and brings them
+ * back to their launch for each input: making one takes longer than most inputs run. So what an
+ * input does not leave as it was is found, too.
  */
 #include "guest.h"
 
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/oracle.h"
 #include "run.h"
 #include "trace/text.h"
 
@@ -33,6 +35,7 @@ struct subject {
     struct host *host;
     struct text_trace *text;
     struct trace trace;
+    struct run_options options; /* how it is watched */
     struct error error;
     size_t launch_size; /* of the trace, at the snapshot of the launch */
 };
@@ -104,8 +107,9 @@ static void subject_start(struct subject *subject)
 {
     const struct text_header header = {
         .image = "fuzz", .cpus = 2, .memory_mib = 4, .seed = subject->scenario->seed};
-    struct run_options options = {.trace = &subject->trace};
+    struct run_options options = subject->options;
 
+    options.trace = &subject->trace;
     subject->host = host_honest_new();
     subject->text = text_trace_new(TEXT_FULL, &header, NULL);
     if (!subject->host || !subject->text) {
@@ -264,6 +268,90 @@ static void repeat_restored(struct subject *subject, uint64_t stop)
     subject_stop(subject);
 }
 
+/* ---- oracles ---- */
+
+static void run_watched(struct subject *subject, uint32_t oracles, bool exact,
+                        struct result *result)
+{
+    subject->options = (struct run_options){.oracles = oracles, .oracles_exact = exact};
+    run_fresh(subject, result, NULL);
+}
+
+/* As what the guest sees it is the same run. */
+static bool same_run(const struct result *first, const struct result *second)
+{
+    const struct outcome *a = &first->outcome, *b = &second->outcome;
+
+    return a->kind == b->kind && a->rip == b->rip && a->vcpu == b->vcpu &&
+           a->instructions == b->instructions && a->exits == b->exits &&
+           memcmp(first->digest, second->digest, sizeof(first->digest)) == 0;
+}
+
+static void compare_watched(const struct result *plain, const struct result *watched,
+                            const char *what)
+{
+    if (!same_run(plain, watched)) {
+        fail("%s: the run is another one:\n%s---\n%s", what, plain->trace, watched->trace);
+    }
+}
+
+/* The engine takes an instruction that overwrites itself in one of two ways, by whether accesses
+   are shown to anybody. */
+static bool differs_when_shown(struct subject *subject, const struct result *plain)
+{
+    struct result shown = {0};
+    bool differs;
+
+    run_watched(subject, ORACLE_BIT(ORACLE_PERCPU), true, &shown);
+    differs = !same_run(plain, &shown);
+    free(shown.trace);
+    return differs;
+}
+
+/* All that exact oracles see fast ones suspect, and where to begin with the exact ones. */
+static void compare_oracles(struct subject *subject, const struct result *fast,
+                            const struct result *exact)
+{
+    struct result from = {0};
+
+    if (exact->outcome.oracles & ~fast->outcome.oracles) {
+        fail("oracles 0x%x hit, fast ones 0x%x:\n%s", exact->outcome.oracles, fast->outcome.oracles,
+             exact->trace);
+    }
+    subject->options = (struct run_options){.oracles = ORACLES_CHEAP};
+    check(run_suspects(subject->scenario, subject->image, &subject->options, &subject->error),
+          subject, "suspects");
+    if (subject->options.oracles_exact) {
+        run_fresh(subject, &from, NULL);
+        compare(exact, &from, "exact oracles from where they suspect something");
+        free(from.trace);
+    }
+}
+
+/* Whoever watches, the run is the same. */
+static void repeat_watched(struct subject *subject, uint64_t stop, const struct result *plain)
+{
+    struct result fast = {0}, exact = {0}, all = {0};
+
+    run_watched(subject, ORACLES_CHEAP, false, &fast);
+    compare_watched(plain, &fast, "fast oracles");
+    run_watched(subject, ORACLES_CHEAP, true, &exact);
+    if (same_run(plain, &exact)) {
+        compare_oracles(subject, &fast, &exact);
+    } else if (!differs_when_shown(subject, plain)) {
+        compare_watched(plain, &exact, "exact oracles");
+    }
+    run_watched(subject, ORACLES_ALL, true, &all);
+    compare_watched(&exact, &all, "following values");
+    repeat_restored(subject, stop);
+    subject->options = (struct run_options){.oracles = ORACLES_CHEAP, .oracles_exact = stop & 1};
+    repeat_restored(subject, stop);
+    memset(&subject->options, 0, sizeof(subject->options));
+    free(fast.trace);
+    free(exact.trace);
+    free(all.trace);
+}
+
 /* FNV-1a */
 static uint32_t hash(const uint8_t *data, size_t size)
 {
@@ -275,11 +363,12 @@ static uint32_t hash(const uint8_t *data, size_t size)
     return value ^ value >> 15;
 }
 
-/* In a kept machine, then a new one, then from the middle on. */
+/* In a kept machine, then a new one, then from the middle on, then with oracles. */
 static void repeat(struct subject *fresh, const uint8_t *data, size_t size, uint32_t choice,
                    const struct result *first)
 {
     struct subject *subject = subject_kept(data, size);
+    uint64_t stop = 1 + (choice >> 8) % 4;
     struct result again = {0};
 
     if (subject) {
@@ -290,7 +379,8 @@ static void repeat(struct subject *fresh, const uint8_t *data, size_t size, uint
     }
     compare(first, &again, subject ? "run in a machine that was used before" : "second run");
     free(again.trace);
-    repeat_restored(fresh, 1 + (choice >> 8) % 4);
+    repeat_restored(fresh, stop);
+    repeat_watched(fresh, stop, first);
 }
 
 int fuzz_guest_show(const uint8_t *data, size_t size, FILE *out)

@@ -160,7 +160,7 @@ static void why_of(const struct outcome *outcome, char *why, size_t size)
     why[used] = '\0';
 }
 
-/* The class of an outcome; the last one takes all that come after it when there are too many. */
+/* The class of an outcome; PRODUCT_CLASSES_MAX when there are too many. */
 static uint8_t class_of(struct product *product, const struct outcome *outcome)
 {
     struct product_class fresh = {

@@ -114,10 +114,9 @@ static void print_axis(FILE *file, const struct product *product, enum product_a
 
 void product_print(FILE *file, const struct product *product)
 {
-    static struct tally(*tally)[PRODUCT_ROWS_MAX];
+    struct tally(*tally)[PRODUCT_ROWS_MAX] = calloc(AXIS_COUNT, sizeof(*tally));
     char phrase[160];
 
-    tally = calloc(AXIS_COUNT, sizeof(*tally));
     outcome_phrase(&product->honest, phrase, sizeof(phrase));
     fprintf(file,
             "honest: %s after %" PRIu64 " instructions and %" PRIu64
