@@ -9,6 +9,7 @@
  *   run_schedule.c  which vCPU runs
  *   run_spin.c      loops that nobody ends
  *   run_oracle.c    what the oracles are told
+ *   run_percpu.c    what the oracle percpu looks at
  *   run_taint.c     the same for the one that follows values
  *   run_view.c  looking at the result
  */
@@ -182,6 +183,10 @@ void run_taint_access(struct run *run, const struct oracle_access *access);
 void run_taint_trap(struct run *run, const struct vcpu_stop *stop);
 /* What stands in these pages is new. */
 void run_taint_page(struct run *run, uint64_t gpa, uint64_t size_bytes);
+
+/* run_percpu.c: the exit that is being taken may end the bring-up; the run has ended. */
+void run_percpu_exit(struct run *run);
+void run_percpu_end(struct run *run);
 
 /* run.c: what a handled trap means for who runs. */
 void run_after_trap(struct run *run, enum trap_next next);

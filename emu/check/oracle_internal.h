@@ -2,7 +2,9 @@
 /*
  * Private to the oracles' files:
  *
- *   oracle.c        names, the table of who is told what, hits, snapshots
+ *   oracle.c        the table of who is told what
+ *   oracle_hit.c    what becomes of a mistake that was seen
+ *   oracle_keep.c   snapshots
  *   lent.c          which memory is lent to the hypervisor at present
  *   double_fetch.c  overrun.c  unmarked.c  leak.c  stale_private.c  validated_twice.c
  *   silent_hang.c   one oracle each
@@ -168,6 +170,12 @@ struct oracles {
     struct oracle_vcpu *saved_vcpu;
     uint32_t saved_vcpu_used;
 };
+
+/* Bytes for a bit a page. */
+static inline size_t bits_size(uint32_t page_count)
+{
+    return page_count / 8 + 1;
+}
 
 static inline bool oracle_on(const struct oracles *oracles, enum oracle_kind kind)
 {
