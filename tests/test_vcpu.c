@@ -343,6 +343,21 @@ START_TEST(debug_breakpoint)
 }
 END_TEST
 
+/* On an instruction that is known to trap already, and for which a hook was there first. */
+START_TEST(debug_at_known_site)
+{
+    GUEST_CODE_BYTES(&guest, 0x90, 0x0F, 0x31, 0xF4); /* nop; rdtsc; hlt */
+    for (int round = 0; round < 3; round++) {
+        point_at_code();
+        arm(round ? GUEST_CODE + 1 : 0);
+        ck_assert_int_eq(guest_stop(&guest), round ? VCPU_STOP_DEBUG : VCPU_STOP_SITE);
+        ck_assert_uint_eq(guest.stop.rip, GUEST_CODE + 1);
+    }
+    arm(0);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_SITE);
+}
+END_TEST
+
 /* A snapshot brings back what was armed, and what was not. */
 START_TEST(debug_after_restore)
 {
@@ -1072,6 +1087,7 @@ int main(void)
     tcase_add_loop_test(time, breakpoint, 0, COUNT(break_offsets));
     tcase_add_test(time, breakpoint_in_known_code);
     tcase_add_loop_test(time, debug_breakpoint, 0, COUNT(break_offsets));
+    tcase_add_test(time, debug_at_known_site);
     tcase_add_test(time, debug_after_restore);
     tcase_add_test(time, debug_out_of_a_vmsa);
     tcase_add_loop_test(time, debug_resumed_late, 0, 4);

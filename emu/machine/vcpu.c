@@ -28,8 +28,10 @@ void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
         vcpu->passing = false;
         return;
     }
-    if (vcpu->stop.kind == VCPU_STOP_DEBUG) {
-        return; /* a breakpoint comes before the instruction */
+    /* A breakpoint comes before the instruction, whichever hook does. */
+    if (vcpu_debug_stops(vcpu, gva)) {
+        vcpu_stop_with(vcpu, VCPU_STOP_DEBUG);
+        return;
     }
     /* Code may have changed since the hook was set. */
     vcpu->decode(bytes, vcpu_code_peek(vcpu, gva, bytes, sizeof(bytes)), vcpu_code(vcpu)->bits,

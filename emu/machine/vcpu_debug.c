@@ -28,16 +28,25 @@ bool vcpu_debug_passes(const struct vcpu *vcpu)
     return vcpu->resumed_at == vcpu_retired(vcpu) && vcpu->resumed_gva == vcpu_code_gva(vcpu);
 }
 
+bool vcpu_debug_stops(struct vcpu *vcpu, uint64_t gva)
+{
+    for (uint32_t i = 0; i < vcpu->debug_count; i++) {
+        if (vcpu->debug[i].gva == gva) {
+            return gva != vcpu->resumed_gva || vcpu_retired_at(vcpu, gva) != vcpu->resumed_at;
+        }
+    }
+    return false;
+}
+
 static void vcpu_on_debug(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
 {
     struct vcpu *vcpu = opaque;
 
     (void)size;
-    if (gva == vcpu->resumed_gva && vcpu_retired_at(vcpu, gva) == vcpu->resumed_at) {
-        return;
+    if (vcpu_debug_stops(vcpu, gva)) {
+        vcpu->stop.kind = VCPU_STOP_DEBUG;
+        uc_emu_stop(uc);
     }
-    vcpu->stop.kind = VCPU_STOP_DEBUG;
-    uc_emu_stop(uc);
 }
 
 /* The addresses that DR7 enables as instruction breakpoints, each once. */

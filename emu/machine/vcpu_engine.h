@@ -195,6 +195,8 @@ void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
 
 /* vcpu_debug.c: the next instruction, whichever it is, must be looked at for RF. */
 bool vcpu_debug_attends(const struct vcpu *vcpu);
+/* Is there a breakpoint at gva, where the engine stands, which RF does not let it pass? */
+bool vcpu_debug_stops(struct vcpu *vcpu, uint64_t gva);
 /* RF was set at gva, where nothing has run yet. */
 void vcpu_debug_resumed(struct vcpu *vcpu, uint64_t gva);
 void vcpu_debug_forget(struct vcpu *vcpu);
