@@ -115,7 +115,7 @@ static int open_all(struct watched *watched, struct error *error)
 
 static int once(struct watched *watched, enum watched_kind kind, struct error *error)
 {
-    struct ours *ours = &watched->ours[kind];
+    struct ours *ours;
     int status;
 
     if (kind >= WATCHED_BARE) {
@@ -124,6 +124,7 @@ static int once(struct watched *watched, enum watched_kind kind, struct error *e
         status = bare_restore(bare, error);
         return status ? status : bare_run(bare, UINT64_MAX, error);
     }
+    ours = &watched->ours[kind];
     status = run_restore(ours->run, error);
     if (status == 0) {
         status = ours_run(ours, OUTCOME_REACHED, error);
