@@ -448,6 +448,7 @@ int run_relaunch(struct run *run, const struct image *image, struct error *error
 
     if (status == 0) {
         run->image = image;
+        run->percpu.asked = false;
     }
     return status;
 }

@@ -80,6 +80,12 @@ struct run_spin {
     uint64_t awaited_gva;     /* 0: nothing that it does not write itself */
 };
 
+/* Where the guest says where its per-CPU table is, and how long. */
+struct run_percpu_symbols {
+    bool asked, known;
+    uint64_t va_gva, count_gva;
+};
+
 struct run {
     const struct scenario *scenario;
     const struct image *image;
@@ -106,6 +112,7 @@ struct run {
     uint64_t svsm_size_bytes;
     const struct exit_row *stop_row; /* of options.stop_at_exit; NULL: none */
     uint64_t stop_nth;
+    struct run_percpu_symbols percpu;
     uint64_t panic_gva, panic_size; /* svsm_panic_message; size 0: the guest has none */
 
     bool saved;

@@ -99,12 +99,32 @@ static void percpu_row(const uint8_t *area, uint64_t gva, struct run_percpu *row
     memcpy(&row->tss, area + PERCPU_TSS, sizeof(row->tss));
 }
 
+/* Looked for once: a name is looked for among all symbols. */
+static void percpu_find(struct run *run)
+{
+    struct run_percpu_symbols *symbols = &run->percpu;
+
+    if (!symbols->asked) {
+        symbols->asked = true;
+        symbols->known = image_symbol_find(run->image, "PERCPU_VA", &symbols->va_gva, NULL) &&
+                         image_symbol_find(run->image, "CPU_COUNT", &symbols->count_gva, NULL);
+    }
+}
+
+/* Where the table is; 0: nowhere yet. */
+static uint64_t percpu_base(struct run *run)
+{
+    uint64_t base;
+
+    percpu_find(run);
+    return run->percpu.known && run_peek(run, run->percpu.va_gva, &base, sizeof(base)) ? base : 0;
+}
+
 size_t run_percpu_count(struct run *run)
 {
-    uint64_t base, count;
+    uint64_t count;
 
-    if (!run_read_symbol(run, "PERCPU_VA", 0, 8, &base) || base == 0 ||
-        !run_read_symbol(run, "CPU_COUNT", 0, 8, &count)) {
+    if (percpu_base(run) == 0 || !run_peek(run, run->percpu.count_gva, &count, sizeof(count))) {
         return 0;
     }
     return count < HYPERVISOR_CPU_MAX ? (size_t)count : HYPERVISOR_CPU_MAX;
@@ -113,11 +133,8 @@ size_t run_percpu_count(struct run *run)
 size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max)
 {
     size_t count = run_percpu_count(run), rows = 0;
-    uint64_t base;
+    uint64_t base = percpu_base(run);
 
-    if (count == 0 || !run_read_symbol(run, "PERCPU_VA", 0, 8, &base)) {
-        return 0;
-    }
     count = count < max ? count : max;
     while (rows < count) {
         uint8_t area[PERCPU_AT_ONCE * PERCPU_STRIDE];
