@@ -15,14 +15,21 @@ static struct fetch_marks *marks_new(const struct oracles *oracles)
                                     : sizeof(((struct fetch_marks *)NULL)->answer));
 }
 
+/* Of the bytes from `low` on, before `high`. */
 static void marks_copy(const struct oracles *oracles, struct fetch_marks *to,
-                       const struct fetch_marks *from)
+                       const struct fetch_marks *from, size_t low, size_t high)
 {
-    memcpy(to, from, oracles->exact ? sizeof(*to) : sizeof(to->answer));
+    size_t count = high > low ? high - low : 0;
+
+    memcpy(to->answer + low, from->answer + low, count * sizeof(to->answer[0]));
+    if (oracles->exact) {
+        memcpy(to->code_gva + low, from->code_gva + low, count * sizeof(to->code_gva[0]));
+        memcpy(to->retired + low, from->retired + low, count * sizeof(to->retired[0]));
+    }
 }
 
 /* A page that may be marked. NULL: no room for another one, or out of memory. */
-static struct fetch_marks *fetched_page(struct oracles *oracles, uint32_t page)
+static struct fetched *fetched_page(struct oracles *oracles, uint32_t page)
 {
     uint16_t *index = &oracles->fetched_index[page];
     struct fetched *fetched;
@@ -42,10 +49,12 @@ static struct fetch_marks *fetched_page(struct oracles *oracles, uint32_t page)
         if (!fetched->kept && !(fetched->kept = marks_new(oracles))) {
             return NULL;
         }
-        marks_copy(oracles, fetched->kept, fetched->marks);
+        marks_copy(oracles, fetched->kept, fetched->marks, 0, PAGE_SIZE);
         fetched->kept_at = oracles->saves;
+        fetched->low = PAGE_SIZE;
+        fetched->high = 0;
     }
-    return fetched->marks;
+    return fetched;
 }
 
 void double_fetch_restore(struct oracles *oracles)
@@ -54,7 +63,9 @@ void double_fetch_restore(struct oracles *oracles)
         struct fetched *fetched = &oracles->fetched[i];
 
         if (fetched->kept_at == oracles->saves) {
-            marks_copy(oracles, fetched->marks, fetched->kept);
+            marks_copy(oracles, fetched->marks, fetched->kept, fetched->low, fetched->high);
+            fetched->low = PAGE_SIZE;
+            fetched->high = 0;
         }
     }
 }
@@ -100,12 +111,17 @@ void double_fetch_access(struct oracles *oracles, const struct oracle_access *ac
 {
     const struct oracle_vcpu *vcpu = &oracles->vcpu[access->vcpu];
     uint64_t at = access->gpa & PAGE_MASK, first_gva = 0;
+    struct fetched *fetched;
     struct fetch_marks *marks;
     bool again = false;
 
-    if (!fetch_counts(oracles, access) || !(marks = fetched_page(oracles, access->page))) {
+    if (!fetch_counts(oracles, access) || !(fetched = fetched_page(oracles, access->page))) {
         return;
     }
+    marks = fetched->marks;
+    fetched->low = at < fetched->low ? at : fetched->low;
+    fetched->high =
+        at + access->size_bytes > fetched->high ? at + access->size_bytes : fetched->high;
     for (uint64_t i = at; i < at + access->size_bytes; i++) {
         /* Pieces of one instruction are one read. */
         if (marks->answer[i] == vcpu->answer &&

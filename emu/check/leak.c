@@ -278,11 +278,14 @@ static bool is_buffer_suspicious(struct oracles *oracles, const struct exit *exi
 {
     const struct oracle_vcpu *vcpu = &oracles->vcpu[exit->vcpu];
 
-    for (uint64_t i = 0; i < GHCB_SHARED_BUFFER_SIZE / GRANULE; i++) {
-        if ((vcpu->buffer_written[i / 8] & 1u << i % 8) &&
-            passing(oracles, exit, exit->ghcb_gpa + GHCB_SHARED_BUFFER + i * GRANULE) ==
+    for (uint64_t byte = 0; byte < sizeof(vcpu->buffer_written); byte++) {
+        for (uint32_t left = vcpu->buffer_written[byte]; left; left &= left - 1) {
+            uint64_t granule = byte * 8 + (uint64_t)__builtin_ctz(left);
+
+            if (passing(oracles, exit, exit->ghcb_gpa + GHCB_SHARED_BUFFER + granule * GRANULE) ==
                 NOT_PASSED) {
-            return true;
+                return true;
+            }
         }
     }
     return false;

@@ -204,23 +204,20 @@ static void note_stray(struct oracle_vcpu *vcpu, uint64_t offset, uint64_t code_
 static void note_fields(struct oracles *oracles, const struct oracle_access *access)
 {
     struct oracle_vcpu *vcpu = &oracles->vcpu[access->vcpu];
-    bool known = false;
+    uint32_t fields;
     uint64_t offset;
+    bool known;
 
     if (!oracle_in_ghcb(oracles, access, &offset) || offset >= GHCB_SHARED_BUFFER) {
         return;
     }
-    for (enum ghcb_field field = 0; field < FIELD_COUNT; field++) {
-        const struct ghcb_field_row *row = &ghcb_field_rows[field];
-
-        if (ranges_meet(offset, access->size_bytes, row->offset, row->size_bytes)) {
-            vcpu->written |= FIELD_BIT(field);
-            vcpu->store_gva[field] = access->code_gva;
-            known = true;
-        }
+    fields = ghcb_fields_at(offset, access->size_bytes);
+    vcpu->written |= fields;
+    for (uint32_t left = oracles->exact ? fields : 0; left; left &= left - 1) {
+        vcpu->store_gva[__builtin_ctz(left)] = access->code_gva;
     }
-    known =
-        known || ranges_meet(offset, access->size_bytes, GHCB_VALID_BITMAP, GHCB_VALID_BITMAP_SIZE);
+    known = fields ||
+            ranges_meet(offset, access->size_bytes, GHCB_VALID_BITMAP, GHCB_VALID_BITMAP_SIZE);
     if (!known && access->value) {
         note_stray(vcpu, offset & ~7ULL, access->code_gva);
     }

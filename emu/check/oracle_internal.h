@@ -142,6 +142,7 @@ struct fetch_marks {
 struct fetched {
     uint32_t kept_at; /* the snapshot that `kept` is of, by its number; 0: none */
     struct fetch_marks *marks, *kept;
+    uint64_t low, high; /* the bytes from low on, before high, were marked since */
 };
 
 struct oracles {

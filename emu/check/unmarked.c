@@ -21,13 +21,11 @@ void unmarked_access(struct oracles *oracles, const struct oracle_access *access
         !oracle_in_ghcb(oracles, access, &offset) || offset >= GHCB_VALID_BITMAP) {
         return;
     }
-    for (enum ghcb_field field = 0; field < FIELD_COUNT; field++) {
-        const struct ghcb_field_row *row = &ghcb_field_rows[field];
-
-        if (!((vcpu->marked | vcpu->written) & FIELD_BIT(field)) &&
-            ranges_meet(offset, access->size_bytes, row->offset, row->size_bytes)) {
-            snprintf(what, sizeof(what), "%s used, which the answer did not mark", row->name);
-            oracle_hit_access(oracles, ORACLE_UNMARKED, access, 0, what);
-        }
+    for (uint32_t left =
+             ghcb_fields_at(offset, access->size_bytes) & ~(vcpu->marked | vcpu->written);
+         left; left &= left - 1) {
+        snprintf(what, sizeof(what), "%s used, which the answer did not mark",
+                 ghcb_field_rows[__builtin_ctz(left)].name);
+        oracle_hit_access(oracles, ORACLE_UNMARKED, access, 0, what);
     }
 }

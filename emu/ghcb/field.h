@@ -58,6 +58,9 @@ static inline void ghcb_field_store(const struct ghcb_field_row *row, uint8_t *p
     }
 }
 
+/* FIELD_BIT()s of the fields that have any byte of [offset, offset + size_bytes) of the page. */
+uint32_t ghcb_fields_at(uint64_t offset, uint32_t size_bytes);
+
 /* The field of that name, or FIELD_COUNT. */
 enum ghcb_field ghcb_field_named(const char *name);
 
