@@ -5,32 +5,12 @@
 # tests product-hardened and product-honest run as a whole.
 set -u
 
-: "${SNPEMU_COMMAND:?}" "${SNPEMU_IMAGE_DIR:?}" "${SNPEMU_SOURCE_DIR:?}"
-export SNPEMU_IMAGES=$SNPEMU_IMAGE_DIR NO_COLOR=1 LC_ALL=C
+: "${SNPEMU_SOURCE_DIR:?}"
+. "$SNPEMU_SOURCE_DIR/tests/tally.sh"
 product=$(dirname "$SNPEMU_COMMAND")/snpemu-product
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0
 
-note() { # STATUS NAME
-    if [ "$1" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAIL %s\n' "$2"
-        tail -n 40 out err | sed 's/^/    /'
-    fi
-}
-
-# NAME STATUS PATTERN ARGUMENT...: a line of the output, or of what it says is wrong, matches.
-played() {
-    local name=$1 status=$2 pattern=$3 got
-    shift 3
-    "$product" "$@" >out 2>err
-    got=$?
-    [ "$got" -eq "$status" ] && grep -qE -- "$pattern" out err
-    note $? "$name: status $got, wanted $status with '$pattern'"
+played() { # NAME STATUS PATTERN ARGUMENT...
+    ends "$product" "$@"
 }
 
 # NAME PATTERN: the last output has such a line.

@@ -5,32 +5,12 @@
 # unmodelled. `svsm` makes too many exits for all of them here; tools/nightly takes all.
 set -u
 
-: "${SNPEMU_COMMAND:?}" "${SNPEMU_IMAGE_DIR:?}" "${SNPEMU_SOURCE_DIR:?}"
-export SNPEMU_IMAGES=$SNPEMU_IMAGE_DIR NO_COLOR=1 LC_ALL=C
+: "${SNPEMU_SOURCE_DIR:?}"
+. "$SNPEMU_SOURCE_DIR/tests/tally.sh"
 sweep=$(dirname "$SNPEMU_COMMAND")/snpemu-sweep
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0 failed=0
 
-note() { # STATUS NAME
-    if [ "$1" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAIL %s\n' "$2"
-        tail -n 30 out err | sed 's/^/    /'
-    fi
-}
-
-# NAME STATUS PATTERN ARGUMENT...: a line of the output, or of what it says is wrong, matches.
-swept() {
-    local name=$1 status=$2 pattern=$3 got
-    shift 3
-    "$sweep" "$@" >out 2>err
-    got=$?
-    [ "$got" -eq "$status" ] && grep -qE -- "$pattern" out err
-    note $? "$name: status $got, wanted $status with '$pattern'"
+swept() { # NAME STATUS PATTERN ARGUMENT...
+    ends "$sweep" "$@"
 }
 
 # Every exit, and some of each part of the boot.

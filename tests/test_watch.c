@@ -24,7 +24,7 @@
  * RSI: the watched place, which holds 0x1111...; RDI: private memory; the value is 0xAABBCCDD. The
  * code ends by hlt; `rax` and `rbx` are what it leaves there.
  */
-static const struct {
+static const struct watch_row {
     const char *name;
     uint8_t size;
     uint8_t code[28];
@@ -110,17 +110,7 @@ static const struct {
 };
 
 /* The same of writes. EDX is 0x12345678. */
-static const struct {
-    const char *name;
-    uint8_t size;
-    uint8_t code[28];
-    uint32_t watch_size;
-    uint64_t nth;
-    bool sticky;
-    bool fires;
-    uint64_t rax, rbx;
-    uint64_t after;
-} write_rows[] = {
+static const struct watch_row write_rows[] = {
     {"a store, read back", BYTES(0x89, 0x16, 0x8B, 0x06, 0x8B, 0x1E, 0xF4), 4, 1, true, true,
      0xAABBCCDD, 0xAABBCCDD, 0x11111111AABBCCDD},
     {"a store that nobody reads back", BYTES(0x89, 0x16, 0x31, 0xC0, 0xF4), 4, 1, true, true, 0, 0,
@@ -242,22 +232,26 @@ static void arm(uint64_t gpa, uint32_t size, uint64_t nth, bool sticky)
     ck_assert_int_eq(watch_list_add(&watches, &watch, &guest.error), 0);
 }
 
-static void check_row(size_t i)
+/* Runs what is armed, and looks at what it leaves. */
+static void check_left(const struct watch_row *row)
 {
-    const char *name = watch_rows[i].name;
-
-    arm(WATCHED_GPA, watch_rows[i].watch_size, watch_rows[i].nth, watch_rows[i].sticky);
     guest_run(&guest);
     watch_list_settle(&watches);
     ck_assert_int_eq(guest.outcome.kind, OUTCOME_HALTED);
-    ck_assert_msg(fired == (watch_rows[i].fires ? 1 : 0), "%s: fired %u times", name, fired);
-    ck_assert_msg(guest_get(&guest, VCPU_RAX) == watch_rows[i].rax, "%s: RAX 0x%llx", name,
+    ck_assert_msg(fired == (row->fires ? 1 : 0), "%s: fired %u times", row->name, fired);
+    ck_assert_msg(guest_get(&guest, VCPU_RAX) == row->rax, "%s: RAX 0x%llx", row->name,
                   (unsigned long long)guest_get(&guest, VCPU_RAX));
-    ck_assert_msg(guest_get(&guest, VCPU_RBX) == watch_rows[i].rbx, "%s: RBX 0x%llx", name,
+    ck_assert_msg(guest_get(&guest, VCPU_RBX) == row->rbx, "%s: RBX 0x%llx", row->name,
                   (unsigned long long)guest_get(&guest, VCPU_RBX));
-    ck_assert_msg(guest_load(&guest, WATCHED) == watch_rows[i].after, "%s: left 0x%llx", name,
+    ck_assert_msg(guest_load(&guest, WATCHED) == row->after, "%s: left 0x%llx", row->name,
                   (unsigned long long)guest_load(&guest, WATCHED));
     ck_assert_uint_eq(events, fired);
+}
+
+static void check_row(size_t i)
+{
+    arm(WATCHED_GPA, watch_rows[i].watch_size, watch_rows[i].nth, watch_rows[i].sticky);
+    check_left(&watch_rows[i]);
 }
 
 START_TEST(watch_table)
@@ -289,7 +283,6 @@ END_TEST
 
 START_TEST(write_table)
 {
-    const char *name = write_rows[_i].name;
     const struct reply_watch watch = {.on_write = true,
                                       .gpa = WATCHED_GPA,
                                       .size_bytes = write_rows[_i].watch_size,
@@ -301,17 +294,7 @@ START_TEST(write_table)
     watch_start(write_rows[_i].code, write_rows[_i].size);
     guest_set(&guest, VCPU_RDX, 0x12345678);
     ck_assert_int_eq(watch_list_add(&watches, &watch, &guest.error), 0);
-    guest_run(&guest);
-    watch_list_settle(&watches);
-    ck_assert_int_eq(guest.outcome.kind, OUTCOME_HALTED);
-    ck_assert_msg(fired == (write_rows[_i].fires ? 1 : 0), "%s: fired %u times", name, fired);
-    ck_assert_msg(guest_get(&guest, VCPU_RAX) == (uint32_t)write_rows[_i].rax, "%s: RAX 0x%llx",
-                  name, (unsigned long long)guest_get(&guest, VCPU_RAX));
-    ck_assert_msg(guest_get(&guest, VCPU_RBX) == write_rows[_i].rbx, "%s: RBX 0x%llx", name,
-                  (unsigned long long)guest_get(&guest, VCPU_RBX));
-    ck_assert_msg(guest_load(&guest, WATCHED) == write_rows[_i].after, "%s: left 0x%llx", name,
-                  (unsigned long long)guest_load(&guest, WATCHED));
-    ck_assert_uint_eq(events, fired);
+    check_left(&write_rows[_i]);
 }
 END_TEST
 
