@@ -329,7 +329,10 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         run->panic_size = 0;
     }
     vcpu_set_translation(run->machine.vcpu, options->translate, options->translate_context);
-    status = run_set_until(run, options->until, error);
+    status = options->edges ? vcpu_count_edges(run->machine.vcpu, error) : 0;
+    if (status == 0) {
+        status = run_set_until(run, options->until, error);
+    }
     if (status == 0) {
         status = run_set_stop(run, options->stop_at_exit, error);
     }
@@ -373,6 +376,17 @@ void run_free(struct run *run)
 int run_watch_often(struct run *run, struct error *error)
 {
     return vcpu_watch_often(run->machine.vcpu, error);
+}
+
+void run_set_edges(struct run *run, uint8_t *edges)
+{
+    assert(run->options.edges);
+    vcpu_set_edges(run->machine.vcpu, edges);
+}
+
+uint64_t run_suspicion(const struct run *run)
+{
+    return run->oracles ? oracles_hits(run->oracles) : 0;
 }
 
 void run_set_host(struct run *run, struct host *host)

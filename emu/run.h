@@ -22,6 +22,9 @@
 
 #define RUN_DIGEST_SIZE 32 /* SHA-256 */
 
+/* Counters of the guest's edges: how often one block came after another, by a hash of both. */
+#define RUN_EDGES_SIZE VCPU_EDGES_SIZE
+
 struct run; /* opaque */
 
 struct run_options {
@@ -39,6 +42,7 @@ struct run_options {
        several times slower. Else a hit is a suspicion: run again, exactly. */
     bool oracles_exact;
     uint64_t oracles_from; /* with oracles_exact: only once the exit of this number was answered */
+    bool edges;            /* count the guest's edges: run_set_edges says where */
     vcpu_translate *translate; /* for measurements: see vcpu_set_translation; NULL otherwise */
     void *translate_context;
 };
@@ -79,6 +83,16 @@ int run_relaunch(struct run *run, const struct image *image, struct error *error
 
 /* Many runs from the snapshot will change memory at a read: see vcpu_watch_often. */
 int run_watch_often(struct run *run, struct error *error);
+
+/* With options->edges: count here from now on, wrapping; RUN_EDGES_SIZE bytes, not owned. NULL:
+ * nowhere, as at first. */
+void run_set_edges(struct run *run, uint8_t *edges);
+
+/*
+ * After a fast run to its end: what its oracles suspect, as one number that is equal for what is
+ * probably the same mistake, however often it was made; 0: nothing.
+ */
+uint64_t run_suspicion(const struct run *run);
 
 /* Answer with another host from here on. Not owned. */
 void run_set_host(struct run *run, struct host *host);

@@ -19,6 +19,8 @@
 #include "machine/mmu.h"
 #include "machine/rmp.h"
 
+#define VCPU_EDGES_SIZE (1u << 14)
+
 struct vcpu; /* opaque */
 
 enum vcpu_register {
@@ -352,5 +354,10 @@ void vcpu_code_changed(struct vcpu *vcpu);
 
 /* "2.1.4" */
 const char *vcpu_engine_version(void);
+
+/* Count the edges between blocks from now on: before the first run, once. */
+int vcpu_count_edges(struct vcpu *vcpu, struct error *error);
+/* Where: VCPU_EDGES_SIZE counters, not owned. NULL: nowhere. */
+void vcpu_set_edges(struct vcpu *vcpu, uint8_t *edges);
 
 #endif

@@ -305,6 +305,39 @@ void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
     block_slow(vcpu, gva, size);
 }
 
+/* ---- edges: one block after another, as a fuzzer counts them ---- */
+
+#define EDGE_HASH 0x9E3779B97F4A7C15ULL
+
+static void on_edge(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
+{
+    struct vcpu *vcpu = opaque;
+    uint32_t to = (uint32_t)(gva * EDGE_HASH >> 50);
+
+    (void)uc;
+    (void)size;
+    vcpu->edges[(to ^ vcpu->edge_from) % VCPU_EDGES_SIZE]++;
+    vcpu->edge_from = to >> 1;
+}
+
+int vcpu_count_edges(struct vcpu *vcpu, struct error *error)
+{
+    uc_hook hook;
+
+    vcpu_set_edges(vcpu, NULL);
+    if (uc_hook_add(vcpu->uc, &hook, UC_HOOK_BLOCK, (void *)on_edge, vcpu, 1, 0)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a hook on blocks");
+    }
+    engine_flush_blocks(vcpu->uc);
+    return 0;
+}
+
+void vcpu_set_edges(struct vcpu *vcpu, uint8_t *edges)
+{
+    vcpu->edges = edges ? edges : vcpu->edges_nowhere;
+    vcpu->edge_from = 0;
+}
+
 /* Instructions of the current block before the one at gva. */
 static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva)
 {

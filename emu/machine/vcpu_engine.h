@@ -91,6 +91,10 @@ struct vcpu {
        addition: the block hook is called for every few instructions. */
     struct block block[BLOCK_SLOTS];
 
+    uint8_t *edges;     /* counters of edges; NULL: they are not counted */
+    uint32_t edge_from; /* hash of the block before */
+    uint8_t edges_nowhere[VCPU_EDGES_SIZE];
+
     uc_engine *uc;
     struct memory *memory;
     struct rmp *rmp;

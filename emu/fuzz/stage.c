@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fuzz/stage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/oracle.h"
+#include "host/bytes.h"
+
+struct stage {
+    struct subject *subject;
+    struct stage_options options;
+    struct host *honest_host; /* up to the snapshot */
+    struct host *host;
+    struct run *fast, *exact; /* exact: made when it is first needed */
+    uint64_t first_exit;
+    uint64_t snapshot_instructions;
+    struct outcome honest;
+    uint8_t *map; /* own_map, or somebody else's */
+    uint8_t own_map[STAGE_MAP_SIZE];
+};
+
+/* What main calls after percpu_init, in the images that we know. */
+static const char *const until_names[] = {"tss_init", "serial_init"};
+
+const char *stage_until_default(const struct image *image)
+{
+    uint64_t gva;
+
+    for (size_t i = 0; i < sizeof(until_names) / sizeof(until_names[0]); i++) {
+        if (image_symbol_find(image, until_names[i], &gva, NULL)) {
+            return until_names[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_list_exit(struct host *host, const struct exit *exit)
+{
+    (void)host;
+    return strcmp(exit->name, "apic_id_list") == 0;
+}
+
+/* What the budgets are to be: the honest run's, and a margin. */
+static int run_honestly(struct stage *stage, struct error *error)
+{
+    struct scenario *scenario = stage->subject->scenario;
+    const struct run_options options = {
+        .firmware = stage->subject->firmware,
+        .until = stage->options.until,
+    };
+    struct run *run = NULL;
+    int status =
+        run_new(&run, scenario, stage->subject->image, stage->honest_host, &options, error);
+
+    if (status == SNPEMU_OK) {
+        status = run_to_end(run, &stage->honest, error);
+    }
+    run_free(run);
+    if (status == SNPEMU_OK) {
+        scenario->budget = stage->honest.instructions + stage->options.margin_instructions;
+        scenario->exit_budget = stage->honest.exits + stage->options.margin_exits;
+    }
+    return status;
+}
+
+/* From launch to where the snapshot is to be. */
+static int open_run(struct stage *stage, struct run **run, bool exact, struct error *error)
+{
+    const struct run_options options = {
+        .firmware = stage->subject->firmware,
+        .until = stage->options.until,
+        .oracles = stage->subject->scenario->oracles,
+        .oracles_exact = exact,
+        .edges = !exact,
+    };
+    uint64_t number = UINT64_MAX;
+    bool at_exit = false;
+    int status = run_new(run, stage->subject->scenario, stage->subject->image, stage->honest_host,
+                         &options, error);
+
+    if (status == SNPEMU_OK) {
+        status = run_to_exit(*run, &number, &at_exit, error);
+    }
+    if (status == SNPEMU_OK && !at_exit) {
+        status =
+            error_set(error, SNPEMU_ERR_INPUT, "%s: the run ends before it comes to the snapshot",
+                      stage->subject->scenario->name);
+    }
+    if (status == SNPEMU_OK) {
+        status = run_snapshot(*run, error);
+    }
+    stage->first_exit = number;
+    return status;
+}
+
+int stage_open(struct stage **out, struct subject *subject, const struct stage_options *options,
+               struct error *error)
+{
+    struct stage *stage = calloc(1, sizeof(*stage));
+    int status;
+
+    if (!stage) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a stage");
+    }
+    stage->subject = subject;
+    stage->options = *options;
+    stage->map = stage->own_map;
+    stage->honest_host = host_honest_new();
+    stage->host = host_bytes_new();
+    if (stage->honest_host) {
+        stage->honest_host->handles = is_list_exit;
+    }
+    status = stage->honest_host && stage->host
+                 ? run_honestly(stage, error)
+                 : error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a host");
+    if (status == SNPEMU_OK) {
+        status = open_run(stage, &stage->fast, false, error);
+    }
+    if (status != SNPEMU_OK) {
+        stage_close(stage);
+        return status;
+    }
+    *out = stage;
+    return SNPEMU_OK;
+}
+
+void stage_close(struct stage *stage)
+{
+    if (!stage) {
+        return;
+    }
+    run_free(stage->fast);
+    run_free(stage->exact);
+    if (stage->host) {
+        stage->host->free(stage->host);
+    }
+    if (stage->honest_host) {
+        stage->honest_host->free(stage->honest_host);
+    }
+    free(stage);
+}
+
+static int play(struct stage *stage, struct run *run, const uint8_t *input, size_t size_bytes,
+                struct stage_result *result, struct error *error)
+{
+    int status = run_restore(run, error);
+
+    memset(result, 0, sizeof(*result));
+    host_bytes_set(stage->host, input, size_bytes, stage->first_exit);
+    run_set_host(run, stage->host);
+    if (status == SNPEMU_OK) {
+        status = run_to_end(run, &result->outcome, error);
+    }
+    result->verdict = outcome_verdict(&result->outcome);
+    result->done = host_bytes_done(stage->host);
+    return status;
+}
+
+int stage_play(struct stage *stage, const uint8_t *input, size_t size_bytes,
+               struct stage_result *result, struct error *error)
+{
+    int status;
+
+    memset(stage->map, 0, STAGE_MAP_SIZE);
+    run_set_edges(stage->fast, stage->map);
+    status = play(stage, stage->fast, input, size_bytes, result, error);
+    result->suspicion = run_suspicion(stage->fast);
+    return status;
+}
+
+int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
+                  struct stage_result *result, struct error *error)
+{
+    int status = stage->exact ? SNPEMU_OK : open_run(stage, &stage->exact, true, error);
+
+    return status == SNPEMU_OK ? play(stage, stage->exact, input, size_bytes, result, error)
+                               : status;
+}
+
+uint8_t *stage_map(struct stage *stage)
+{
+    return stage->map;
+}
+
+void stage_set_map(struct stage *stage, uint8_t *map)
+{
+    stage->map = map ? map : stage->own_map;
+}
+
+const struct host *stage_host(const struct stage *stage)
+{
+    return stage->host;
+}
+
+uint64_t stage_first_exit(const struct stage *stage)
+{
+    return stage->first_exit;
+}
+
+const struct outcome *stage_honest(const struct stage *stage)
+{
+    return &stage->honest;
+}

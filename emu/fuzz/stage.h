@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A stage: a machine that stands at a snapshot, and plays on from there with one input of the host
+ * that reads bytes after the other. Oracles watch fast; what they suspect is confirmed, on request,
+ * by a second, exact machine.
+ */
+#ifndef SNPEMU_FUZZ_STAGE_H
+#define SNPEMU_FUZZ_STAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "check/outcome.h"
+#include "error.h"
+#include "run.h"
+#include "subject.h"
+
+/* Coverage of one run: counters of the guest's edges, then of exits, answers and oracles. */
+#define STAGE_EDGES RUN_EDGES_SIZE
+#define STAGE_FEATURES 4096
+#define STAGE_MAP_SIZE (STAGE_EDGES + STAGE_FEATURES)
+
+struct stage_options {
+    const char *until; /* symbol that ends a run; NULL: none */
+    uint64_t
+        margin_instructions; /* what a run may have beyond the honest one before it is a hang */
+    uint64_t margin_exits;
+};
+
+struct stage_result {
+    struct outcome outcome;
+    enum verdict verdict;  /* in a fast run: `violation` is a suspicion */
+    uint64_t suspicion;    /* which; equal for what is probably the same mistake. 0: none */
+    uint64_t instructions; /* retired since the snapshot */
+    const char *last_exit; /* name of the last exit; NULL: none since the snapshot */
+    uint64_t done;         /* host_bytes_done */
+};
+
+struct stage; /* opaque */
+
+/* `subject` must outlive the stage; its budgets are set to the honest run's and the margins. */
+int stage_open(struct stage **stage, struct subject *subject, const struct stage_options *options,
+               struct error *error);
+void stage_close(struct stage *stage); /* takes NULL */
+
+/* From the snapshot with this input, fast. 0, or the emulator's own failure. */
+int stage_play(struct stage *stage, const uint8_t *input, size_t size_bytes,
+               struct stage_result *result, struct error *error);
+/* The same on the exact machine: whose mistake it is, and where. Slow. Leaves the map alone. */
+int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
+                  struct stage_result *result, struct error *error);
+
+/* STAGE_MAP_SIZE counters of the last stage_play; cleared by the next one. */
+uint8_t *stage_map(struct stage *stage);
+/* Count elsewhere from now on: in a map that another fuzzer looks at. Not owned; STAGE_MAP_SIZE. */
+void stage_set_map(struct stage *stage, uint8_t *map);
+
+/* The host of the last run, for host_bytes_print. */
+const struct host *stage_host(const struct stage *stage);
+/* The number of the exit that the snapshot stands at: `first_exit` of host_bytes_set. */
+uint64_t stage_first_exit(const struct stage *stage);
+/* How the honest run ended. */
+const struct outcome *stage_honest(const struct stage *stage);
+
+/* The symbol of the function that comes after percpu_init, if the image has one that we know. */
+const char *stage_until_default(const struct image *image);
+
+#endif
