@@ -66,6 +66,11 @@ int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *e
     return status;
 }
 
+bool run_script_acted(const struct run *run)
+{
+    return run->state.script_acted;
+}
+
 const char *run_console(const struct run *run)
 {
     return run->console;
