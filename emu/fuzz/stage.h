@@ -23,7 +23,7 @@
 #define STAGE_MAP_SIZE (STAGE_EDGES + STAGE_FEATURES)
 
 struct stage_options {
-    const char *until; /* symbol that ends a run; NULL: none */
+    const char *until; /* symbol that ends a run; NULL: as the scenario says */
     uint64_t
         margin_instructions; /* what a run may have beyond the honest one before it is a hang */
     uint64_t margin_exits;
@@ -54,7 +54,11 @@ struct stage; /* opaque */
 int stage_subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
                        struct error *error);
 
-/* `subject` must outlive the stage; its budgets are set to the honest run's and the margins. */
+/*
+ * The snapshot is taken where the scenario says; else before the first request for the list of APIC
+ * IDs, if there is one; else before the first exit.
+ * `subject` must outlive the stage; its budgets are set to the honest run's and the margins.
+ */
 int stage_open(struct stage **stage, struct subject *subject, const struct stage_options *options,
                struct error *error);
 void stage_close(struct stage *stage); /* takes NULL */
@@ -83,7 +87,10 @@ uint64_t stage_first_exit(const struct stage *stage);
 /* How the honest run ended. */
 const struct outcome *stage_honest(const struct stage *stage);
 
-/* The symbol of the function that comes after percpu_init, if the image has one that we know. */
+/*
+ * What to say of `until` when neither user nor scenario does: the symbol of the function that comes
+ * after percpu_init, if the image has one that we know.
+ */
 const char *stage_until_default(const struct image *image);
 
 #endif
