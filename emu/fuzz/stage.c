@@ -279,6 +279,11 @@ int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
                                : status;
 }
 
+int stage_digest(struct stage *stage, uint8_t digest[RUN_DIGEST_SIZE], struct error *error)
+{
+    return run_digest(stage->fast, digest, error);
+}
+
 uint8_t *stage_map(struct stage *stage)
 {
     return stage->map;

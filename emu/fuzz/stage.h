@@ -70,6 +70,9 @@ int stage_play(struct stage *stage, const uint8_t *input, size_t size_bytes,
 int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
                   struct stage_result *result, struct error *error);
 
+/* run_digest of where the last stage_play ended. Slow. */
+int stage_digest(struct stage *stage, uint8_t digest[RUN_DIGEST_SIZE], struct error *error);
+
 /* STAGE_MAP_SIZE counters of the last stage_play; cleared by the next one. */
 uint8_t *stage_map(struct stage *stage);
 /* They have been set to zero already: the next stage_play need not. */
