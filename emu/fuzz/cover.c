@@ -29,7 +29,7 @@ void cover_free(struct cover *cover)
     free(cover);
 }
 
-static uint8_t step_bit(uint8_t count)
+uint8_t cover_step(uint8_t count)
 {
     if (count <= 3) {
         return (uint8_t)(1u << count >> 1);
@@ -46,7 +46,7 @@ static enum cover_news take_word(struct cover *cover, size_t at, uint64_t word)
     enum cover_news news = COVER_NOTHING;
 
     for (size_t i = 0; i < sizeof(word); i++) {
-        uint8_t *seen = &cover->seen[at][i], bit = step_bit((uint8_t)(word >> 8 * i));
+        uint8_t *seen = &cover->seen[at][i], bit = cover_step((uint8_t)(word >> 8 * i));
 
         if (bit & ~*seen) {
             if (*seen == 0) {
