@@ -21,6 +21,9 @@ enum exit_status {
 int cmd_run(int argc, char **argv);
 int cmd_test(int argc, char **argv);
 int cmd_fuzz(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
+int cmd_reduce(int argc, char **argv);
+int cmd_cmin(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_certificate(int argc, char **argv);
 
