@@ -240,7 +240,7 @@ static int open_stage(struct fuzz_command *command, struct error *error)
 {
     struct fuzz *fuzz = &command->fuzz;
     const struct stage_options options = {
-        .until = command->until ? command->until : stage_until_default(fuzz->subject.image),
+        .until = command->until,
         .margin_instructions = command->margin,
         .margin_exits = MARGIN_EXITS,
     };
