@@ -35,6 +35,8 @@ int stage_option_open(const struct stage_option *option, const char *path, struc
     if (status != SNPEMU_OK) {
         return status;
     }
-    options.until = option->until ? option->until : stage_until_default(subject->image);
+    options.until = option->until                ? option->until
+                    : !subject->scenario->until ? stage_until_default(subject->image)
+                                                : NULL;
     return stage_open(stage, subject, &options, error);
 }
