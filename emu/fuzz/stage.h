@@ -73,9 +73,6 @@ int stage_play(struct stage *stage, const uint8_t *input, size_t size_bytes,
 int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
                   struct stage_result *result, struct error *error);
 
-/* run_digest of where the last stage_play ended. Slow. */
-int stage_digest(struct stage *stage, uint8_t digest[RUN_DIGEST_SIZE], struct error *error);
-
 /*
  * Make a run with this input from launch, to be gone on with by run_to_end: the same as from the
  * snapshot, as somebody sees it who has no snapshot. Of `options` trace and console are heeded. It
@@ -83,6 +80,8 @@ int stage_digest(struct stage *stage, uint8_t digest[RUN_DIGEST_SIZE], struct er
  */
 int stage_launch(struct stage *stage, const struct run_options *options, bool exact,
                  const uint8_t *input, size_t size_bytes, struct run **run, struct error *error);
+/* run_digest of where the last stage_play ended. Slow. */
+int stage_digest(struct stage *stage, uint8_t digest[RUN_DIGEST_SIZE], struct error *error);
 
 /* STAGE_MAP_SIZE counters of the last stage_play; cleared by the next one. */
 uint8_t *stage_map(struct stage *stage);
