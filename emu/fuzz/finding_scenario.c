@@ -190,7 +190,7 @@ static int put_scenario(FILE *file, struct stage *stage, const char *path,
     put_number(file, "budget", scenario->budget);
     put_number(file, "exit_budget", scenario->exit_budget);
     if (stage_until(stage)) {
-        put_field(file, "until", stage_until(stage));
+        put_field(file, "until_symbol", stage_until(stage));
     }
     put_watching(file, scenario->oracles);
     host_bytes_print(stage_host(stage), file);
