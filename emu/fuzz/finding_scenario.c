@@ -168,7 +168,8 @@ static void put_watching(FILE *file, uint32_t oracles)
     fputs(",\n", file);
 }
 
-/* What the stage's last run did, in which nothing is left to be looked up but image and firmware. */
+/* What the stage's last run did, in which nothing is left to be looked up but image and firmware.
+ */
 static int put_scenario(FILE *file, struct stage *stage, const char *path,
                         const struct stage_result *result, struct error *error)
 {

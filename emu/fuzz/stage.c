@@ -383,14 +383,13 @@ int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
         status = play(stage, stage->exact, input, size_bytes, result, error);
     }
     for (size_t i = 0; status == SNPEMU_OK && run_hit(stage->exact, i, &hit); i++) {
-        if (i == 0 || !is_honest_hit(stage, &hit)) {
+        bool fresh = !is_honest_hit(stage, &hit);
+
+        if (i == 0 || (fresh && !result->fresh)) {
             result->has_hit = true;
-            result->hit_is_honest = is_honest_hit(stage, &hit);
             result->hit = hit;
         }
-        if (!result->hit_is_honest) {
-            break;
-        }
+        result->fresh |= fresh ? ORACLE_BIT(hit.kind) : 0;
     }
     return status;
 }
