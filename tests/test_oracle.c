@@ -61,6 +61,13 @@ static void on_flush(void *context)
     t.flushes++;
 }
 
+static void on_forget(void *context, uint64_t place)
+{
+    (void)context;
+    (void)place;
+    t.flushes++;
+}
+
 static bool on_same_line(void *context, uint64_t a_gva, uint64_t b_gva)
 {
     (void)context;
@@ -74,6 +81,8 @@ static void open_oracles(uint32_t enabled, bool exact)
         .shared_page = on_shared_page,
         .same_line = on_same_line,
         .flush = on_flush,
+        .forget_page = on_forget,
+        .forget_address = on_forget,
     };
 
     memset(&t, 0, sizeof(t));
