@@ -94,6 +94,11 @@ void run_set_edges(struct run *run, uint8_t *edges);
  */
 uint64_t run_suspicion(const struct run *run);
 
+/* Retired since launch, by all vCPUs. */
+uint64_t run_instructions(const struct run *run);
+/* The name of the exit that was taken last, as exit->name has it; NULL: none yet. */
+const char *run_last_exit(const struct run *run);
+
 /* Answer with another host from here on. Not owned. */
 void run_set_host(struct run *run, struct host *host);
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "check/oracle.h"
-#include "host/bytes.h"
 
 struct stage {
     struct subject *subject;
@@ -16,7 +15,9 @@ struct stage {
     uint64_t first_exit;
     uint64_t snapshot_instructions;
     struct outcome honest;
-    uint8_t *map; /* own_map, or somebody else's */
+    struct stage_box *box; /* NULL: none */
+    bool map_clear;        /* nothing to be cleared before the next run */
+    uint8_t *map;          /* own_map, or somebody else's */
     uint8_t own_map[STAGE_MAP_SIZE];
 };
 
@@ -33,6 +34,25 @@ const char *stage_until_default(const struct image *image)
         }
     }
     return NULL;
+}
+
+int stage_subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
+                       struct error *error)
+{
+    int status = subject_open(subject, path, overrides, error);
+
+    if (status == SNPEMU_OK && subject->scenario->scripted) {
+        status = error_set(error, SNPEMU_ERR_INPUT,
+                           "%s: has handlers, and the inputs of a fuzzer answer instead of them; "
+                           "take the 'on' out",
+                           path);
+        subject_close(subject);
+    }
+    if (status == SNPEMU_OK && subject->scenario->oracles == ORACLES_NONE &&
+        !(overrides && overrides->oracles_given)) {
+        subject->scenario->oracles = ORACLES_CHEAP;
+    }
+    return status;
 }
 
 static bool is_list_exit(struct host *host, const struct exit *exit)
@@ -57,6 +77,15 @@ static int run_honestly(struct stage *stage, struct error *error)
         status = run_to_end(run, &stage->honest, error);
     }
     run_free(run);
+    if (status == SNPEMU_OK && stage->options.until && stage->honest.kind != OUTCOME_REACHED) {
+        char phrase[160];
+
+        outcome_phrase(&stage->honest, phrase, sizeof(phrase));
+        status = error_set(error, SNPEMU_ERR_INPUT,
+                           "%s: with an honest host it does not come to %s, it ends as %s; say "
+                           "--until",
+                           scenario->name, stage->options.until, phrase);
+    }
     if (status == SNPEMU_OK) {
         scenario->budget = stage->honest.instructions + stage->options.margin_instructions;
         scenario->exit_budget = stage->honest.exits + stage->options.margin_exits;
@@ -90,7 +119,10 @@ static int open_run(struct stage *stage, struct run **run, bool exact, struct er
     if (status == SNPEMU_OK) {
         status = run_snapshot(*run, error);
     }
-    stage->first_exit = number;
+    if (status == SNPEMU_OK) {
+        stage->first_exit = number;
+        stage->snapshot_instructions = run_instructions(*run);
+    }
     return status;
 }
 
@@ -144,8 +176,14 @@ void stage_close(struct stage *stage)
 static int play(struct stage *stage, struct run *run, const uint8_t *input, size_t size_bytes,
                 struct stage_result *result, struct error *error)
 {
-    int status = run_restore(run, error);
+    int status;
 
+    size_bytes = size_bytes < BYTES_INPUT_MAX ? size_bytes : BYTES_INPUT_MAX;
+    if (stage->box) {
+        stage->box->size_bytes = (uint32_t)size_bytes;
+        memcpy(stage->box->input, input, size_bytes);
+    }
+    status = run_restore(run, error);
     memset(result, 0, sizeof(*result));
     host_bytes_set(stage->host, input, size_bytes, stage->first_exit);
     run_set_host(run, stage->host);
@@ -153,8 +191,43 @@ static int play(struct stage *stage, struct run *run, const uint8_t *input, size
         status = run_to_end(run, &result->outcome, error);
     }
     result->verdict = outcome_verdict(&result->outcome);
+    result->instructions = result->outcome.instructions - stage->snapshot_instructions;
+    result->last_exit = result->outcome.exits >= stage->first_exit ? run_last_exit(run) : NULL;
     result->done = host_bytes_done(stage->host);
     return status;
+}
+
+/* One counter of the map's part for what is no edge; `kind` keeps numbers of two sorts apart. */
+static void feature_count(struct stage *stage, unsigned kind, uint64_t number)
+{
+    uint64_t hash = (number + kind + 1) * 0x9E3779B97F4A7C15ULL;
+    uint8_t *counter =
+        &stage->map[STAGE_EDGES + (hash ^ hash >> 29) * 0xBF58476D1CE4E5B9ULL % STAGE_FEATURES];
+
+    *counter = (uint8_t)(*counter + (*counter < UINT8_MAX));
+}
+
+static void count_features(struct stage *stage, const struct stage_result *result)
+{
+    enum { OF_HOST, OF_SUSPICION, OF_OUTCOME, OF_EXIT };
+    const struct outcome *outcome = &result->outcome;
+    uint32_t feature[BYTES_FEATURE_MAX];
+    size_t count = host_bytes_features(stage->host, feature, BYTES_FEATURE_MAX);
+    uint64_t name = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        feature_count(stage, OF_HOST, (uint64_t)feature[i] << 8);
+    }
+    if (result->suspicion) {
+        feature_count(stage, OF_SUSPICION, result->suspicion << 8);
+    }
+    feature_count(stage, OF_OUTCOME,
+                  (uint64_t)outcome->kind << 24 | (uint64_t)outcome->term_set << 16 |
+                      (uint64_t)outcome->term_code << 8);
+    for (const char *c = result->last_exit ? result->last_exit : ""; *c; c++) {
+        name = name * 31 + (uint8_t)*c;
+    }
+    feature_count(stage, OF_EXIT, name << 8);
 }
 
 int stage_play(struct stage *stage, const uint8_t *input, size_t size_bytes,
@@ -162,10 +235,16 @@ int stage_play(struct stage *stage, const uint8_t *input, size_t size_bytes,
 {
     int status;
 
-    memset(stage->map, 0, STAGE_MAP_SIZE);
+    if (!stage->map_clear) {
+        memset(stage->map, 0, STAGE_MAP_SIZE);
+    }
+    stage->map_clear = false;
     run_set_edges(stage->fast, stage->map);
     status = play(stage, stage->fast, input, size_bytes, result, error);
     result->suspicion = run_suspicion(stage->fast);
+    if (status == SNPEMU_OK) {
+        count_features(stage, result);
+    }
     return status;
 }
 
@@ -183,9 +262,20 @@ uint8_t *stage_map(struct stage *stage)
     return stage->map;
 }
 
+void stage_map_cleared(struct stage *stage)
+{
+    stage->map_clear = true;
+}
+
 void stage_set_map(struct stage *stage, uint8_t *map)
 {
     stage->map = map ? map : stage->own_map;
+    stage->map_clear = false;
+}
+
+void stage_set_box(struct stage *stage, struct stage_box *box)
+{
+    stage->box = box;
 }
 
 const struct host *stage_host(const struct stage *stage)

@@ -13,6 +13,7 @@
 
 #include "check/outcome.h"
 #include "error.h"
+#include "host/bytes.h"
 #include "run.h"
 #include "subject.h"
 
@@ -37,7 +38,21 @@ struct stage_result {
     uint64_t done;         /* host_bytes_done */
 };
 
+/* The input that is being played, kept where it outlives the process. */
+struct stage_box {
+    uint32_t size_bytes;
+    uint8_t input[BYTES_INPUT_MAX];
+};
+
 struct stage; /* opaque */
+
+/*
+ * Open a subject for stages, as subject_open does. What neither the scenario nor `overrides` says
+ * of oracles is: the cheap ones. A scenario with handlers is refused: inputs answer instead of
+ * them.
+ */
+int stage_subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
+                       struct error *error);
 
 /* `subject` must outlive the stage; its budgets are set to the honest run's and the margins. */
 int stage_open(struct stage **stage, struct subject *subject, const struct stage_options *options,
@@ -53,8 +68,13 @@ int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
 
 /* STAGE_MAP_SIZE counters of the last stage_play; cleared by the next one. */
 uint8_t *stage_map(struct stage *stage);
+/* They have been set to zero already: the next stage_play need not. */
+void stage_map_cleared(struct stage *stage);
 /* Count elsewhere from now on: in a map that another fuzzer looks at. Not owned; STAGE_MAP_SIZE. */
 void stage_set_map(struct stage *stage, uint8_t *map);
+
+/* Write each input there before it is played, fast or exactly. Not owned; NULL: nowhere. */
+void stage_set_box(struct stage *stage, struct stage_box *box);
 
 /* The host of the last run, for host_bytes_print. */
 const struct host *stage_host(const struct stage *stage);
