@@ -11,6 +11,7 @@
 
 #include "abi/rmp.h"
 #include "check/expect.h"
+#include "check/oracle.h"
 #include "check/outcome.h"
 #include "error.h"
 #include "host/host.h"
@@ -21,6 +22,7 @@
 #include "trace/event.h"
 
 #define RUN_DIGEST_SIZE 32 /* SHA-256 */
+#define RUN_HIT_MAX 64     /* hits of oracles that a run keeps */
 
 /* Counters of the guest's edges: how often one block came after another, by a hash of both. */
 #define RUN_EDGES_SIZE VCPU_EDGES_SIZE
@@ -98,6 +100,17 @@ uint64_t run_suspicion(const struct run *run);
 uint64_t run_instructions(const struct run *run);
 /* The name of the exit that was taken last, as exit->name has it; NULL: none yet. */
 const char *run_last_exit(const struct run *run);
+
+/* What an oracle has found in an exact run. */
+struct run_hit {
+    enum oracle_kind kind;
+    uint64_t function_gva; /* of the instruction's function; without symbols of the instruction */
+    const char *symbol;    /* NULL: not known */
+    const char *exit;      /* name of the last exit before; NULL: none */
+};
+
+/* Number i, in their order: the first of each oracle in each function. False: there is none. */
+bool run_hit(const struct run *run, size_t i, struct run_hit *hit);
 
 /* Answer with another host from here on. Not owned. */
 void run_set_host(struct run *run, struct host *host);

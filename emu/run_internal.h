@@ -30,7 +30,6 @@
 #include "trap/trap.h"
 
 #define EXIT_KINDS_MAX 128
-#define RUN_HIT_MAX 64
 #define CONSOLE_LINE_MAX 120
 #define CANCEL_INTERVAL (1ULL << 24) /* instructions between two questions */
 
@@ -48,6 +47,7 @@ struct run_state {
     struct {
         enum oracle_kind kind;
         uint64_t function_gva;
+        const char *exit; /* name of the last one before; NULL: none */
     } hit[RUN_HIT_MAX];
     size_t hit_count;
     uint32_t msr_hosts;  /* in whose GHCB MSR an answer stands: the vCPU's number and 1; 0: none */

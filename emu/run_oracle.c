@@ -77,6 +77,7 @@ static bool is_first(struct run *run, enum oracle_kind kind, uint64_t code_gva)
     }
     if (state->hit_count < RUN_HIT_MAX) {
         state->hit[state->hit_count].kind = kind;
+        state->hit[state->hit_count].exit = run_last_exit(run);
         state->hit[state->hit_count++].function_gva = code_gva;
     }
     return true;
@@ -95,6 +96,22 @@ static void on_hit(void *context, const struct oracle_hit *hit)
     uint64_t code_gva = hit->code_gva ? hit->code_gva : vmgexit_gva(run);
 
     report_oracle(&run->trap, run->image, hit, code_gva, is_first(run, hit->kind, code_gva));
+}
+
+bool run_hit(const struct run *run, size_t i, struct run_hit *hit)
+{
+    const struct run_state *state = &run->state;
+
+    if (i >= state->hit_count) {
+        return false;
+    }
+    *hit = (struct run_hit){
+        .kind = state->hit[i].kind,
+        .function_gva = state->hit[i].function_gva,
+        .symbol = image_symbol_at(run->image, state->hit[i].function_gva, NULL),
+        .exit = state->hit[i].exit,
+    };
+    return true;
 }
 
 /* ---- what they are told ---- */

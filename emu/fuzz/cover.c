@@ -34,7 +34,7 @@ void cover_free(struct cover *cover)
     free(cover);
 }
 
-static uint8_t step_bit(uint8_t count)
+uint8_t cover_step(uint8_t count)
 {
     if (count <= 3) {
         return (uint8_t)(1u << count >> 1);
@@ -57,7 +57,7 @@ static enum cover_news take_line(struct cover *cover, size_t line, const uint8_t
             continue;
         }
         cover->last[line][i] = map[i];
-        bit = step_bit(map[i]);
+        bit = cover_step(map[i]);
         if (*seen == 0) {
             news = COVER_EDGE;
             *(line < EDGE_LINES ? &cover->edges : &cover->features) += 1;

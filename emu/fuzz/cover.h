@@ -22,6 +22,9 @@ struct cover; /* opaque */
 int cover_new(struct cover **cover, struct error *error);
 void cover_free(struct cover *cover); /* takes NULL */
 
+/* The step of a count that is not 0, as a bit. */
+uint8_t cover_step(uint8_t count);
+
 /* Add one run's map of STAGE_MAP_SIZE, and leave it zero. */
 enum cover_news cover_take(struct cover *cover, uint8_t *map);
 

@@ -15,6 +15,8 @@ struct stage {
     uint64_t first_exit;
     uint64_t snapshot_instructions;
     struct outcome honest;
+    struct run_hit honest_hit[RUN_HIT_MAX]; /* with `exact` */
+    size_t honest_hit_count;
     struct stage_box *box; /* NULL: none */
     bool map_clear;        /* nothing to be cleared before the next run */
     uint8_t *map;          /* own_map, or somebody else's */
@@ -248,13 +250,77 @@ int stage_play(struct stage *stage, const uint8_t *input, size_t size_bytes,
     return status;
 }
 
+/* The exact machine, and what its oracles say of an honest host. */
+static int open_exact(struct stage *stage, struct error *error)
+{
+    struct stage_result result;
+    struct run_hit hit;
+    int status = open_run(stage, &stage->exact, true, error);
+
+    if (status == SNPEMU_OK) {
+        status = play(stage, stage->exact, (const uint8_t *)"", 0, &result, error);
+    }
+    stage->honest_hit_count = 0;
+    while (status == SNPEMU_OK && run_hit(stage->exact, stage->honest_hit_count, &hit)) {
+        stage->honest_hit[stage->honest_hit_count++] = hit;
+    }
+    if (status != SNPEMU_OK) {
+        run_free(stage->exact);
+        stage->exact = NULL;
+    }
+    return status;
+}
+
+static bool is_honest_hit(const struct stage *stage, const struct run_hit *hit)
+{
+    for (size_t i = 0; i < stage->honest_hit_count; i++) {
+        if (stage->honest_hit[i].kind == hit->kind &&
+            stage->honest_hit[i].function_gva == hit->function_gva) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
                   struct stage_result *result, struct error *error)
 {
-    int status = stage->exact ? SNPEMU_OK : open_run(stage, &stage->exact, true, error);
+    struct run_hit hit;
+    int status = stage->exact ? SNPEMU_OK : open_exact(stage, error);
 
-    return status == SNPEMU_OK ? play(stage, stage->exact, input, size_bytes, result, error)
-                               : status;
+    if (status == SNPEMU_OK) {
+        status = play(stage, stage->exact, input, size_bytes, result, error);
+    }
+    for (size_t i = 0; status == SNPEMU_OK && run_hit(stage->exact, i, &hit); i++) {
+        if (i == 0 || !is_honest_hit(stage, &hit)) {
+            result->has_hit = true;
+            result->hit_is_honest = is_honest_hit(stage, &hit);
+            result->hit = hit;
+        }
+        if (!result->hit_is_honest) {
+            break;
+        }
+    }
+    return status;
+}
+
+int stage_launch(struct stage *stage, const struct run_options *options, bool exact,
+                 const uint8_t *input, size_t size_bytes, struct run **run, struct error *error)
+{
+    const struct run_options whole = {
+        .firmware = stage->subject->firmware,
+        .until = stage->options.until,
+        .trace = options->trace,
+        .console = options->console,
+        .context = options->context,
+        .cancelled = options->cancelled,
+        .oracles = stage->subject->scenario->oracles,
+        .oracles_exact = exact,
+    };
+
+    host_bytes_set(stage->host, input, size_bytes, stage->first_exit);
+    return run_new(run, stage->subject->scenario, stage->subject->image, stage->host, &whole,
+                   error);
 }
 
 uint8_t *stage_map(struct stage *stage)
@@ -286,6 +352,16 @@ const struct host *stage_host(const struct stage *stage)
 uint64_t stage_first_exit(const struct stage *stage)
 {
     return stage->first_exit;
+}
+
+const struct subject *stage_subject(const struct stage *stage)
+{
+    return stage->subject;
+}
+
+const char *stage_until(const struct stage *stage)
+{
+    return stage->options.until;
 }
 
 const struct outcome *stage_honest(const struct stage *stage)

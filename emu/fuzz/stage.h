@@ -36,6 +36,9 @@ struct stage_result {
     uint64_t instructions; /* retired since the snapshot */
     const char *last_exit; /* name of the last exit; NULL: none since the snapshot */
     uint64_t done;         /* host_bytes_done */
+    /* Of a confirmed run: the first hit that the honest run does not have; else its first one. */
+    bool has_hit, hit_is_honest;
+    struct run_hit hit;
 };
 
 /* The input that is being played, kept where it outlives the process. */
@@ -66,6 +69,14 @@ int stage_play(struct stage *stage, const uint8_t *input, size_t size_bytes,
 int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
                   struct stage_result *result, struct error *error);
 
+/*
+ * Make a run with this input from launch, to be gone on with by run_to_end: the same as from the
+ * snapshot, as somebody sees it who has no snapshot. Of `options` trace and console are heeded. It
+ * answers with the stage's host: until it is freed the stage must not play.
+ */
+int stage_launch(struct stage *stage, const struct run_options *options, bool exact,
+                 const uint8_t *input, size_t size_bytes, struct run **run, struct error *error);
+
 /* STAGE_MAP_SIZE counters of the last stage_play; cleared by the next one. */
 uint8_t *stage_map(struct stage *stage);
 /* They have been set to zero already: the next stage_play need not. */
@@ -80,6 +91,8 @@ void stage_set_box(struct stage *stage, struct stage_box *box);
 const struct host *stage_host(const struct stage *stage);
 /* The number of the exit that the snapshot stands at: `first_exit` of host_bytes_set. */
 uint64_t stage_first_exit(const struct stage *stage);
+const struct subject *stage_subject(const struct stage *stage);
+const char *stage_until(const struct stage *stage); /* NULL: none */
 /* How the honest run ended. */
 const struct outcome *stage_honest(const struct stage *stage);
 

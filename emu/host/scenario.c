@@ -330,30 +330,64 @@ static char *name_of(const char *path)
     return strndup(start, length);
 }
 
-int scenario_load(struct scenario **result, const char *path, struct error *error)
+/* `path` and nothing read; NULL when out of memory. */
+static struct scenario *scenario_at(const char *path, struct error *error)
 {
     struct scenario *scenario = calloc(1, sizeof(*scenario));
-    int status = SNPEMU_ERR_MEMORY;
 
-    *result = NULL;
     if (scenario) {
         scenario->path = strdup(path);
         scenario->name = name_of(path);
     }
     if (!scenario || !scenario->path || !scenario->name) {
-        error_set(error, status, "%s: out of memory", path);
-        goto out;
+        error_set(error, SNPEMU_ERR_MEMORY, "%s: out of memory", path);
+        scenario_free(scenario);
+        return NULL;
     }
-    status = read_source(scenario, error);
+    return scenario;
+}
+
+int scenario_load(struct scenario **result, const char *path, struct error *error)
+{
+    struct scenario *scenario = scenario_at(path, error);
+    int status = scenario ? read_source(scenario, error) : SNPEMU_ERR_MEMORY;
+
+    *result = NULL;
     if (status == SNPEMU_OK) {
         status = read_script(scenario, 0, error);
     }
     if (status == SNPEMU_OK) {
         *result = scenario;
-        scenario = NULL;
+    } else {
+        scenario_free(scenario);
     }
-out:
-    scenario_free(scenario);
+    return status;
+}
+
+int scenario_read(struct scenario **result, const char *path, const char *source,
+                  size_t size_bytes, struct error *error)
+{
+    struct scenario *scenario = scenario_at(path, error);
+    int status = scenario ? SNPEMU_OK : SNPEMU_ERR_MEMORY;
+
+    *result = NULL;
+    if (status == SNPEMU_OK && size_bytes > SOURCE_MAX_BYTES) {
+        status = error_set(error, SNPEMU_ERR_INPUT, "%s: is longer than %u KiB", path,
+                           SOURCE_MAX_BYTES >> 10);
+    }
+    if (status == SNPEMU_OK && !(scenario->source = malloc(size_bytes + 1))) {
+        status = error_set(error, SNPEMU_ERR_MEMORY, "%s: out of memory", path);
+    }
+    if (status == SNPEMU_OK) {
+        memcpy(scenario->source, source, size_bytes);
+        scenario->source_size_bytes = size_bytes;
+        status = read_script(scenario, 0, error);
+    }
+    if (status == SNPEMU_OK) {
+        *result = scenario;
+    } else {
+        scenario_free(scenario);
+    }
     return status;
 }
 

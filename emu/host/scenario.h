@@ -61,6 +61,9 @@ struct scenario {
  * unknown one), SNPEMU_ERR_IO or SNPEMU_ERR_MEMORY. The caller frees it.
  */
 int scenario_load(struct scenario **scenario, const char *path, struct error *error);
+/* The same for a script that need not be in a file yet: as if `path` held these bytes. */
+int scenario_read(struct scenario **scenario, const char *path, const char *source,
+                  size_t size_bytes, struct error *error);
 /* Defaults around an image path: honest host, `cpus` CPUs, no expectation. */
 int scenario_for_image(struct scenario **scenario, const char *image, uint32_t cpus,
                        struct error *error);

@@ -24,6 +24,9 @@ static const struct command {
 } commands[] = {
     {"run", "snpemu run", cmd_run},
     {"test", "snpemu test", cmd_test},
+    {"replay", "snpemu replay", cmd_replay},
+    {"reduce", "snpemu reduce", cmd_reduce},
+    {"cmin", "snpemu cmin", cmd_cmin},
     {"explain", "snpemu explain", cmd_explain},
     {"certificate", "snpemu certificate", cmd_certificate},
 };
@@ -43,6 +46,9 @@ static const char main_doc[] =
     "Commands:\n"
     "  run          run an SVSM image against a scripted hypervisor\n"
     "  test         run scenarios as fixtures and compare their traces\n"
+    "  replay       run one input of the fuzzer from launch on\n"
+    "  reduce       make an input as simple as it can be with what it shows\n"
+    "  cmin         keep the inputs of a corpus that are needed for what all of them cover\n"
     "  explain      say what a termination, an outcome or a verdict means\n"
     "  certificate  print the certificate of the test key that signs attestation reports\n"
     "\n"

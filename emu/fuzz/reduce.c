@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fuzz/reduce.h"
+
+#include <string.h>
+
+#include "check/oracle.h"
+#include "host/bytes_mutate.h"
+
+struct reduce {
+    struct stage *stage;
+    const struct finding_key *key;
+    uint8_t *input; /* the best so far */
+    size_t size_bytes;
+    uint64_t done; /* host_bytes_done of its run */
+    uint64_t runs, runs_max;
+};
+
+/* A fast run misses no hit but those of oracles that it has not; it may suspect too much. */
+static bool may_be(const struct reduce *reduce, const struct stage_result *fast)
+{
+    return (reduce->key->oracles & ~ORACLES_EXACT_ONLY & ~fast->outcome.oracles) == 0;
+}
+
+/* Whether this input shows the finding, too. Where nothing is suspected a fast run is exact. */
+static int shows(struct reduce *reduce, const uint8_t *input, size_t size_bytes, bool *same,
+                 struct error *error)
+{
+    uint32_t oracles = stage_subject(reduce->stage)->scenario->oracles;
+    struct stage_result result;
+    struct finding_key key;
+    int status = stage_play(reduce->stage, input, size_bytes, &result, error);
+
+    *same = false;
+    reduce->runs++;
+    if (status != SNPEMU_OK || !may_be(reduce, &result)) {
+        return status;
+    }
+    if (result.outcome.oracles || (oracles & ORACLES_EXACT_ONLY)) {
+        status = stage_confirm(reduce->stage, input, size_bytes, &result, error);
+        reduce->runs++;
+    }
+    if (status == SNPEMU_OK) {
+        finding_key(&result, &key);
+        *same = finding_same(&key, reduce->key);
+        reduce->done = *same ? result.done : reduce->done;
+    }
+    return status;
+}
+
+/* Take this instead if it shows the finding. */
+static int try(struct reduce *reduce, const uint8_t *input, size_t size_bytes, bool *taken,
+               struct error *error)
+{
+    int status = SNPEMU_OK;
+
+    *taken = false;
+    if (size_bytes == reduce->size_bytes && memcmp(input, reduce->input, size_bytes) == 0) {
+        return SNPEMU_OK;
+    }
+    if (reduce->runs < reduce->runs_max) {
+        status = shows(reduce, input, size_bytes, taken, error);
+    }
+    if (status == SNPEMU_OK && *taken) {
+        memcpy(reduce->input, input, size_bytes);
+        reduce->size_bytes = size_bytes;
+    }
+    return status;
+}
+
+/* Without the records that changed nothing in that run. */
+static int drop_idle(struct reduce *reduce, struct error *error)
+{
+    uint8_t shorter[BYTES_INPUT_MAX];
+    size_t size = 0;
+    bool taken;
+
+    for (size_t at = 0; at < reduce->size_bytes; at += BYTES_RECORD_SIZE) {
+        size_t bytes = reduce->size_bytes - at;
+
+        bytes = bytes < BYTES_RECORD_SIZE ? bytes : BYTES_RECORD_SIZE;
+        if (reduce->done >> (at / BYTES_RECORD_SIZE) & 1) {
+            memcpy(shorter + size, reduce->input + at, bytes);
+            size += bytes;
+        }
+    }
+    return try(reduce, shorter, size, &taken, error);
+}
+
+/* Each candidate once; where one is taken those that stood behind it have its number now. */
+static int simplify(struct reduce *reduce, bool *changed, struct error *error)
+{
+    uint8_t simpler[BYTES_INPUT_MAX];
+    int status = SNPEMU_OK;
+    size_t step = 0;
+
+    *changed = false;
+    while (status == SNPEMU_OK && reduce->runs < reduce->runs_max) {
+        size_t size = bytes_simpler(reduce->input, reduce->size_bytes, step, simpler);
+        bool taken;
+
+        if (size == SIZE_MAX) {
+            break;
+        }
+        status = try(reduce, simpler, size, &taken, error);
+        *changed |= taken;
+        step += !taken;
+    }
+    return status;
+}
+
+int reduce(struct stage *stage, const struct finding_key *key, uint8_t *input, size_t *size_bytes,
+           uint64_t *runs, struct error *error)
+{
+    struct reduce reduce = {
+        .stage = stage,
+        .key = key,
+        .input = input,
+        .size_bytes = *size_bytes,
+        .runs_max = *runs,
+    };
+    bool same = false, changed;
+    int status = shows(&reduce, input, *size_bytes, &same, error);
+
+    if (status == SNPEMU_OK && !same) {
+        status = error_set(error, SNPEMU_ERR_INTERNAL,
+                           "an input that was found does not do again what it did");
+    }
+    do {
+        changed = false;
+        if (status == SNPEMU_OK) {
+            status = drop_idle(&reduce, error);
+        }
+        if (status == SNPEMU_OK) {
+            status = simplify(&reduce, &changed, error);
+        }
+    } while (status == SNPEMU_OK && changed);
+    *size_bytes = reduce.size_bytes;
+    *runs = reduce.runs;
+    return status;
+}
