@@ -15,6 +15,7 @@
 #include "check/outcome.h"
 #include "error.h"
 #include "host/host.h"
+#include "host/place.h"
 #include "host/scenario.h"
 #include "image/firmware.h"
 #include "image/image.h"
@@ -31,7 +32,8 @@ struct run; /* opaque */
 
 struct run_options {
     const struct firmware *firmware; /* not owned; NULL: none */
-    const char *until; /* stop as `reached` when this symbol is about to execute; NULL: never */
+    /* Stop as `reached` when this symbol is about to execute; NULL: as the scenario says. */
+    const char *until;
     const char *stop_at_exit; /* stop as `reached` at this exit: NAME or NAME:N; NULL: never */
     struct trace *trace;      /* not owned; NULL: no events */
     void (*console)(void *context, const uint8_t *bytes, size_t size_bytes); /* NULL: dropped */
@@ -71,6 +73,14 @@ int run_to_end(struct run *run, struct outcome *outcome, struct error *error);
  * false and run_to_end reports the same outcome at once.
  */
 int run_to_exit(struct run *run, uint64_t *exit_number, bool *at_exit, struct error *error);
+
+/*
+ * Go on to that place. Sets *arrived, and *exit_number to the number of the next exit. A run that
+ * ends before behaves as with run_to_exit. A symbol is seen where it is reached for the first time
+ * since this call.
+ */
+int run_to_place(struct run *run, const struct place *place, uint64_t *exit_number, bool *arrived,
+                 struct error *error);
 
 /* Keep the whole state now; restore to it any number of times. One snapshot a run. */
 int run_snapshot(struct run *run, struct error *error);
@@ -125,6 +135,9 @@ int run_suspects(const struct scenario *scenario, const struct image *image,
 
 /* SHA-256 over registers, touched pages in GPA order, RMP, MSRs and device state. */
 int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error);
+
+/* Whether a handler of a script has answered an exit. */
+bool run_script_acted(const struct run *run);
 
 /* All console bytes so far, NUL-terminated; owned by the run. */
 const char *run_console(const struct run *run);

@@ -9,6 +9,7 @@
 struct stage {
     struct subject *subject;
     struct stage_options options;
+    struct place place;       /* of the snapshot */
     struct host *honest_host; /* up to the snapshot */
     struct host *host;
     struct run *fast, *exact; /* exact: made when it is first needed */
@@ -57,10 +58,26 @@ int stage_subject_open(struct subject *subject, const char *path, const struct o
     return status;
 }
 
-static bool is_list_exit(struct host *host, const struct exit *exit)
+/* Where the snapshot is to be, unless the scenario says it: the run goes on to there, or to its
+ * end. */
+static int choose_place(struct stage *stage, struct run *run, struct error *error)
 {
-    (void)host;
-    return strcmp(exit->name, "apic_id_list") == 0;
+    uint64_t number;
+    bool arrived;
+    int status;
+
+    stage->place = stage->subject->scenario->snapshot;
+    if (stage->place.kind != PLACE_NONE) {
+        return SNPEMU_OK;
+    }
+    status = place_parse(&stage->place, "before apic_id_list", error);
+    if (status == SNPEMU_OK) {
+        status = run_to_place(run, &stage->place, &number, &arrived, error);
+    }
+    if (status == SNPEMU_OK && !arrived) {
+        stage->place.kind = PLACE_NONE;
+    }
+    return status;
 }
 
 /* What the budgets are to be: the honest run's, and a margin. */
@@ -75,6 +92,9 @@ static int run_honestly(struct stage *stage, struct error *error)
     int status =
         run_new(&run, scenario, stage->subject->image, stage->honest_host, &options, error);
 
+    if (status == SNPEMU_OK) {
+        status = choose_place(stage, run, error);
+    }
     if (status == SNPEMU_OK) {
         status = run_to_end(run, &stage->honest, error);
     }
@@ -105,15 +125,17 @@ static int open_run(struct stage *stage, struct run **run, bool exact, struct er
         .oracles_exact = exact,
         .edges = !exact,
     };
-    uint64_t number = UINT64_MAX;
-    bool at_exit = false;
+    uint64_t number = 1;
+    bool arrived = false;
     int status = run_new(run, stage->subject->scenario, stage->subject->image, stage->honest_host,
                          &options, error);
 
     if (status == SNPEMU_OK) {
-        status = run_to_exit(*run, &number, &at_exit, error);
+        status = stage->place.kind == PLACE_NONE
+                     ? run_to_exit(*run, &number, &arrived, error)
+                     : run_to_place(*run, &stage->place, &number, &arrived, error);
     }
-    if (status == SNPEMU_OK && !at_exit) {
+    if (status == SNPEMU_OK && !arrived) {
         status =
             error_set(error, SNPEMU_ERR_INPUT, "%s: the run ends before it comes to the snapshot",
                       stage->subject->scenario->name);
@@ -139,12 +161,12 @@ int stage_open(struct stage **out, struct subject *subject, const struct stage_o
     }
     stage->subject = subject;
     stage->options = *options;
+    if (!stage->options.until) {
+        stage->options.until = subject->scenario->until;
+    }
     stage->map = stage->own_map;
     stage->honest_host = host_honest_new();
     stage->host = host_bytes_new();
-    if (stage->honest_host) {
-        stage->honest_host->handles = is_list_exit;
-    }
     status = stage->honest_host && stage->host
                  ? run_honestly(stage, error)
                  : error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a host");
@@ -321,6 +343,11 @@ int stage_launch(struct stage *stage, const struct run_options *options, bool ex
     host_bytes_set(stage->host, input, size_bytes, stage->first_exit);
     return run_new(run, stage->subject->scenario, stage->subject->image, stage->host, &whole,
                    error);
+}
+
+int stage_digest(struct stage *stage, uint8_t digest[RUN_DIGEST_SIZE], struct error *error)
+{
+    return run_digest(stage->fast, digest, error);
 }
 
 uint8_t *stage_map(struct stage *stage)

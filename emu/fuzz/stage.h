@@ -23,7 +23,7 @@
 #define STAGE_MAP_SIZE (STAGE_EDGES + STAGE_FEATURES)
 
 struct stage_options {
-    const char *until; /* symbol that ends a run; NULL: none */
+    const char *until; /* symbol that ends a run; NULL: as the scenario says */
     uint64_t
         margin_instructions; /* what a run may have beyond the honest one before it is a hang */
     uint64_t margin_exits;
@@ -57,7 +57,11 @@ struct stage; /* opaque */
 int stage_subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
                        struct error *error);
 
-/* `subject` must outlive the stage; its budgets are set to the honest run's and the margins. */
+/*
+ * The snapshot is taken where the scenario says; else before the first request for the list of APIC
+ * IDs, if there is one; else before the first exit.
+ * `subject` must outlive the stage; its budgets are set to the honest run's and the margins.
+ */
 int stage_open(struct stage **stage, struct subject *subject, const struct stage_options *options,
                struct error *error);
 void stage_close(struct stage *stage); /* takes NULL */
@@ -76,6 +80,8 @@ int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
  */
 int stage_launch(struct stage *stage, const struct run_options *options, bool exact,
                  const uint8_t *input, size_t size_bytes, struct run **run, struct error *error);
+/* run_digest of where the last stage_play ended. Slow. */
+int stage_digest(struct stage *stage, uint8_t digest[RUN_DIGEST_SIZE], struct error *error);
 
 /* STAGE_MAP_SIZE counters of the last stage_play; cleared by the next one. */
 uint8_t *stage_map(struct stage *stage);
@@ -96,7 +102,10 @@ const char *stage_until(const struct stage *stage); /* NULL: none */
 /* How the honest run ended. */
 const struct outcome *stage_honest(const struct stage *stage);
 
-/* The symbol of the function that comes after percpu_init, if the image has one that we know. */
+/*
+ * What to say of `until` when neither user nor scenario does: the symbol of the function that comes
+ * after percpu_init, if the image has one that we know.
+ */
 const char *stage_until_default(const struct image *image);
 
 #endif

@@ -95,6 +95,31 @@ static void read_unknown_msr(lua_State *L, const char *path, const struct value_
     }
 }
 
+static void read_until(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct scenario *scenario = target;
+    const char *symbol = value_text(L, -1, path, PLACE_NAME_MAX - 1);
+
+    (void)row;
+    free(scenario->until);
+    scenario->until = strdup(symbol);
+    if (!scenario->until) {
+        value_error(L, path, "out of memory");
+    }
+}
+
+static void read_snapshot(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct scenario *scenario = target;
+    const char *text = value_text(L, -1, path, PLACE_NAME_MAX);
+    struct error error;
+
+    (void)row;
+    if (place_parse(&scenario->snapshot, text, &error) != SNPEMU_OK) {
+        value_error(L, path, "%s", error.text);
+    }
+}
+
 static void read_host(lua_State *L, const char *path, const struct value_row *row, void *target)
 {
     struct scenario *scenario = target;
@@ -196,6 +221,8 @@ static const struct value_row scenario_rows[] = {
     {"host", read_host, 0, 0, 0},
     {"on", read_on, 0, 0, 0},
     {"oracles", read_oracles, 0, 0, 0},
+    {"until_symbol", read_until, 0, 0, 0},
+    {"snapshot", read_snapshot, 0, 0, 0},
     {"expect", read_expect, 0, 0, 0},
     {"unknown_msr", read_unknown_msr, 0, 0, 0},
     {"strict", value_read_bool, AT(strict), 0, 0},
@@ -248,6 +275,9 @@ static void set_defaults(struct scenario *scenario, uint32_t cpus)
     scenario->unknown_msr_gp = false;
     scenario->unused_ok = false;
     scenario->oracles = ORACLES_NONE;
+    free(scenario->until);
+    scenario->until = NULL;
+    scenario->snapshot = (struct place){.kind = PLACE_NONE};
     expect_release(&scenario->expect);
     hypervisor_config_init(&scenario->host, cpus);
 }
@@ -422,6 +452,7 @@ void scenario_free(struct scenario *scenario)
     free(scenario->image);
     free(scenario->firmware);
     free(scenario->order);
+    free(scenario->until);
     expect_release(&scenario->expect);
     free(scenario);
 }
