@@ -156,6 +156,18 @@ static void put_expect(FILE *file, const struct scenario *scenario,
     fputs("  },\n", file);
 }
 
+/* What watches. */
+static void put_watching(FILE *file, uint32_t oracles)
+{
+    fputs("  oracles = ", file);
+    if (oracles == ORACLES_CHEAP || oracles == ORACLES_NONE) {
+        fputs(oracles ? "true" : "false", file);
+    } else {
+        put_oracles(file, oracles);
+    }
+    fputs(",\n", file);
+}
+
 /* What the stage's last run did, in which nothing is left to be looked up but image and firmware. */
 static int put_scenario(FILE *file, struct stage *stage, const char *path,
                         const struct stage_result *result, struct error *error)
@@ -177,9 +189,10 @@ static int put_scenario(FILE *file, struct stage *stage, const char *path,
     put_number(file, "seed", scenario->seed);
     put_number(file, "budget", scenario->budget);
     put_number(file, "exit_budget", scenario->exit_budget);
-    fputs("  oracles = ", file);
-    put_oracles(file, scenario->oracles);
-    fputs(",\n", file);
+    if (stage_until(stage)) {
+        put_field(file, "until", stage_until(stage));
+    }
+    put_watching(file, scenario->oracles);
     host_bytes_print(stage_host(stage), file);
     put_expect(file, scenario, result);
     fputs("}\n", file);

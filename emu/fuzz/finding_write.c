@@ -13,7 +13,7 @@
 
 #include "aside.h"
 #include "fuzz/finding.h"
-#include "fuzz/input.h"
+#include "fuzz/input_file.h"
 #include "fuzz/reduce.h"
 
 struct files {
@@ -75,7 +75,7 @@ static int take_over(struct stage *stage, const struct files *files, const struc
     int status = SNPEMU_OK;
 
     *taken = false;
-    if (input_read(files->input, there, &size, &unused) != SNPEMU_OK) {
+    if (input_file_read(files->input, there, &size, &unused) != SNPEMU_OK) {
         return SNPEMU_OK;
     }
     status = stage_confirm(stage, there, size, &result, error);

@@ -39,6 +39,18 @@ const char *stage_until_default(const struct image *image)
     return NULL;
 }
 
+/* The scenario's, from here on. */
+static int choose_until(struct subject *subject, struct error *error)
+{
+    struct scenario *scenario = subject->scenario;
+    const char *until = scenario->until ? NULL : stage_until_default(subject->image);
+
+    if (until && !(scenario->until = strdup(until))) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a stage");
+    }
+    return SNPEMU_OK;
+}
+
 int stage_subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
                        struct error *error)
 {
@@ -54,6 +66,9 @@ int stage_subject_open(struct subject *subject, const char *path, const struct o
     if (status == SNPEMU_OK && subject->scenario->oracles == ORACLES_NONE &&
         !(overrides && overrides->oracles_given)) {
         subject->scenario->oracles = ORACLES_CHEAP;
+    }
+    if (status == SNPEMU_OK) {
+        status = choose_until(subject, error);
     }
     return status;
 }

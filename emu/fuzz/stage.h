@@ -51,8 +51,8 @@ struct stage; /* opaque */
 
 /*
  * Open a subject for stages, as subject_open does. What neither the scenario nor `overrides` says
- * of oracles is: the cheap ones. A scenario with handlers is refused: inputs answer instead of
- * them.
+ * of oracles is: the cheap ones; of where runs end: stage_until_default. A scenario with handlers is
+ * refused: inputs answer instead of them.
  */
 int stage_subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
                        struct error *error);
@@ -103,8 +103,7 @@ const char *stage_until(const struct stage *stage); /* NULL: none */
 const struct outcome *stage_honest(const struct stage *stage);
 
 /*
- * What to say of `until` when neither user nor scenario does: the symbol of the function that comes
- * after percpu_init, if the image has one that we know.
+ * The symbol of the function that comes after percpu_init, if the image has one that we know.
  */
 const char *stage_until_default(const struct image *image);
 

@@ -12,7 +12,7 @@
 #include "aside.h"
 #include "command.h"
 #include "fuzz/cmin.h"
-#include "fuzz/input.h"
+#include "fuzz/input_file.h"
 #include "options.h"
 #include "stage_option.h"
 
@@ -146,7 +146,7 @@ static int play_file(struct cmin_command *command, const char *path, struct erro
     uint8_t input[BYTES_INPUT_MAX];
     struct stage_result result;
     size_t size_bytes;
-    int status = input_read(path, input, &size_bytes, error);
+    int status = input_file_read(path, input, &size_bytes, error);
 
     if (status == SNPEMU_OK) {
         status = stage_play(command->stage, input, size_bytes, &result, error);
@@ -186,7 +186,7 @@ static int copy_file(struct cmin_command *command, const struct dirent *entry, s
     char *from = path_of(command->dir, entry, error), *to = path_of(command->output, entry, error);
     uint8_t input[BYTES_INPUT_MAX];
     size_t size_bytes;
-    int status = from && to ? input_read(from, input, &size_bytes, error) : SNPEMU_ERR_MEMORY;
+    int status = from && to ? input_file_read(from, input, &size_bytes, error) : SNPEMU_ERR_MEMORY;
 
     if (status == SNPEMU_OK) {
         status = aside_write(to, (const char *)input, size_bytes, error);

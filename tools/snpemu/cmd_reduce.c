@@ -10,7 +10,7 @@
 #include "aside.h"
 #include "command.h"
 #include "fuzz/finding.h"
-#include "fuzz/input.h"
+#include "fuzz/input_file.h"
 #include "fuzz/reduce.h"
 #include "options.h"
 #include "stage_option.h"
@@ -123,7 +123,7 @@ int cmd_reduce(int argc, char **argv)
     command->runs = FINDING_REDUCE_RUNS;
     status = options_parse(&argp, argc, argv, &command->options);
     if (status == SNPEMU_OK) {
-        status = input_read(command->input_path, command->input, &command->size_bytes, error);
+        status = input_file_read(command->input_path, command->input, &command->size_bytes, error);
     }
     if (status == SNPEMU_OK) {
         status = stage_option_open(&command->stage_option, command->path, &command->subject,

@@ -10,7 +10,7 @@
 #include "check/oracle.h"
 #include "command.h"
 #include "fuzz/finding.h"
-#include "fuzz/input.h"
+#include "fuzz/input_file.h"
 #include "options.h"
 #include "show.h"
 #include "stage_option.h"
@@ -158,7 +158,7 @@ int cmd_replay(int argc, char **argv)
     status = options_parse(&argp, argc, argv, &command->options);
     if (status == SNPEMU_OK) {
         command_catch_signals();
-        status = input_read(command->input_path, command->input, &command->size_bytes, error);
+        status = input_file_read(command->input_path, command->input, &command->size_bytes, error);
     }
     if (status == SNPEMU_OK) {
         status = stage_option_open(&command->stage_option, command->path, &command->subject,

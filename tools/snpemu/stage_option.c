@@ -26,15 +26,12 @@ error_t stage_option_parse(int key, char *arg, struct argp_state *state,
 int stage_option_open(const struct stage_option *option, const char *path, struct subject *subject,
                       struct stage **stage, struct error *error)
 {
-    struct stage_options options = {
+    const struct stage_options options = {
+        .until = option->until,
         .margin_instructions = option->margin ? option->margin : STAGE_MARGIN_DEFAULT,
         .margin_exits = STAGE_MARGIN_EXITS,
     };
     int status = stage_subject_open(subject, path, &option->overrides, error);
 
-    if (status != SNPEMU_OK) {
-        return status;
-    }
-    options.until = option->until ? option->until : stage_until_default(subject->image);
-    return stage_open(stage, subject, &options, error);
+    return status == SNPEMU_OK ? stage_open(stage, subject, &options, error) : status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "fuzz/input.h"
+#include "fuzz/input_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* Opened without blocking: a FIFO would wait for its writer for ever. */
-int input_read(const char *path, uint8_t input[BYTES_INPUT_MAX], size_t *size_bytes,
+int input_file_read(const char *path, uint8_t input[BYTES_INPUT_MAX], size_t *size_bytes,
                struct error *error)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), status = SNPEMU_OK;
