@@ -331,7 +331,7 @@ void run_set_edges(struct run *run, uint8_t *edges)
 
 uint64_t run_suspicion(const struct run *run)
 {
-    return run->oracles ? oracles_hits(run->oracles) : 0;
+    return run->oracles ? oracles_signature(run->oracles) : 0;
 }
 
 void run_set_host(struct run *run, struct host *host)

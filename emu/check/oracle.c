@@ -258,6 +258,11 @@ void oracles_exit(struct oracles *oracles, const struct exit *exit,
     }
 }
 
+static uint32_t exit_kind(const struct exit_row *row)
+{
+    return 1 + ((uint32_t)row->code << 1) + (row->protocol == EXIT_PAGE);
+}
+
 /* By the MSR protocol nothing is answered that stands in memory. */
 void oracles_answer(struct oracles *oracles, const struct exit *exit, const struct reply *reply)
 {
@@ -267,6 +272,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     if (exit->protocol == EXIT_MSR) {
         if ((exit->msr & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ) {
             *vcpu = (struct oracle_vcpu){.ghcb_gpa = exit->msr & ~GHCB_MSR_INFO_MASK};
+            vcpu->after = exit_kind(exit->row);
             leak_ghcb(oracles, vcpu);
             unmarked_ghcb(oracles, vcpu);
             oracles->ops.flush(oracles->ops.context);
@@ -276,6 +282,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     vcpu->exit_before = vcpu->exit;
     vcpu->exit = exit->number;
     vcpu->answer = ++oracles->state.answer;
+    vcpu->after = exit_kind(exit->row);
     vcpu->ghcb_gpa = exit->ghcb_gpa;
     vcpu->marked = reply->marked;
     vcpu->written = 0;

@@ -113,6 +113,12 @@ void oracles_restore(struct oracles *oracles);
 /* ORACLE_BIT()s of those that have hit. */
 uint32_t oracles_hits(const struct oracles *oracles);
 /*
+ * Of a fast run: which suspicions there were, as one number; 0: none. What counts is which oracle,
+ * after an exit of which kind, at which field or in which part of a lent buffer; not how often, nor
+ * in which order.
+ */
+uint64_t oracles_signature(const struct oracles *oracles);
+/*
  * Of a fast run: the number of an exit, so that a run which is exact once that exit was answered
  * sees all that is suspected. 0: from the start.
  */

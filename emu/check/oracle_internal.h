@@ -27,6 +27,7 @@
 #define LOAD_MAX 32      /* of private memory: what a store may have copied */
 #define FETCHED_MAX 1024 /* pages whose reads are remembered; those of more are not looked at */
 #define REPORT_MAX 256   /* hits that are told of in one run */
+#define SIGNATURE_WORDS 4
 
 /* A buffer that the guest lends to the hypervisor, from the exit on that says so. */
 struct lent {
@@ -71,6 +72,7 @@ struct load {
 /* What is remembered of a vCPU. */
 struct oracle_vcpu {
     uint32_t answer; /* number of its latest answer, among those of all; 0: none yet */
+    uint32_t after;  /* which kind of exit that answered, as a number; 0: none yet */
     /* Numbers of the exits to which the latest answer and the one before it belong; 0: none. */
     uint64_t exit, exit_before;
     uint64_t ghcb_gpa; /* 0: none yet */
@@ -103,8 +105,9 @@ struct oracle_poll {
 /* What a snapshot keeps, but for the vCPUs. */
 struct oracle_state {
     uint32_t hits;
-    uint64_t from;   /* see oracles_suspect_from */
-    uint32_t answer; /* how many there were */
+    uint64_t signature[SIGNATURE_WORDS]; /* a bit for each kind of suspicion that there was */
+    uint64_t from;                       /* see oracles_suspect_from */
+    uint32_t answer;                     /* how many there were */
     size_t lent_count;
     size_t stale_count;
     uint32_t stale_next; /* makes room */
@@ -190,8 +193,9 @@ static inline bool ranges_meet(uint64_t a, uint64_t a_size, uint64_t b, uint64_t
     return a < b + b_size && b < a + a_size;
 }
 
-/* oracle.c: a hit, or in a fast run a suspicion, about this vCPU. */
-void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu);
+/* oracle.c: a hit, or in a fast run a suspicion, about this vCPU. `place`: where, as far as it
+   tells one mistake from another. */
+void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu, uint64_t place);
 /* The same at an access. */
 void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
                        const struct oracle_access *access, uint64_t other_gva, const char *what);

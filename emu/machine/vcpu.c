@@ -108,7 +108,7 @@ static uc_err engine_add_hooks(struct vcpu *vcpu)
         err = uc_hook_add(uc, &hook, UC_HOOK_TLB_FILL, (void *)vcpu_on_tlb_fill, vcpu, 1, 0);
     }
     if (!err) {
-        err = uc_hook_add(uc, &hook, UC_HOOK_BLOCK, (void *)vcpu_on_block, vcpu, 1, 0);
+        err = uc_hook_add(uc, &vcpu->block_hook, UC_HOOK_BLOCK, (void *)vcpu_on_block, vcpu, 1, 0);
     }
     if (!err) {
         err = uc_hook_add(uc, &hook, UC_HOOK_INSN_INVALID, (void *)vcpu_on_invalid, vcpu, 1, 0);

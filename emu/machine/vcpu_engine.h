@@ -35,8 +35,11 @@ _Static_assert(BLOCK_SLOTS == VCPU_BLOCK_MAX, "an observer numbers blocks by the
 struct block {
     uint64_t gva;
     uint32_t key; /* its size; with BLOCK_MODE when code may run otherwise after it */
-    uint32_t insns;
+    uint16_t insns;
+    uint16_t edge; /* a hash of gva, for edges */
 };
+_Static_assert(sizeof(struct block) == 16,
+               "four in a cache line: each block that runs is looked up");
 
 static inline uint32_t block_size(const struct block *block)
 {
@@ -91,11 +94,12 @@ struct vcpu {
        addition: the block hook is called for every few instructions. */
     struct block block[BLOCK_SLOTS];
 
-    uint8_t *edges;     /* counters of edges; NULL: they are not counted */
-    uint32_t edge_from; /* hash of the block before */
+    uint8_t *edges;     /* counters of edges */
+    uint32_t edge_from; /* of the block before */
     uint8_t edges_nowhere[VCPU_EDGES_SIZE];
 
     uc_engine *uc;
+    uc_hook block_hook;
     struct memory *memory;
     struct rmp *rmp;
     struct mmu mmu;
