@@ -78,7 +78,8 @@ struct oracle_vcpu {
     uint64_t ghcb_gpa; /* 0: none yet */
     uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
     uint32_t written;
-    uint64_t store_gva[FIELD_COUNT]; /* exact: the instruction that wrote it last */
+    uint8_t bitmap[GHCB_VALID_BITMAP_SIZE]; /* as the answer left it, or the guest since */
+    uint64_t store_gva[FIELD_COUNT];        /* exact: the instruction that wrote it last */
     /* Registers stored in the page that are fields of no event. */
     struct {
         uint64_t offset, code_gva;
@@ -228,6 +229,10 @@ void double_fetch_free(struct oracles *oracles);
 void double_fetch_access(struct oracles *oracles, const struct oracle_access *access);
 void overrun_access(struct oracles *oracles, const struct oracle_access *access);
 void unmarked_access(struct oracles *oracles, const struct oracle_access *access);
+void unmarked_ghcb(struct oracles *oracles, struct oracle_vcpu *vcpu);
+/* known: the vCPU's GHCB is that of before. */
+void unmarked_answer(struct oracles *oracles, struct oracle_vcpu *vcpu, const struct reply *reply,
+                     bool known);
 void leak_access(struct oracles *oracles, const struct oracle_access *access);
 void leak_ghcb(struct oracles *oracles, struct oracle_vcpu *vcpu);
 void leak_answer(struct oracle_vcpu *vcpu, const struct exit *exit);
