@@ -210,18 +210,17 @@ const uint8_t *oracle_shared_bytes(const struct oracles *oracles, uint64_t gpa);
 bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *access,
                     uint64_t *offset);
 
-/* lent.c: true when pages are to be watched that were not. */
-bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
+/* lent.c */
+void lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
                size_t count);
-/* True when a page behind one was watched. */
-bool lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
+void lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* The newest buffer that has any byte of the range; NULL: none has. */
 struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* Does a buffer end in the page at gpa, or is that mapped behind one? */
 bool lent_ends_at(const struct oracles *oracles, uint64_t gpa);
-/* The guest is about to use the page at gva, which leads to gpa. True when what is to be watched
-   has changed. */
-bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);
+/* The guest is about to use the page at gva, which leads to gpa. What is to be watched from now on
+   as well: an address; 0: nothing. */
+uint64_t lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);
 
 /* double_fetch.c: back to the latest snapshot; and the end. */
 void double_fetch_restore(struct oracles *oracles);

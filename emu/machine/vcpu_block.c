@@ -259,6 +259,9 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
 {
     struct block *slot;
 
+    if (vcpu->in_stub) {
+        return;
+    }
     if (vcpu->limit != vcpu->asked && block_attend(vcpu, gva, size)) {
         return;
     }
