@@ -249,6 +249,9 @@ bool oracles_is_hosts(const struct oracles *oracles, const struct oracle_access 
 
 void oracles_access(struct oracles *oracles, const struct oracle_access *access)
 {
+    if (access->shared) {
+        own_access(oracles, access);
+    }
     if (access->write && access->shared) {
         note_fields(oracles, access);
     }
@@ -290,7 +293,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
             *vcpu = (struct oracle_vcpu){.ghcb_gpa = exit->msr & ~GHCB_MSR_INFO_MASK};
             vcpu->after = exit_kind(exit->row);
             leak_ghcb(oracles, vcpu);
-            unmarked_ghcb(oracles, vcpu);
+            own_ghcb(oracles, vcpu);
             oracles->ops.flush(oracles->ops.context);
         }
         return;
@@ -303,7 +306,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     vcpu->marked = reply->marked;
     vcpu->written = 0;
     vcpu->stray_count = 0;
-    unmarked_answer(oracles, vcpu, reply, known);
+    own_answer(oracles, vcpu, reply, known);
     leak_answer(vcpu, exit);
 }
 
