@@ -216,7 +216,7 @@ static void same_in_lua_at_random(const char *image, unsigned runs)
 START_TEST(lua_does_the_same)
 {
     random_state = 1;
-    same_in_lua_at_random(IMAGE, 48);
+    same_in_lua_at_random(IMAGE, 32);
 }
 END_TEST
 
@@ -224,7 +224,7 @@ END_TEST
 START_TEST(lua_does_the_same_from_launch)
 {
     random_state = 2;
-    same_in_lua_at_random("msr_protocol", 32);
+    same_in_lua_at_random("msr_protocol", 16);
 }
 END_TEST
 
