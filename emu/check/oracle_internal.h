@@ -27,6 +27,7 @@
 #define LOAD_MAX 32      /* of private memory: what a store may have copied */
 #define FETCHED_MAX 1024 /* pages whose reads are remembered; those of more are not looked at */
 #define REPORT_MAX 256   /* hits that are told of in one run */
+#define SIGNATURE_WORDS 4
 
 /* A buffer that the guest lends to the hypervisor, from the exit on that says so. */
 struct lent {
@@ -71,6 +72,7 @@ struct load {
 /* What is remembered of a vCPU. */
 struct oracle_vcpu {
     uint32_t answer; /* number of its latest answer, among those of all; 0: none yet */
+    uint32_t after;  /* which kind of exit that answered, as a number; 0: none yet */
     /* Numbers of the exits to which the latest answer and the one before it belong; 0: none. */
     uint64_t exit, exit_before;
     uint64_t ghcb_gpa; /* 0: none yet */
@@ -102,8 +104,9 @@ struct oracle_poll {
 /* What a snapshot keeps, but for the vCPUs. */
 struct oracle_state {
     uint32_t hits;
-    uint64_t from;   /* see oracles_suspect_from */
-    uint32_t answer; /* how many there were */
+    uint64_t signature[SIGNATURE_WORDS]; /* a bit for each kind of suspicion that there was */
+    uint64_t from;                       /* see oracles_suspect_from */
+    uint32_t answer;                     /* how many there were */
     size_t lent_count;
     size_t stale_count;
     uint32_t stale_next; /* makes room */
@@ -189,8 +192,9 @@ static inline bool ranges_meet(uint64_t a, uint64_t a_size, uint64_t b, uint64_t
     return a < b + b_size && b < a + a_size;
 }
 
-/* oracle.c: a hit, or in a fast run a suspicion, about this vCPU. */
-void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu);
+/* oracle.c: a hit, or in a fast run a suspicion, about this vCPU. `place`: where, as far as it
+   tells one mistake from another. */
+void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu, uint64_t place);
 /* The same at an access. */
 void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
                        const struct oracle_access *access, uint64_t other_gva, const char *what);
@@ -202,18 +206,17 @@ const uint8_t *oracle_shared_bytes(const struct oracles *oracles, uint64_t gpa);
 bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *access,
                     uint64_t *offset);
 
-/* lent.c: true when pages are to be watched that were not. */
-bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
+/* lent.c */
+void lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
                size_t count);
-/* True when a page behind one was watched. */
-bool lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
+void lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* The newest buffer that has any byte of the range; NULL: none has. */
 struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* Does a buffer end in the page at gpa, or is that mapped behind one? */
 bool lent_ends_at(const struct oracles *oracles, uint64_t gpa);
-/* The guest is about to use the page at gva, which leads to gpa. True when what is to be watched
-   has changed. */
-bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);
+/* The guest is about to use the page at gva, which leads to gpa. What is to be watched from now on
+   as well: an address; 0: nothing. */
+uint64_t lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);
 
 /* double_fetch.c: back to the latest snapshot; and the end. */
 void double_fetch_restore(struct oracles *oracles);

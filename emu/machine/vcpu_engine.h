@@ -6,6 +6,7 @@
  *   vcpu.c           opening, running, what the engine tells us
  *   vcpu_block.c     time: the blocks that run, the instructions in them, and those that trap
  *   vcpu_fill.c      the virtual TLB, watched reads
+ *   vcpu_live.c      which translations the engine has
  *   vcpu_register.c  registers
  *   vcpu_segment.c   segments and modes
  *   vcpu_hidden.c    words of the engine that it has no call for
@@ -29,14 +30,19 @@ _Static_assert(BLOCK_SLOTS == VCPU_BLOCK_MAX, "an observer numbers blocks by the
 #define DEBUG_MAX 4
 #define CODE_VIEW_SLOTS 256
 #define OFFSET_SLOTS 256
+#define LIVE_MAX 256     /* translations that are known one by one */
+#define LIVE_DROP_MAX 24 /* to take away more than these costs more than a flush */
 #define BLOCK_MODE (1u << 31)
 
 /* A translated block, as the engine's block hook reports it. key 0: an empty slot. */
 struct block {
     uint64_t gva;
     uint32_t key; /* its size; with BLOCK_MODE when code may run otherwise after it */
-    uint32_t insns;
+    uint16_t insns;
+    uint16_t edge; /* a hash of gva, for edges */
 };
+_Static_assert(sizeof(struct block) == 16,
+               "four in a cache line: each block that runs is looked up");
 
 static inline uint32_t block_size(const struct block *block)
 {
@@ -76,6 +82,17 @@ struct page_fill {
     uint64_t view_gva;        /* where; bit 0: for execution; bit 1: elsewhere besides */
 };
 
+/* A translation that the engine may have. */
+struct vcpu_live {
+    uint64_t gva;
+    uint32_t page;
+    uint8_t access; /* enum mmu_access */
+    uint8_t view;   /* enum vcpu_view that it was made for */
+    bool user, ciphertext;
+    bool kept; /* a fill after the snapshot was brought back would make it, and change nothing */
+    bool drop;
+};
+
 struct watch_range {
     uint64_t gpa;
     uint64_t start; /* where the engine has it */
@@ -91,11 +108,12 @@ struct vcpu {
        addition: the block hook is called for every few instructions. */
     struct block block[BLOCK_SLOTS];
 
-    uint8_t *edges;     /* counters of edges; NULL: they are not counted */
-    uint32_t edge_from; /* hash of the block before */
+    uint8_t *edges;     /* counters of edges */
+    uint32_t edge_from; /* of the block before */
     uint8_t edges_nowhere[VCPU_EDGES_SIZE];
 
     uc_engine *uc;
+    uc_hook block_hook;
     struct memory *memory;
     struct rmp *rmp;
     struct mmu mmu;
@@ -142,6 +160,13 @@ struct vcpu {
     struct vcpu_observer observer; /* no `view`: none */
     uint8_t *view;                 /* per page: the latest enum vcpu_view */
     uc_hook observer_hook;         /* exact, or while reads are watched */
+
+    struct vcpu_live live[LIVE_MAX];
+    uint32_t live_count;
+    bool live_full; /* there are more */
+    bool running;   /* the engine is */
+    uint8_t *stub;
+    bool in_stub, stub_runs;
 
     struct page_fill *fill; /* per page */
     uint32_t generation;
@@ -208,6 +233,16 @@ void vcpu_debug_forget(struct vcpu *vcpu);
 /* vcpu_fill.c */
 bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
                       void *opaque);
+
+/* vcpu_live.c */
+uc_err vcpu_live_open(struct vcpu *vcpu);
+/* The fill of the stub's own page. */
+bool vcpu_live_fill_stub(struct vcpu *vcpu, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry);
+void vcpu_live_note(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
+                    const struct mmu_translation *place);
+/* A snapshot was brought back, registers and all: lose what does not belong there. False: flush.
+   Registers are lost. */
+bool vcpu_live_restore(struct vcpu *vcpu);
 
 /* vcpu_observe.c: the page is to be filled for data. The observer may flush translations. */
 void vcpu_observe_page(struct vcpu *vcpu, uint64_t gva, const struct mmu_translation *place);
