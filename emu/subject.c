@@ -334,8 +334,8 @@ static int name_file(const char *file, const char *suffix, bool (*is_name)(const
     bool fits;
 
     if (ends_with(base, suffix)) {
-        fits = (size_t)snprintf(text, size, "%.*s", (int)(strlen(base) - strlen(suffix)), base) <
-               size;
+        fits =
+            (size_t)snprintf(text, size, "%.*s", (int)(strlen(base) - strlen(suffix)), base) < size;
         if (fits && is_name(text) &&
             find_built(text, suffix, built, sizeof(built), &(struct error){0}) == SNPEMU_OK &&
             same_file(built, file)) {

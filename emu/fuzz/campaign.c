@@ -28,9 +28,7 @@ struct campaign {
     struct cover *cover;
     struct corpus *corpus;
     struct known *known;
-    bool written[CLASSES_MAX]; /* finding_write has been called */
     uint64_t random;
-    uint64_t number; /* of the present run, from 1, earlier sessions counted; 0: none of them */
     time_t looked;
 };
 
@@ -73,7 +71,7 @@ static size_t class_of(struct campaign *campaign, const struct stage_result *res
             snprintf(key.symbol, sizeof(key.symbol), "%s", result->outcome.symbol);
         }
     }
-    return classes_find(&campaign->box->classes, &key, campaign->number);
+    return classes_find(&campaign->box->classes, &key);
 }
 
 /* What it is really, and a file for it if it is the first of its bucket. */
@@ -90,10 +88,10 @@ static int confirm(struct campaign *campaign, const uint8_t *input, size_t size_
         return status;
     }
     *class = class_of(campaign, result);
-    if (!finding_is(result) || *class == CLASSES_MAX || campaign->written[*class]) {
+    if (!finding_is(result) || *class == CLASSES_MAX || campaign->box->written[*class]) {
         return SNPEMU_OK;
     }
-    campaign->written[*class] = true;
+    campaign->box->written[*class] = true;
     status =
         finding_write(campaign->stage, campaign->options->dir,
                       &campaign->box->classes.row[*class].key, input, size_bytes, &is_new, error);
@@ -295,7 +293,6 @@ static int run_once(struct campaign *campaign, struct error *error)
 
     /* Whoever goes on after a crash goes on behind this input. */
     box_set(&campaign->box->random, campaign->random);
-    campaign->number = campaign->options->before + box_get(&campaign->box->runs) + 1;
     status = play(campaign, input, &size, true, &kept, &class, error);
     if (status != SNPEMU_OK) {
         return status;
@@ -303,8 +300,9 @@ static int run_once(struct campaign *campaign, struct error *error)
     if (kept) {
         corpus_led_on(campaign->corpus, parent);
     }
-    classes_count(&campaign->box->classes, class, 1);
     box_set(&campaign->box->runs, box_get(&campaign->box->runs) + 1);
+    classes_count(&campaign->box->classes, class, 1,
+                  campaign->options->before + box_get(&campaign->box->runs));
     return SNPEMU_OK;
 }
 

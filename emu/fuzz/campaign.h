@@ -23,8 +23,9 @@ struct campaign_box {
     _Atomic uint64_t runs; /* of this session */
     _Atomic uint64_t random;
     _Atomic uint64_t edges, features, entries;
-    _Atomic uint64_t fresh; /* findings that no session had before */
-    struct classes classes; /* of this session */
+    _Atomic uint64_t fresh;    /* findings that no session had before */
+    struct classes classes;    /* of this session */
+    bool written[CLASSES_MAX]; /* finding_write was called: once, whatever became of it */
     struct stage_box input;
     int status;                                  /* what it ended with, */
     char why[sizeof(((struct error *)0)->text)]; /* and why */

@@ -14,11 +14,12 @@
 #include "fuzz/finding.h"
 
 #define CLASSES_MAX 256
+#define CLASS_NONE UINT64_MAX
 
 struct class_row {
     struct finding_key key;
-    uint64_t first; /* the number of the run that was first */
     _Atomic uint64_t runs;
+    _Atomic uint64_t first; /* the number of the first of them; CLASS_NONE: there is none */
 };
 
 struct classes {
@@ -28,9 +29,9 @@ struct classes {
 };
 
 /* The row of this key, which is made if there is none; CLASSES_MAX when all are taken. */
-size_t classes_find(struct classes *classes, const struct finding_key *key, uint64_t first);
-/* CLASSES_MAX: one of the others. */
-void classes_count(struct classes *classes, size_t row, uint64_t runs);
+size_t classes_find(struct classes *classes, const struct finding_key *key);
+/* `runs` more in this row, the first of them of this number. CLASSES_MAX: in none. */
+void classes_count(struct classes *classes, size_t row, uint64_t runs, uint64_t first);
 /* Add what another table has. */
 void classes_add(struct classes *classes, const struct classes *other);
 

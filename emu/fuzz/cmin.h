@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A smaller corpus: inputs that together cover what all of them do, few and short. What a run covers
- * is which counters of its stage's map it has, and in which step (cover.h) each.
+ * A smaller corpus: inputs that together cover what all of them do, few and short. What a run
+ * covers is which counters of its stage's map it has, and in which step (cover.h) each.
  */
 #ifndef SNPEMU_FUZZ_CMIN_H
 #define SNPEMU_FUZZ_CMIN_H

@@ -60,13 +60,13 @@ void finding_key(const struct stage_result *confirmed, struct finding_key *key)
     const struct outcome *outcome = &confirmed->outcome;
     const char *why = outcome->panic[0] ? outcome->panic : outcome->detail;
     bool bad = ends_badly(outcome);
-    bool of_hit = confirmed->has_hit && (!bad || !confirmed->hit_is_honest);
+    bool of_hit = confirmed->has_hit && (!bad || confirmed->fresh);
     const char *symbol = of_hit ? confirmed->hit.symbol : outcome->symbol;
     const char *exit = of_hit ? confirmed->hit.exit : confirmed->last_exit;
 
     memset(key, 0, sizeof(*key));
     key->verdict = confirmed->verdict;
-    key->oracles = outcome->oracles;
+    key->oracles = confirmed->fresh ? confirmed->fresh : outcome->oracles;
     snprintf(key->symbol, sizeof(key->symbol), "%s", symbol ? symbol : "");
     snprintf(key->exit, sizeof(key->exit), "%s", exit ? exit : "");
     if (bad || key->verdict != VERDICT_VIOLATION) {
@@ -157,8 +157,9 @@ void finding_words(const struct finding_key *key, char *words, size_t size)
     if (key->oracles) {
         oracle_list(key->oracles, oracles, sizeof(oracles));
     }
-    snprintf(words, size, "%s%s%s%s%s%s%s%s%s%s", verdict_name(key->verdict), oracles[0] ? " (" : "",
-             oracles, oracles[0] ? ")" : "", key->symbol[0] ? " in " : "", key->symbol,
-             key->exit[0] ? " after " : "", key->exit, key->phrase[0] ? "; " : "", key->phrase);
+    snprintf(words, size, "%s%s%s%s%s%s%s%s%s%s", verdict_name(key->verdict),
+             oracles[0] ? " (" : "", oracles, oracles[0] ? ")" : "", key->symbol[0] ? " in " : "",
+             key->symbol, key->exit[0] ? " after " : "", key->exit, key->phrase[0] ? "; " : "",
+             key->phrase);
     make_printable(words);
 }

@@ -168,7 +168,8 @@ static void put_watching(FILE *file, uint32_t oracles)
     fputs(",\n", file);
 }
 
-/* What the stage's last run did, in which nothing is left to be looked up but image and firmware. */
+/* What the stage's last run did, in which nothing is left to be looked up but image and firmware.
+ */
 static int put_scenario(FILE *file, struct stage *stage, const char *path,
                         const struct stage_result *result, struct error *error)
 {
@@ -190,7 +191,7 @@ static int put_scenario(FILE *file, struct stage *stage, const char *path,
     put_number(file, "budget", scenario->budget);
     put_number(file, "exit_budget", scenario->exit_budget);
     if (stage_until(stage)) {
-        put_field(file, "until", stage_until(stage));
+        put_field(file, "until_symbol", stage_until(stage));
     }
     put_watching(file, scenario->oracles);
     host_bytes_print(stage_host(stage), file);

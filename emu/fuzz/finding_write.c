@@ -56,8 +56,8 @@ static int make_directory(const char *dir, struct error *error)
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a name");
     }
     if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-        status = error_set(error, SNPEMU_ERR_IO, "%.300s: cannot be made: %s", path,
-                           strerror(errno));
+        status =
+            error_set(error, SNPEMU_ERR_IO, "%.300s: cannot be made: %s", path, strerror(errno));
     }
     free(path);
     return status;
@@ -125,8 +125,8 @@ static int write_files(struct stage *stage, const struct files *files, const uin
                        size_t size_bytes, struct error *error)
 {
     struct finding_scenario scenario;
-    int status = finding_scenario(stage, files->lua, files->input, input, size_bytes, &scenario,
-                                  error);
+    int status =
+        finding_scenario(stage, files->lua, files->input, input, size_bytes, &scenario, error);
 
     if (status != SNPEMU_OK) {
         return status;

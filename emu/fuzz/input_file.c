@@ -9,7 +9,7 @@
 
 /* Opened without blocking: a FIFO would wait for its writer for ever. */
 int input_file_read(const char *path, uint8_t input[BYTES_INPUT_MAX], size_t *size_bytes,
-               struct error *error)
+                    struct error *error)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), status = SNPEMU_OK;
     struct stat stat_data;

@@ -16,6 +16,6 @@
  * when it cannot be read, SNPEMU_ERR_INPUT when it is no file.
  */
 int input_file_read(const char *path, uint8_t input[BYTES_INPUT_MAX], size_t *size_bytes,
-               struct error *error);
+                    struct error *error);
 
 #endif

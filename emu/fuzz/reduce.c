@@ -13,12 +13,42 @@ struct reduce {
     size_t size_bytes;
     uint64_t done; /* host_bytes_done of its run */
     uint64_t runs, runs_max;
+    /* The first input's fast run. What is suspected alike and ends alike is taken for the same, and
+       confirmed at the end; unless `strict`, where that was not so. */
+    struct finding_key fast_key;
+    uint64_t suspicion;
+    bool strict;
 };
 
 /* A fast run misses no hit but those of oracles that it has not; it may suspect too much. */
-static bool may_be(const struct reduce *reduce, const struct stage_result *fast)
+static bool may_be(const struct reduce *reduce, const struct stage_result *fast,
+                   const struct finding_key *fast_key)
 {
-    return (reduce->key->oracles & ~ORACLES_EXACT_ONLY & ~fast->outcome.oracles) == 0;
+    return (reduce->key->oracles & ~ORACLES_EXACT_ONLY & ~fast->outcome.oracles) == 0 &&
+           (fast_key->verdict != reduce->key->verdict ||
+            strcmp(fast_key->phrase, reduce->key->phrase) == 0);
+}
+
+static bool is_alike(const struct reduce *reduce, const struct stage_result *fast,
+                     const struct finding_key *fast_key)
+{
+    return !reduce->strict && fast->suspicion == reduce->suspicion &&
+           finding_same(fast_key, &reduce->fast_key);
+}
+
+static int confirm(struct reduce *reduce, const uint8_t *input, size_t size_bytes, bool *same,
+                   struct error *error)
+{
+    struct stage_result result;
+    struct finding_key key;
+    int status = stage_confirm(reduce->stage, input, size_bytes, &result, error);
+
+    reduce->runs++;
+    if (status == SNPEMU_OK) {
+        finding_key(&result, &key);
+        *same = finding_same(&key, reduce->key);
+    }
+    return status;
 }
 
 /* Whether this input shows the finding, too. Where nothing is suspected a fast run is exact. */
@@ -26,24 +56,26 @@ static int shows(struct reduce *reduce, const uint8_t *input, size_t size_bytes,
                  struct error *error)
 {
     uint32_t oracles = stage_subject(reduce->stage)->scenario->oracles;
-    struct stage_result result;
+    struct stage_result fast;
     struct finding_key key;
-    int status = stage_play(reduce->stage, input, size_bytes, &result, error);
+    int status = stage_play(reduce->stage, input, size_bytes, &fast, error);
 
     *same = false;
     reduce->runs++;
-    if (status != SNPEMU_OK || !may_be(reduce, &result)) {
+    if (status != SNPEMU_OK) {
         return status;
     }
-    if (result.outcome.oracles || (oracles & ORACLES_EXACT_ONLY)) {
-        status = stage_confirm(reduce->stage, input, size_bytes, &result, error);
-        reduce->runs++;
-    }
-    if (status == SNPEMU_OK) {
-        finding_key(&result, &key);
+    finding_key(&fast, &key);
+    if (oracles & ORACLES_EXACT_ONLY) {
+        status = confirm(reduce, input, size_bytes, same, error);
+    } else if (!fast.outcome.oracles) {
         *same = finding_same(&key, reduce->key);
-        reduce->done = *same ? result.done : reduce->done;
+    } else if (is_alike(reduce, &fast, &key)) {
+        *same = true;
+    } else if (may_be(reduce, &fast, &key)) {
+        status = confirm(reduce, input, size_bytes, same, error);
     }
+    reduce->done = *same ? fast.done : reduce->done;
     return status;
 }
 
@@ -108,6 +140,42 @@ static int simplify(struct reduce *reduce, bool *changed, struct error *error)
     return status;
 }
 
+/* Until nothing helps any more. */
+static int go_down(struct reduce *reduce, struct error *error)
+{
+    bool changed;
+    int status;
+
+    do {
+        changed = false;
+        status = drop_idle(reduce, error);
+        if (status == SNPEMU_OK) {
+            status = simplify(reduce, &changed, error);
+        }
+    } while (status == SNPEMU_OK && changed);
+    return status;
+}
+
+/* What the first input does; an error when that is not what the key says. */
+static int begin(struct reduce *reduce, struct error *error)
+{
+    struct stage_result fast;
+    bool same = false;
+    int status = stage_play(reduce->stage, reduce->input, reduce->size_bytes, &fast, error);
+
+    reduce->runs++;
+    if (status == SNPEMU_OK) {
+        reduce->suspicion = fast.suspicion;
+        reduce->done = fast.done;
+        finding_key(&fast, &reduce->fast_key);
+        status = confirm(reduce, reduce->input, reduce->size_bytes, &same, error);
+    }
+    return status != SNPEMU_OK || same
+               ? status
+               : error_set(error, SNPEMU_ERR_INTERNAL,
+                           "an input does not do again what it did: a mistake of the emulator's");
+}
+
 int reduce(struct stage *stage, const struct finding_key *key, uint8_t *input, size_t *size_bytes,
            uint64_t *runs, struct error *error)
 {
@@ -118,22 +186,25 @@ int reduce(struct stage *stage, const struct finding_key *key, uint8_t *input, s
         .size_bytes = *size_bytes,
         .runs_max = *runs,
     };
-    bool same = false, changed;
-    int status = shows(&reduce, input, *size_bytes, &same, error);
+    uint8_t first[BYTES_INPUT_MAX];
+    bool same = false;
+    int status = begin(&reduce, error);
+    uint64_t done = reduce.done;
 
-    if (status == SNPEMU_OK && !same) {
-        status = error_set(error, SNPEMU_ERR_INTERNAL,
-                           "an input that was found does not do again what it did");
+    memcpy(first, input, *size_bytes);
+    while (status == SNPEMU_OK && !same) {
+        status = go_down(&reduce, error);
+        if (status == SNPEMU_OK) {
+            status = confirm(&reduce, input, reduce.size_bytes, &same, error);
+        }
+        if (status == SNPEMU_OK && !same) {
+            memcpy(input, first, *size_bytes);
+            reduce.size_bytes = *size_bytes;
+            reduce.done = done;
+            same = reduce.strict;
+            reduce.strict = true;
+        }
     }
-    do {
-        changed = false;
-        if (status == SNPEMU_OK) {
-            status = drop_idle(&reduce, error);
-        }
-        if (status == SNPEMU_OK) {
-            status = simplify(&reduce, &changed, error);
-        }
-    } while (status == SNPEMU_OK && changed);
     *size_bytes = reduce.size_bytes;
     *runs = reduce.runs;
     return status;

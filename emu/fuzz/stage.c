@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "check/oracle.h"
+#include "host/bytes_record.h"
+#include "host/deviation.h"
 
 struct stage {
     struct subject *subject;
@@ -12,7 +14,10 @@ struct stage {
     struct place place;       /* of the snapshot */
     struct host *honest_host; /* up to the snapshot */
     struct host *host;
-    struct run *fast, *exact; /* exact: made when it is first needed */
+    struct run *fast;    /* for inputs that change no memory at an access; */
+    struct run *watched; /* for those that do, made when it is first needed, */
+    struct run *exact;   /* and so is this */
+    struct run *last;    /* of the last stage_play */
     uint64_t first_exit;
     uint64_t snapshot_instructions;
     struct outcome honest;
@@ -131,14 +136,16 @@ static int run_honestly(struct stage *stage, struct error *error)
 }
 
 /* From launch to where the snapshot is to be. */
-static int open_run(struct stage *stage, struct run **run, bool exact, struct error *error)
+enum speed { FAST, WATCHED, EXACT };
+
+static int open_run(struct stage *stage, struct run **run, enum speed speed, struct error *error)
 {
     const struct run_options options = {
         .firmware = stage->subject->firmware,
         .until = stage->options.until,
         .oracles = stage->subject->scenario->oracles,
-        .oracles_exact = exact,
-        .edges = !exact,
+        .oracles_exact = speed == EXACT,
+        .edges = speed != EXACT,
     };
     uint64_t number = 1;
     bool arrived = false;
@@ -154,6 +161,9 @@ static int open_run(struct stage *stage, struct run **run, bool exact, struct er
         status =
             error_set(error, SNPEMU_ERR_INPUT, "%s: the run ends before it comes to the snapshot",
                       stage->subject->scenario->name);
+    }
+    if (status == SNPEMU_OK && speed != FAST) {
+        status = run_watch_often(*run, error);
     }
     if (status == SNPEMU_OK) {
         status = run_snapshot(*run, error);
@@ -186,7 +196,8 @@ int stage_open(struct stage **out, struct subject *subject, const struct stage_o
                  ? run_honestly(stage, error)
                  : error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a host");
     if (status == SNPEMU_OK) {
-        status = open_run(stage, &stage->fast, false, error);
+        status = open_run(stage, &stage->fast, FAST, error);
+        stage->last = stage->fast;
     }
     if (status != SNPEMU_OK) {
         stage_close(stage);
@@ -202,6 +213,7 @@ void stage_close(struct stage *stage)
         return;
     }
     run_free(stage->fast);
+    run_free(stage->watched);
     run_free(stage->exact);
     if (stage->host) {
         stage->host->free(stage->host);
@@ -269,18 +281,60 @@ static void count_features(struct stage *stage, const struct stage_result *resul
     feature_count(stage, OF_EXIT, name << 8);
 }
 
+static bool may_watch(const uint8_t *input, size_t size_bytes)
+{
+    size_t count = bytes_record_count(size_bytes);
+    struct bytes_record record;
+
+    for (size_t i = 0; i < count; i++) {
+        bytes_record_read(input, size_bytes, i, &record);
+        if (record.kind == DEVIATION_ON_READ || record.kind == DEVIATION_ON_WRITE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * A machine that is made for watches has slow accesses; one that is not translates all code anew
+ * with each run that has some. So there are two.
+ */
+static int choose_run(struct stage *stage, const uint8_t *input, size_t size_bytes,
+                      struct error *error)
+{
+    int status = SNPEMU_OK;
+
+    stage->last = stage->fast;
+    if (!may_watch(input, size_bytes)) {
+        return SNPEMU_OK;
+    }
+    if (!stage->watched) {
+        status = open_run(stage, &stage->watched, WATCHED, error);
+    }
+    if (status != SNPEMU_OK) {
+        run_free(stage->watched);
+        stage->watched = NULL;
+        return status;
+    }
+    stage->last = stage->watched;
+    return SNPEMU_OK;
+}
+
 int stage_play(struct stage *stage, const uint8_t *input, size_t size_bytes,
                struct stage_result *result, struct error *error)
 {
-    int status;
+    int status = choose_run(stage, input, size_bytes, error);
 
+    if (status != SNPEMU_OK) {
+        return status;
+    }
     if (!stage->map_clear) {
         memset(stage->map, 0, STAGE_MAP_SIZE);
     }
     stage->map_clear = false;
-    run_set_edges(stage->fast, stage->map);
-    status = play(stage, stage->fast, input, size_bytes, result, error);
-    result->suspicion = run_suspicion(stage->fast);
+    run_set_edges(stage->last, stage->map);
+    status = play(stage, stage->last, input, size_bytes, result, error);
+    result->suspicion = run_suspicion(stage->last);
     if (status == SNPEMU_OK) {
         count_features(stage, result);
     }
@@ -292,7 +346,7 @@ static int open_exact(struct stage *stage, struct error *error)
 {
     struct stage_result result;
     struct run_hit hit;
-    int status = open_run(stage, &stage->exact, true, error);
+    int status = open_run(stage, &stage->exact, EXACT, error);
 
     if (status == SNPEMU_OK) {
         status = play(stage, stage->exact, (const uint8_t *)"", 0, &result, error);
@@ -329,14 +383,13 @@ int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
         status = play(stage, stage->exact, input, size_bytes, result, error);
     }
     for (size_t i = 0; status == SNPEMU_OK && run_hit(stage->exact, i, &hit); i++) {
-        if (i == 0 || !is_honest_hit(stage, &hit)) {
+        bool fresh = !is_honest_hit(stage, &hit);
+
+        if (i == 0 || (fresh && !result->fresh)) {
             result->has_hit = true;
-            result->hit_is_honest = is_honest_hit(stage, &hit);
             result->hit = hit;
         }
-        if (!result->hit_is_honest) {
-            break;
-        }
+        result->fresh |= fresh ? ORACLE_BIT(hit.kind) : 0;
     }
     return status;
 }
@@ -362,7 +415,7 @@ int stage_launch(struct stage *stage, const struct run_options *options, bool ex
 
 int stage_digest(struct stage *stage, uint8_t digest[RUN_DIGEST_SIZE], struct error *error)
 {
-    return run_digest(stage->fast, digest, error);
+    return run_digest(stage->last, digest, error);
 }
 
 uint8_t *stage_map(struct stage *stage)

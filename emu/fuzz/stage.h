@@ -38,8 +38,10 @@ struct stage_result {
     uint64_t instructions; /* retired since the snapshot */
     const char *last_exit; /* name of the last exit; NULL: none since the snapshot */
     uint64_t done;         /* host_bytes_done */
-    /* Of a confirmed run: the first hit that the honest run does not have; else its first one. */
-    bool has_hit, hit_is_honest;
+    /* Of a confirmed run: which oracles hit where they do not in the honest run; the first such
+       hit, else the first of all. */
+    uint32_t fresh;
+    bool has_hit;
     struct run_hit hit;
 };
 
@@ -53,8 +55,8 @@ struct stage; /* opaque */
 
 /*
  * Open a subject for stages, as subject_open does. What neither the scenario nor `overrides` says
- * of oracles is: the cheap ones; of where runs end: stage_until_default. A scenario with handlers is
- * refused: inputs answer instead of them.
+ * of oracles is: the cheap ones; of where runs end: stage_until_default. A scenario with handlers
+ * is refused: inputs answer instead of them.
  */
 int stage_subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
                        struct error *error);

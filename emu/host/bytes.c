@@ -115,11 +115,14 @@ static void slot_is_done(struct bytes_host *host, size_t i)
     }
 }
 
+/* What waits for the guest is put in its way once: there is room for one a record. */
 static void slot_start(struct bytes_slot *slot, const struct exit *exit)
 {
+    bool goes_on = has(slot, PART_EVERY) && slot->record.flag && !deviation_waits(&slot->deviation);
+
     slot->row = exit->row;
     slot->first_nth = exit->nth;
-    slot->last_nth = has(slot, PART_EVERY) && slot->record.flag ? UINT64_MAX : exit->nth;
+    slot->last_nth = goes_on ? UINT64_MAX : exit->nth;
 }
 
 /* One record: what it means is found out once, in the first of its exits. */

@@ -113,7 +113,7 @@ static uint16_t draw_exit(const struct draft *draft)
     if (draft->count && one_in(random, 3)) {
         return (uint16_t)(draft->record[draw_below(random, draft->count)].exit + near);
     }
-    return (uint16_t)draw_small(random, one_in(random, 16) ? 10 : 4);
+    return (uint16_t)draw_small(random, one_in(random, 16) ? 10 : 3);
 }
 
 static void draw_record(const struct draft *draft, struct bytes_record *record)

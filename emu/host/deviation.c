@@ -31,6 +31,7 @@ const struct deviation_row *const deviation_rows[DEVIATION_KIND_COUNT] = {
     [DEVIATION_SWAP] = &deviation_swap,
     [DEVIATION_INJECT] = &deviation_inject,
     [DEVIATION_DOORBELL] = &deviation_doorbell,
+    [DEVIATION_VCPU] = &deviation_vcpu,
 };
 
 bool deviation_resolve(const struct deviation_context *context, struct deviation *deviation)

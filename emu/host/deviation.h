@@ -44,6 +44,7 @@ enum deviation_kind {
     DEVIATION_SWAP,
     DEVIATION_INJECT,
     DEVIATION_DOORBELL,
+    DEVIATION_VCPU, /* another vCPU or VMPL goes on, or one never does */
     DEVIATION_KIND_COUNT,
 };
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events that the host makes the guest take when it goes on, or a number of instructions later.
+ * Events that the host makes the guest take when it goes on, or a number of instructions later; and
+ * who it is that goes on.
  *
- * The operand: a vector in its lowest byte; then bit 8: with the error code in the upper half, or
- * bits 8 to 10 for what else the #HV doorbell page shall say.
+ * The operand of an event: a vector in its lowest byte; then bit 8: with the error code in the
+ * upper half, or bits 8 to 10 for what else the #HV doorbell page shall say.
  */
 #include <inttypes.h>
 
@@ -121,6 +122,63 @@ static void print_doorbell(const struct deviation *deviation, FILE *file)
                      put->no_eoi ? "true" : "false");
 }
 
+/* ---- who runs ---- */
+
+enum vcpu_what {
+    VCPU_RUN,
+    VCPU_STOP,
+    VCPU_VMPL,
+    VCPU_WHAT_COUNT,
+};
+
+/* Where there is a choice: among vCPUs that have run, or VMPLs that have a save area. */
+static bool resolve_vcpu(const struct deviation_context *context, struct deviation *deviation)
+{
+    const struct vcpus *vcpus = &context->hypervisor->vcpus;
+    const struct vcpu_slot *slot = &vcpus->slot[vcpus->current];
+
+    if (deviation->what == VCPU_VMPL) {
+        deviation->count = context->record->index % VMPL_COUNT;
+        return deviation->count != context->exit->vmpl && slot->level[deviation->count].known;
+    }
+    deviation->count = context->record->index % vcpus->started;
+    return vcpus->started > 1;
+}
+
+static void apply_vcpu(const struct deviation_context *context, const struct deviation *deviation)
+{
+    struct reply *reply = context->reply;
+    size_t first = reply->action_count;
+
+    switch (deviation->what) {
+    case VCPU_RUN:
+        reply_run_vcpu(reply, deviation->count);
+        break;
+    case VCPU_STOP:
+        reply_stop_vcpu(reply, deviation->count);
+        break;
+    default:
+        reply_run_vmpl(reply, deviation->count, true);
+        break;
+    }
+    put_off(context, deviation, first);
+}
+
+static void print_vcpu(const struct deviation *deviation, FILE *file)
+{
+    static const struct {
+        const char *action, *unit, *words;
+    } what[] = {
+        [VCPU_RUN] = {"run_vcpu", "vcpu", "another vCPU has the next turn."},
+        [VCPU_STOP] = {"stop_vcpu", "vcpu", "a vCPU is never run again."},
+        [VCPU_VMPL] = {"run_vmpl", "vmpl", "the vCPU goes on at another VMPL."},
+    };
+
+    print_when(deviation, file, what[deviation->what].words);
+    deviation_action(deviation, file, what[deviation->what].action, "%s = %" PRIu32,
+                     what[deviation->what].unit, deviation->count);
+}
+
 const struct deviation_row deviation_inject = {
     .name = "inject",
     .parts = PART_WHAT | PART_DELAY | PART_CHOICE,
@@ -138,4 +196,13 @@ const struct deviation_row deviation_doorbell = {
     .resolve = resolve_doorbell,
     .apply = apply_doorbell,
     .print = print_doorbell,
+};
+const struct deviation_row deviation_vcpu = {
+    .name = "vcpu",
+    .parts = PART_WHAT | PART_INDEX | PART_DELAY,
+    .what_count = VCPU_WHAT_COUNT,
+    .weight = 2,
+    .resolve = resolve_vcpu,
+    .apply = apply_vcpu,
+    .print = print_vcpu,
 };

@@ -6,7 +6,7 @@
  *   deviation_answer.c  fields, marks, errors, the MSR, and answers that are none
  *   deviation_memory.c  bytes in memory that the host and the guest share
  *   deviation_page.c    pages: page states, the RMP, the nested map
- *   deviation_event.c   events that the guest takes
+ *   deviation_event.c   events that the guest takes, and who runs
  *   deviation_place.c   where: bytes and pages that an exit names
  *   deviation_value.c   what: values
  */
@@ -26,7 +26,7 @@ extern const struct deviation_row deviation_write, deviation_ids, deviation_on_r
 extern const struct deviation_row deviation_skip, deviation_assign, deviation_unassign,
     deviation_rmpupdate, deviation_psmash, deviation_remap, deviation_swap;
 /* deviation_event.c */
-extern const struct deviation_row deviation_inject, deviation_doorbell;
+extern const struct deviation_row deviation_inject, deviation_doorbell, deviation_vcpu;
 
 /* ---- values ---- */
 

@@ -394,8 +394,8 @@ int scenario_load(struct scenario **result, const char *path, struct error *erro
     return status;
 }
 
-int scenario_read(struct scenario **result, const char *path, const char *source,
-                  size_t size_bytes, struct error *error)
+int scenario_read(struct scenario **result, const char *path, const char *source, size_t size_bytes,
+                  struct error *error)
 {
     struct scenario *scenario = scenario_at(path, error);
     int status = scenario ? SNPEMU_OK : SNPEMU_ERR_MEMORY;

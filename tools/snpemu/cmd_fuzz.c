@@ -17,10 +17,9 @@
 #include "fuzz.h"
 #include "fuzz/corpus.h"
 #include "options.h"
+#include "stage_option.h"
 
 #define SEED_DEFAULT 1
-#define MARGIN_DEFAULT 10000000
-#define MARGIN_EXITS 1000
 #define SECONDS_MAX (366ULL * 86400)
 #define DIR_SUFFIX ".fuzz"
 
@@ -29,17 +28,13 @@ enum {
     KEY_RUNS,
     KEY_CORPUS,
     KEY_SEED,
-    KEY_CPUS,
-    KEY_UNTIL,
-    KEY_ORACLES,
-    KEY_MARGIN,
 };
 
 struct fuzz_command {
     struct options options; /* first: see options.h */
-    struct overrides overrides;
-    const char *path, *dir, *until;
-    uint64_t jobs, seed, margin;
+    struct stage_option stage;
+    const char *path, *dir;
+    uint64_t jobs, seed;
     bool seed_given;
     char own_dir[256];
     int dir_fd; /* locked while the session runs */
@@ -58,17 +53,7 @@ static const struct argp_option fuzz_options[] = {
      "Seed of the campaign's random numbers (1; a campaign that is gone on with draws on where it "
      "was left)",
      0},
-    {"cpus", KEY_CPUS, "N", 0, "Number of CPUs that the hypervisor has", 0},
-    {"until", KEY_UNTIL, "SYMBOL", 0,
-     "The function that ends a run: the first after percpu_init (tss_init or serial_init), if the "
-     "image has it",
-     0},
-    {"oracles", KEY_ORACLES, "NAME,...", 0,
-     "The oracles that watch: 'cheap' (all but trusted-unchecked), 'all', 'none', or names. By "
-     "default those of the scenario, else the cheap ones",
-     0},
-    {"margin", KEY_MARGIN, "N", 0,
-     "Instructions that a run may take beyond the honest one before it is a hang (10000000)", 0},
+    STAGE_OPTIONS,
     {0},
 };
 
@@ -137,17 +122,6 @@ static error_t fuzz_parse(int key, char *arg, struct argp_state *state)
     case KEY_SEED:
         command->seed_given = true;
         return option_number(state, "--seed", arg, 0, UINT64_MAX, &command->seed);
-    case KEY_CPUS:
-        command->overrides.cpus_given = true;
-        return option_number(state, "--cpus", arg, 1, HYPERVISOR_CPU_MAX, &command->overrides.cpus);
-    case KEY_UNTIL:
-        command->until = arg;
-        return *arg ? 0 : option_fail(state, "--until: the symbol is empty");
-    case KEY_ORACLES:
-        command->overrides.oracles_given = true;
-        return option_oracles(state, arg, &command->overrides.oracles);
-    case KEY_MARGIN:
-        return option_number(state, "--margin", arg, 1000, UINT64_MAX / 2, &command->margin);
     case ARGP_KEY_ARG:
         if (command->path) {
             return option_fail(state, "fuzz: '%.100s' is one too many; fuzz one scenario or image",
@@ -160,7 +134,7 @@ static error_t fuzz_parse(int key, char *arg, struct argp_state *state)
                    ? 0
                    : option_fail(state, "fuzz: no scenario or image; see 'snpemu fuzz --help'");
     default:
-        return option_other(key, state);
+        return stage_option_parse(key, arg, state, &command->stage);
     }
 }
 
@@ -236,27 +210,13 @@ static int open_worker(struct fuzz_command *command, size_t i, struct error *err
     return SNPEMU_OK;
 }
 
-static int open_stage(struct fuzz_command *command, struct error *error)
-{
-    struct fuzz *fuzz = &command->fuzz;
-    const struct stage_options options = {
-        .until = command->until,
-        .margin_instructions = command->margin,
-        .margin_exits = MARGIN_EXITS,
-    };
-
-    return stage_open(&fuzz->stage, &fuzz->subject, &options, error);
-}
-
 static int fuzz_prepare(struct fuzz_command *command, struct error *error)
 {
     struct fuzz *fuzz = &command->fuzz;
-    int status = stage_subject_open(&fuzz->subject, command->path, &command->overrides, error);
+    int status =
+        stage_option_open(&command->stage, command->path, &fuzz->subject, &fuzz->stage, error);
 
     fuzz->dir = command->dir ? command->dir : default_dir(command);
-    if (status == SNPEMU_OK) {
-        status = open_stage(command, error);
-    }
     if (status == SNPEMU_OK) {
         status = lock_dir(command, error);
     }
@@ -305,7 +265,6 @@ int cmd_fuzz(int argc, char **argv)
         return command_fail(SNPEMU_ERR_MEMORY, &(struct error){"out of memory"});
     }
     command->jobs = 1;
-    command->margin = MARGIN_DEFAULT;
     command->dir_fd = -1;
     status = options_parse(&argp, argc, argv, &command->options);
     if (status == SNPEMU_OK) {

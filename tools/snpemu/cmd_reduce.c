@@ -85,8 +85,7 @@ static int run_reduce(struct reduce_command *command, struct error *error)
     char name[FINDING_NAME_MAX], words[640];
     struct stage_result result;
     struct finding_key key;
-    int status =
-        stage_confirm(command->stage, command->input, command->size_bytes, &result, error);
+    int status = stage_confirm(command->stage, command->input, command->size_bytes, &result, error);
 
     if (status == SNPEMU_OK) {
         finding_key(&result, &key);
@@ -109,8 +108,8 @@ static int run_reduce(struct reduce_command *command, struct error *error)
 int cmd_reduce(int argc, char **argv)
 {
     static const struct argp argp = {
-        reduce_options, reduce_parse, "SCENARIO.lua INPUT\nIMAGE INPUT", reduce_doc, NULL, NULL,
-        NULL,
+        reduce_options, reduce_parse, "SCENARIO.lua INPUT\nIMAGE INPUT", reduce_doc, NULL,
+        NULL,           NULL,
     };
     struct reduce_command *command = calloc(1, sizeof(*command));
     struct error *error;

@@ -72,9 +72,10 @@ static error_t replay_parse(int key, char *arg, struct argp_state *state)
         *(command->path ? &command->input_path : &command->path) = arg;
         return 0;
     case ARGP_KEY_END:
-        return command->input_path ? 0
-                                   : option_fail(state, "replay: a scenario or image, and an input; "
-                                                        "see 'snpemu replay --help'");
+        return command->input_path
+                   ? 0
+                   : option_fail(state, "replay: a scenario or image, and an input; "
+                                        "see 'snpemu replay --help'");
     default:
         return stage_option_parse(key, arg, state, &command->stage_option);
     }
@@ -104,11 +105,11 @@ static int replay(struct replay_command *command, struct outcome *outcome, struc
     struct run_options options = {0};
     struct stage_result fast;
     bool exact;
-    int status =
-        stage_play(command->stage, command->input, command->size_bytes, &fast, error);
+    int status = stage_play(command->stage, command->input, command->size_bytes, &fast, error);
 
     if (status == SNPEMU_OK) {
-        status = show_open(&command->show, &command->subject, command->trace_path, TEXT_FULL, error);
+        status =
+            show_open(&command->show, &command->subject, command->trace_path, TEXT_FULL, error);
     }
     if (status != SNPEMU_OK) {
         return status;
@@ -123,11 +124,11 @@ static int replay(struct replay_command *command, struct outcome *outcome, struc
     if (status == SNPEMU_OK &&
         (outcome->kind != fast.outcome.kind || outcome->exits != fast.outcome.exits ||
          outcome->instructions != fast.outcome.instructions)) {
-        status = error_set(error, SNPEMU_ERR_INTERNAL,
-                           "%.200s: from the snapshot it ends after %" PRIu64
-                           " instructions, from launch after %" PRIu64
-                           ": a mistake of the emulator's",
-                           command->input_path, fast.outcome.instructions, outcome->instructions);
+        status =
+            error_set(error, SNPEMU_ERR_INTERNAL,
+                      "%.200s: from the snapshot it ends after %" PRIu64
+                      " instructions, from launch after %" PRIu64 ": a mistake of the emulator's",
+                      command->input_path, fast.outcome.instructions, outcome->instructions);
     }
     return status;
 }
@@ -143,8 +144,8 @@ static void replay_release(struct replay_command *command)
 int cmd_replay(int argc, char **argv)
 {
     static const struct argp argp = {
-        replay_options, replay_parse, "SCENARIO.lua INPUT\nIMAGE INPUT", replay_doc, NULL, NULL,
-        NULL,
+        replay_options, replay_parse, "SCENARIO.lua INPUT\nIMAGE INPUT", replay_doc, NULL,
+        NULL,           NULL,
     };
     struct replay_command *command = calloc(1, sizeof(*command));
     struct outcome outcome;

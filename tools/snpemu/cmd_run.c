@@ -168,8 +168,8 @@ static int run_prepare(struct run_command *command, struct error *error)
     int status = subject_open(&command->subject, command->path, &command->overrides, error);
 
     if (status == SNPEMU_OK) {
-        status = show_open(&command->show, &command->subject, command->trace_path, command->form,
-                           error);
+        status =
+            show_open(&command->show, &command->subject, command->trace_path, command->form, error);
     }
     if (status != SNPEMU_OK) {
         return status;

@@ -33,6 +33,8 @@ struct fuzz_worker {
     pid_t pid;                /* 0: it does not run */
     struct campaign_box *box; /* shared; outlives the worker */
     struct campaign_options options;
+    uint64_t died_at; /* runs of the box when it died last, */
+    unsigned died;    /* and how often that was so */
 };
 
 struct fuzz {

@@ -145,42 +145,78 @@ static int compare_rows(const void *a, const void *b)
     if (one->key.verdict != other->key.verdict) {
         return one->key.verdict > other->key.verdict ? -1 : 1;
     }
-    if (one->first != other->first) {
-        return one->first < other->first ? -1 : 1;
+    if (atomic_load(&one->first) != atomic_load(&other->first)) {
+        return atomic_load(&one->first) < atomic_load(&other->first) ? -1 : 1;
     }
     return one < other ? -1 : one > other;
 }
 
-static void put_row(const struct class_row *row)
-{
-    char oracles[160] = "-";
+/* Wide enough for the widest of a column; columns in the order of the table. */
+struct widths {
+    int verdict, oracles, symbol, exit;
+};
 
+static void widen(int *width, const char *text)
+{
+    int length = (int)strlen(text);
+
+    *width = length > *width ? length : *width;
+}
+
+static void oracles_text(const struct class_row *row, char *text, size_t size)
+{
+    snprintf(text, size, "-");
     if (row->key.oracles) {
-        oracle_list(row->key.oracles, oracles, sizeof(oracles));
+        oracle_list(row->key.oracles, text, size);
     }
-    printf("%-12s %-28s %-20s %-20s %12" PRIu64 " %10" PRIu64 "  %s\n",
-           verdict_name(row->key.verdict), row->key.phrase,
-           row->key.symbol[0] ? row->key.symbol : "-", row->key.exit[0] ? row->key.exit : "-",
-           atomic_load(&row->runs), row->first, oracles);
+}
+
+static const char *or_dash(const char *text)
+{
+    return *text ? text : "-";
+}
+
+static void put_row(const struct class_row *row, const struct widths *widths)
+{
+    const char *phrase = row->key.phrase;
+    uint64_t first_run = atomic_load(&row->first);
+    char oracles[160], first[24] = "-";
+
+    if (first_run != CLASS_NONE) {
+        snprintf(first, sizeof(first), "%" PRIu64, first_run);
+    }
+    oracles_text(row, oracles, sizeof(oracles));
+    printf("%-*s %12" PRIu64 " %12s  %-*s  %-*s  %-*s  %s\n", widths->verdict,
+           verdict_name(row->key.verdict), atomic_load(&row->runs), first, widths->oracles, oracles,
+           widths->symbol, or_dash(row->key.symbol), widths->exit, or_dash(row->key.exit),
+           *phrase ? phrase : "(the guest survives)");
 }
 
 static void put_classes(const struct classes *classes)
 {
-    const struct class_row *row[CLASSES_MAX];
+    struct widths widths = {.verdict = 12, .oracles = 7, .symbol = 8, .exit = 9};
     uint32_t count = atomic_load(&classes->count);
     uint64_t others = atomic_load(&classes->others);
+    const struct class_row *row[CLASSES_MAX];
+    char oracles[160];
 
     for (uint32_t i = 0; i < count; i++) {
         row[i] = &classes->row[i];
+        oracles_text(row[i], oracles, sizeof(oracles));
+        widen(&widths.oracles, oracles);
+        widen(&widths.symbol, row[i]->key.symbol);
+        widen(&widths.exit, row[i]->key.exit);
     }
     qsort(row, count, sizeof(row[0]), compare_rows);
-    printf("\n%-12s %-28s %-20s %-20s %12s %10s  %s\n", "verdict", "outcome", "function",
-           "last exit", "runs", "first", "oracles");
+    printf("%-*s %12s %12s  %-*s  %-*s  %-*s  %s\n", widths.verdict, "verdict", "runs", "first",
+           widths.oracles, "oracles", widths.symbol, "function", widths.exit, "last exit",
+           "outcome");
     for (uint32_t i = 0; i < count; i++) {
-        put_row(row[i]);
+        put_row(row[i], &widths);
     }
     if (others > 0) {
-        printf("%-83s %12" PRIu64 "\n", "(of more than can be told apart)", others);
+        printf("%-*s %12" PRIu64 "  of more kinds than are told apart\n", widths.verdict, "others",
+               others);
     }
     putchar('\n');
 }

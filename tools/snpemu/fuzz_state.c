@@ -48,7 +48,7 @@ static void put_state(FILE *file, const struct fuzz *fuzz, const struct fuzz_sta
         const struct class_row *row = &state->classes.row[i];
 
         fprintf(file, "class\t%" PRIu64 "\t%" PRIu64 "\t%s\t0x%" PRIx32, atomic_load(&row->runs),
-                row->first, verdict_name(row->key.verdict), row->key.oracles);
+                atomic_load(&row->first), verdict_name(row->key.verdict), row->key.oracles);
         put_text(file, row->key.symbol);
         put_text(file, row->key.exit);
         put_text(file, row->key.phrase);
@@ -112,7 +112,7 @@ static bool take_class(struct classes *classes, char *const *field)
     snprintf(key.symbol, sizeof(key.symbol), "%s", field[5]);
     snprintf(key.exit, sizeof(key.exit), "%s", field[6]);
     snprintf(key.phrase, sizeof(key.phrase), "%s", field[7]);
-    classes_count(classes, classes_find(classes, &key, first), runs);
+    classes_count(classes, classes_find(classes, &key), runs, first);
     return true;
 }
 
@@ -157,7 +157,7 @@ static bool take_line(struct reader *reader, char *const *field, size_t count)
                number(field[1], 16, &state->random[state->workers++]);
     }
     if (strcmp(field[0], "others") == 0 && number(field[1], 10, &others)) {
-        classes_count(&state->classes, CLASSES_MAX, others);
+        classes_count(&state->classes, CLASSES_MAX, others, 0);
         return true;
     }
     return false;

@@ -17,7 +17,8 @@
 #include "fingerprint.h"
 #include "fuzz.h"
 
-#define RESTARTS_MAX 100           /* of all workers in a session */
+#define RESTARTS_MAX 100           /* of all workers in a session, */
+#define RESTARTS_IN_VAIN 5         /* and of one that dies before it has made a run */
 #define GRACE_SECONDS 10           /* for the run that a worker is at, or the finding it writes */
 #define SAVE_SECONDS 5             /* between two writings of the state */
 #define WAIT_NANOSECONDS 100000000 /* between two looks, when nothing happens */
@@ -154,9 +155,13 @@ static int worker_ended(struct fuzz *fuzz, struct fuzz_worker *worker, int state
     if (status != SNPEMU_OK || fuzz->stopping > 0) {
         return status;
     }
-    if (fuzz->restarts == RESTARTS_MAX) {
+    worker->died = worker->died_at == atomic_load(&worker->box->runs) ? worker->died + 1 : 1;
+    worker->died_at = atomic_load(&worker->box->runs);
+    if (fuzz->restarts == RESTARTS_MAX || worker->died > RESTARTS_IN_VAIN) {
         return error_set(error, SNPEMU_ERR_INTERNAL,
-                         "workers died %d times: the last is not started again", RESTARTS_MAX);
+                         "%s/emulator: workers die of these inputs again and again, %zu times; "
+                         "please report them",
+                         fuzz->dir, fuzz->restarts + 1);
     }
     fuzz->restarts++;
     return worker_start(fuzz, worker, error);
