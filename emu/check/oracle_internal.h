@@ -252,9 +252,8 @@ void own_access(struct oracles *oracles, const struct oracle_access *access);
 void own_ghcb(struct oracles *oracles, struct oracle_vcpu *vcpu);
 void own_answer(struct oracles *oracles, struct oracle_vcpu *vcpu, const struct reply *reply,
                 bool known);
-/* At an exit: does the field hold what the guest stored, and are the marks those that it made? */
-bool own_field(const struct oracle_vcpu *vcpu, const struct exit *exit, enum ghcb_field field);
-bool own_marks(const struct oracle_vcpu *vcpu, const struct exit *exit);
+/* Is what stands in the page at this exit what the guest stored there? */
+bool own_exit(const struct oracle_vcpu *vcpu, const struct exit *exit);
 
 void unmarked_access(struct oracles *oracles, const struct oracle_access *access);
 void leak_access(struct oracles *oracles, const struct oracle_access *access);
