@@ -82,6 +82,7 @@ START_TEST(test_what_is_wrong)
     finding_key(&result, &key);
     ck_assert_str_eq(key.symbol, "copy_list");
     ck_assert_str_eq(key.exit, "apic_id_list");
+    ck_assert_str_eq(key.phrase, "");
     ck_assert_uint_eq(key.oracles, ORACLE_BIT(ORACLE_OVERRUN));
     result = (struct stage_result){.outcome = {.kind = OUTCOME_HALTED, .symbol = "main"}};
     add_hit(&result, ORACLE_DOUBLE_FETCH, "read_list", false);

@@ -69,10 +69,10 @@ void finding_key(const struct stage_result *confirmed, struct finding_key *key)
     key->oracles = confirmed->fresh ? confirmed->fresh : outcome->oracles;
     snprintf(key->symbol, sizeof(key->symbol), "%s", symbol ? symbol : "");
     snprintf(key->exit, sizeof(key->exit), "%s", exit ? exit : "");
-    if (bad || key->verdict != VERDICT_VIOLATION) {
+    if (!of_hit) {
         outcome_phrase(outcome, key->phrase, sizeof(key->phrase));
     }
-    if (bad && why[0]) {
+    if (!of_hit && bad && why[0]) {
         size_t used = strlen(key->phrase);
 
         snprintf(key->phrase + used, sizeof(key->phrase) - used, ": ");
