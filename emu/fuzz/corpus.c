@@ -166,8 +166,8 @@ static int look(struct corpus *corpus, DIR *dir, struct found **found, size_t *c
 
     while ((entry = readdir(dir)) != NULL) {
         if (!is_input_name(entry->d_name) || is_met(corpus, entry->d_name) ||
-            fstatat(dirfd(dir), entry->d_name, &stat_data, 0) != 0 ||
-            !S_ISREG(stat_data.st_mode) || !meet(corpus, entry->d_name)) {
+            fstatat(dirfd(dir), entry->d_name, &stat_data, 0) != 0 || !S_ISREG(stat_data.st_mode) ||
+            !meet(corpus, entry->d_name)) {
             continue;
         }
         if (*count == capacity) {
