@@ -81,6 +81,7 @@ struct oracle_vcpu {
     uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
     uint32_t written;
     uint8_t bitmap[GHCB_VALID_BITMAP_SIZE]; /* as the answer left it, or the guest since */
+    bool bitmap_hosts;                      /* the host has changed it since its answer */
     uint64_t stored[FIELD_COUNT];           /* what the guest stored, */
     uint32_t stored_known;                  /* where these FIELD_BIT()s are set */
     uint64_t store_gva[FIELD_COUNT];        /* exact: the instruction that wrote it last */
