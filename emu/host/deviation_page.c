@@ -226,7 +226,7 @@ static bool resolve_rmpupdate(const struct deviation_context *context, struct de
         .asid = REPLY_ASID_GUEST,
         .at_gpa = deviation->page.gpa,
     };
-    deviation->count = (operand & 0xFF) % RMP_CHOICE_COUNT;
+    deviation->count = (uint8_t)operand % RMP_CHOICE_COUNT;
     switch ((enum rmp_choice)deviation->count) {
     case RMP_IMMUTABLE_PAGE:
         rmp->immutable = true;
@@ -235,7 +235,7 @@ static bool resolve_rmpupdate(const struct deviation_context *context, struct de
         rmp->asid = (uint16_t)(2 + (operand >> 8 & 0xFF));
         break;
     case RMP_OTHER_GPA:
-        if (!deviation_page(context, (operand >> 8 & 0xFF) % DEVIATION_PAGE_COUNT, 0,
+        if (!deviation_page(context, (uint8_t)(operand >> 8) % DEVIATION_PAGE_COUNT, 0,
                             (int8_t)(operand >> 16), &deviation->other)) {
             return false;
         }
@@ -325,7 +325,7 @@ static bool resolve_map(const struct deviation_context *context, struct deviatio
     uint64_t operand = context->record->operand;
 
     return resolve_small(context, deviation) &&
-           deviation_page(context, (operand & 0xFF) % DEVIATION_PAGE_COUNT, 0,
+           deviation_page(context, (uint8_t)operand % DEVIATION_PAGE_COUNT, 0,
                           (int8_t)(operand >> 8), &deviation->other) &&
            deviation->other.gpa != deviation->page.gpa;
 }

@@ -363,7 +363,7 @@ static bool page_named(const struct deviation_context *context, struct deviation
         return false;
     }
     if (page->row == PAGE_ENTRY) {
-        page->entry = entries ? (uint8_t)(page->entry % entries) : 0;
+        page->entry = (uint8_t)(entries ? page->entry % entries : 0);
         if (!deviation_entry(exit, page->entry, &page->named)) {
             return false;
         }
