@@ -101,6 +101,9 @@ void run_watch_fired(void *context, void *owner)
 
     run->state.watch_fired = true;
     run->state.raced = true;
+    if (run->oracles) {
+        oracles_raced(run->oracles);
+    }
     if (run->host->watch_fired) {
         run->host->watch_fired(run->host, owner);
     }
