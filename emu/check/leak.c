@@ -326,10 +326,10 @@ void leak_exit(struct oracles *oracles, const struct exit *exit)
     if (oracles->exact) {
         leak_stores(oracles, exit);
     } else if (is_lent_suspicious(oracles, exit)) {
-        oracle_suspect(oracles, ORACLE_LEAK, exit->vcpu);
+        oracle_suspect(oracles, ORACLE_LEAK, exit->vcpu, exit->row->code);
         oracles->state.from = 0; /* who knows when it was stored */
     } else if (is_buffer_suspicious(oracles, exit)) {
-        oracle_suspect(oracles, ORACLE_LEAK, exit->vcpu);
+        oracle_suspect(oracles, ORACLE_LEAK, exit->vcpu, exit->row->code);
         if (oracles->vcpu[exit->vcpu].written_before) {
             oracles->state.from = 0;
         }
