@@ -131,6 +131,10 @@ static void run_conclude(struct run *run)
     outcome->rip = vcpu_code_gva(run->machine.vcpu);
     outcome->instructions = vcpu_retired(run->machine.vcpu);
     outcome->exits = run->state.exits;
+    /* What the guest asked for may not be what the host was asked: it has changed what passed. */
+    if (outcome->kind == OUTCOME_NESTED_FAULT && run->state.watch_fired) {
+        outcome->host_caused = true;
+    }
     /* After HLT and VMGEXIT, RIP may stand at the start of the next function. */
     symbol = run_symbol(run, outcome->kind == OUTCOME_HALTED ? outcome->rip - 1 : outcome->rip);
     snprintf(outcome->symbol, sizeof(outcome->symbol), "%s", symbol ? symbol : "");
@@ -331,7 +335,7 @@ void run_set_edges(struct run *run, uint8_t *edges)
 
 uint64_t run_suspicion(const struct run *run)
 {
-    return run->oracles ? oracles_hits(run->oracles) : 0;
+    return run->oracles ? oracles_signature(run->oracles) : 0;
 }
 
 void run_set_host(struct run *run, struct host *host)
@@ -381,21 +385,22 @@ int run_restore(struct run *run, struct error *error)
     if (!history_copy(&run->history, &run->saved_history)) {
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a snapshot");
     }
+    /* What decides which pages are watched comes first: the machine asks. */
+    vcpus_copy(&run->hypervisor.vcpus, &run->saved_vcpus);
+    run->trap.vcpu = run->hypervisor.vcpus.current;
+    if (run->oracles) {
+        oracles_restore(run->oracles);
+    }
     status = machine_restore(&run->machine, error);
     if (status == 0) {
         run->state = run->saved_state;
         run->hypervisor.state = run->saved_hypervisor;
-        vcpus_copy(&run->hypervisor.vcpus, &run->saved_vcpus);
-        run->trap.vcpu = run->hypervisor.vcpus.current;
         psp_set_state(run->psp, &run->saved_psp);
         run->watches = run->saved_watches;
         later_copy(&run->later, &run->saved_later);
         run->console[run->state.console_size] = '\0';
         memset(&run->outcome, 0, sizeof(run->outcome));
         run->trap.pvalidate.count = 0;
-        if (run->oracles) {
-            oracles_restore(run->oracles);
-        }
         run_taint_restore(run);
         run_spin_reset(run);
         run->spin = run->saved_spin;

@@ -42,6 +42,13 @@ static const uint8_t *on_shared_page(void *context, uint64_t gpa)
                : untouched;
 }
 
+static bool on_host_fault(void *context, uint64_t gpa)
+{
+    const struct run *run = context;
+
+    return trap_host_fault(&run->trap, gpa);
+}
+
 static bool on_same_line(void *context, uint64_t a_gva, uint64_t b_gva)
 {
     const struct run *run = context;
@@ -57,6 +64,23 @@ static void on_flush(void *context)
     struct run *run = context;
 
     vcpu_flush(run->machine.vcpu);
+}
+
+static void on_forget_page(void *context, uint64_t gpa)
+{
+    struct run *run = context;
+    uint32_t page = memory_page(&run->machine.memory, gpa);
+
+    if (page != MEMORY_NO_PAGE) {
+        vcpu_page_changed(run->machine.vcpu, page);
+    }
+}
+
+static void on_forget_address(void *context, uint64_t gva)
+{
+    struct run *run = context;
+
+    vcpu_address_changed(run->machine.vcpu, gva);
 }
 
 /* ---- hits ---- */
@@ -116,20 +140,42 @@ bool run_hit(const struct run *run, size_t i, struct run_hit *hit)
 
 /* ---- what they are told ---- */
 
+static const enum vcpu_view views[] = {
+    [ORACLE_VIEW_NONE] = VCPU_VIEW_NONE,
+    [ORACLE_VIEW_LOADS] = VCPU_VIEW_LOADS,
+    [ORACLE_VIEW_READS] = VCPU_VIEW_READS,
+    [ORACLE_VIEW_ALL] = VCPU_VIEW_ALL,
+};
+
+/* Under an address that the host made lead here a page is not looked at: it would be taken for what
+   it is at home. */
+static bool is_looked_at(const struct run *run, const struct mmu_translation *place)
+{
+    return is_watched(run) &&
+           memory_gpa(&run->machine.memory, place->page) == (place->gpa & ~PAGE_MASK);
+}
+
+static bool on_settled(void *context, uint64_t gva, const struct mmu_translation *place,
+                       enum vcpu_view view)
+{
+    struct run *run = context;
+    enum oracle_view want = ORACLE_VIEW_NONE;
+
+    if (!is_looked_at(run, place)) {
+        return view == VCPU_VIEW_NONE;
+    }
+    while (views[want] != view) {
+        want++;
+    }
+    return oracles_view_settled(run->oracles, run->trap.vcpu, gva, place->gpa,
+                                is_shared(run, place->page), want);
+}
+
 static enum vcpu_view on_view(void *context, uint64_t gva, const struct mmu_translation *place)
 {
-    static const enum vcpu_view views[] = {
-        [ORACLE_VIEW_NONE] = VCPU_VIEW_NONE,
-        [ORACLE_VIEW_LOADS] = VCPU_VIEW_LOADS,
-        [ORACLE_VIEW_READS] = VCPU_VIEW_READS,
-        [ORACLE_VIEW_ALL] = VCPU_VIEW_ALL,
-    };
     struct run *run = context;
 
-    /* Under an address that the host made lead here the page is not looked at: it would be taken
-       for what it is at home. */
-    if (!is_watched(run) ||
-        memory_gpa(&run->machine.memory, place->page) != (place->gpa & ~PAGE_MASK)) {
+    if (!is_looked_at(run, place)) {
         return VCPU_VIEW_NONE;
     }
     return views[oracles_view(run->oracles, run->trap.vcpu, gva, place->gpa,
@@ -194,12 +240,16 @@ int run_oracles_open(struct run *run, struct error *error)
         .context = run,
         .hit = on_hit,
         .shared_page = on_shared_page,
+        .host_fault = on_host_fault,
         .same_line = on_same_line,
         .flush = on_flush,
+        .forget_page = on_forget_page,
+        .forget_address = on_forget_address,
     };
     struct vcpu_observer observer = {
         .context = run,
         .view = on_view,
+        .settled = on_settled,
         .access = on_access,
         .exact = run->options.oracles_exact && run->options.oracles_from == 0,
     };

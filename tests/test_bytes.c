@@ -379,51 +379,57 @@ static void take_all(void)
     take_page(NAE_CPUID, 0xB, 0, 0);
     take_page(NAE_IOIO, 'x', 0x03F80010, 0);
     take_page(NAE_GUEST_REQUEST, 0, BENCH_SHARED(2), BENCH_SHARED(3));
-    take_page(NAE_APIC_ID_LIST, 1ULL << 60, BENCH_SHARED(1), 0);
     take_page(0xABCDEF, 0, 0, 0);
     take_page(NAE_HV_TIMER, 0, 0, 0);
     take(0xABC);
+    take_page(NAE_APIC_ID_LIST, 1ULL << 60, BENCH_SHARED(1), 0);
     bench.hypervisor.vcpus.started = 2;
 }
 
-/* What a reply must be for ghcb/answer.c, and for a script, to take it. Who waits is told. */
-static void look_at(const struct reply *reply)
+/* Whether ghcb/answer.c, and a script, would take the action. Check is slow: it is asked once. */
+static bool is_sound(const struct reply_action *action)
 {
-    ck_assert(!reply->overflow);
-    ck_assert_uint_le(reply->action_count, 16 + 2 * BYTES_RECORD_MAX);
-    for (size_t i = 0; i < reply->action_count; i++) {
-        const struct reply_action *action = &reply->action[i];
-        uint32_t size = action->watch.size_bytes;
+    uint32_t size = action->watch.size_bytes;
+    bool watch = action->kind != REPLY_WATCH ||
+                 ((size == 1 || size == 2 || size == 4 || size == 8) &&
+                  (action->gpa & PAGE_MASK) + size <= PAGE_SIZE && action->watch.owner);
 
-        ck_assert_uint_lt(action->gpa, 1ULL << 52);
-        ck_assert_uint_le(action->size_bytes,
-                          action->kind == REPLY_WRITE ? DEVIATION_ROOM : LARGE_PAGE_SIZE);
-        if (action->kind == REPLY_WATCH) {
-            ck_assert(size == 1 || size == 2 || size == 4 || size == 8);
-            ck_assert_uint_le((action->gpa & PAGE_MASK) + size, PAGE_SIZE);
-            host->watch_fired(host, action->watch.owner);
-        }
-        if (action->delay.instructions) {
-            ck_assert_ptr_nonnull(action->delay.owner);
-            host->watch_fired(host, action->delay.owner);
-        }
-    }
+    return watch && action->gpa < 1ULL << 52 &&
+           action->size_bytes <= (action->kind == REPLY_WRITE ? DEVIATION_ROOM : LARGE_PAGE_SIZE) &&
+           (!action->delay.instructions || action->delay.owner);
 }
 
-/* All exits in turn, and what the host says that it did. */
-static char *answer_all(const uint8_t *input, size_t size_bytes)
+/* Who waits for the guest is told that it came. */
+static bool look_at(const struct reply *reply)
 {
+    bool sound = !reply->overflow && reply->action_count <= 16 + 2 * BYTES_RECORD_MAX;
+
+    for (size_t i = 0; i < reply->action_count; i++) {
+        const struct reply_action *action = &reply->action[i];
+
+        sound = sound && is_sound(action);
+        host->watch_fired(host, action->watch.owner);
+        host->watch_fired(host, action->delay.owner);
+    }
+    return sound;
+}
+
+/* The first exits in turn, and what the host says that it did. */
+static char *answer_first(size_t count, const uint8_t *input, size_t size_bytes)
+{
+    bool sound = true;
     char *text = NULL;
     size_t size;
     FILE *file;
 
     host_bytes_set(host, input, size_bytes, 1);
-    for (size_t i = 0; i < exit_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         host->handles(host, &exits[i]);
         reply_reset(&bench.reply);
-        ck_assert_int_eq(host->answer(host, &bench.hypervisor, &exits[i], &bench.reply, &error), 0);
-        look_at(&bench.reply);
+        sound = host->answer(host, &bench.hypervisor, &exits[i], &bench.reply, &error) == 0 &&
+                look_at(&bench.reply) && sound;
     }
+    ck_assert(sound);
     file = open_memstream(&text, &size);
     host_bytes_print(host, file);
     fclose(file);
@@ -439,17 +445,19 @@ START_TEST(any_bytes_are_an_input)
     random_state = 3;
     take_all();
     for (unsigned i = 0; i < 10000; i++) {
-        size_t size = draw() % (i % 10 ? 80 : sizeof(input)), features;
+        /* The last exit lends a list without end, which takes its time. */
+        size_t count = exit_count - (i % 8 != 0), size = draw() % (i % 10 ? 80 : sizeof(input));
+        size_t features;
 
         for (size_t at = 0; at < size; at++) {
             input[at] = (uint8_t)draw();
             input[at] = i % 2 && at % 16 < 2 ? at % 16 ? 0 : input[at] % 12 : input[at];
         }
-        free(answer_all(input, size));
+        free(answer_first(count, input, size));
         features = host_bytes_features(host, feature, BYTES_FEATURE_MAX);
-        ck_assert_uint_ge(features, exit_count - 2);
+        ck_assert_uint_ge(features, count - 2);
         if (i % 100 == 0) {
-            free(answer_all(input, size));
+            free(answer_first(count, input, size));
             ck_assert_uint_eq(host_bytes_features(host, again, BYTES_FEATURE_MAX), features);
             ck_assert_mem_eq(feature, again, features * sizeof(feature[0]));
         }
@@ -492,7 +500,7 @@ START_TEST(each_kind_is_reached)
             char *text;
 
             bytes_record_write(&record, input);
-            text = answer_all(input, sizeof(input));
+            text = answer_first(exit_count, input, sizeof(input));
             if (host_bytes_done(host)) {
                 ck_assert_int_eq(host_bytes_done(host), 1);
                 load_lua(text);

@@ -55,9 +55,23 @@ static const uint8_t *on_shared_page(void *context, uint64_t gpa)
     return gpa >= BASE && gpa < PAGE(PRIVATE) ? bytes_at(gpa) : NULL;
 }
 
+static bool on_host_fault(void *context, uint64_t gpa)
+{
+    (void)context;
+    (void)gpa;
+    return false;
+}
+
 static void on_flush(void *context)
 {
     (void)context;
+    t.flushes++;
+}
+
+static void on_forget(void *context, uint64_t place)
+{
+    (void)context;
+    (void)place;
     t.flushes++;
 }
 
@@ -72,8 +86,11 @@ static void open_oracles(uint32_t enabled, bool exact)
     const struct oracle_ops ops = {
         .hit = on_hit,
         .shared_page = on_shared_page,
+        .host_fault = on_host_fault,
         .same_line = on_same_line,
         .flush = on_flush,
+        .forget_page = on_forget,
+        .forget_address = on_forget,
     };
 
     memset(&t, 0, sizeof(t));
@@ -878,6 +895,49 @@ START_TEST(report_bound)
 }
 END_TEST
 
+/* The same mistakes in another order, more often, or elsewhere in the list, are the same. */
+START_TEST(signature)
+{
+    uint64_t none, one, both;
+
+    open_oracles(ORACLES_CHEAP, false);
+    none = oracles_signature(t.oracles);
+    save();
+    ask_cpuid(0);
+    read_at(0, RBX, 8, 1);
+    read_at(0, RBX, 8, 1);
+    one = oracles_signature(t.oracles);
+    ask_list(0, 1);
+    for (int i = 0; i < 5; i++) {
+        read_at(0, PAGE(LIST) + 64, 4, 1);
+    }
+    both = oracles_signature(t.oracles);
+    ck_assert_uint_eq(none, 0);
+    ck_assert_uint_ne(one, 0);
+    ck_assert_uint_ne(both, 0);
+    ck_assert_uint_ne(one, both);
+
+    oracles_restore(t.oracles);
+    ck_assert_uint_eq(oracles_signature(t.oracles), 0);
+    ask_list(0, 1);
+    read_at(0, PAGE(LIST) + 32, 4, 1);
+    read_at(0, PAGE(LIST) + 32, 4, 1);
+    ck_assert_uint_ne(oracles_signature(t.oracles), both);
+    ask_cpuid(0);
+    for (int i = 0; i < 5; i++) {
+        read_at(0, RBX, 8, 1);
+    }
+    ck_assert_uint_eq(oracles_signature(t.oracles), both);
+
+    /* After another exit it is another one. */
+    oracles_restore(t.oracles);
+    ask_list(0, 1);
+    read_at(0, RBX, 8, 1);
+    read_at(0, RBX, 8, 1);
+    ck_assert_uint_ne(oracles_signature(t.oracles), one);
+}
+END_TEST
+
 int main(void)
 {
     const struct {
@@ -919,6 +979,7 @@ int main(void)
         {"percpu table", percpu_table, 1},
         {"percpu GHCB", percpu_ghcb, 2},
         {"report bound", report_bound, 1},
+        {"signature", signature, 1},
     };
     Suite *suite = suite_create("oracle");
     SRunner *runner = srunner_create(suite);

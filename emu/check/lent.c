@@ -28,12 +28,11 @@ static uint64_t last_page(const struct exit_buffer *buffer)
     return (buffer->gpa + buffer->size_bytes - 1) & ~PAGE_MASK;
 }
 
-bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
+void lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
                size_t count)
 {
     struct oracle_state *state = &oracles->state;
     struct oracle_tables *table = oracles->table;
-    bool watch = false;
 
     for (size_t i = state->lent_count; i-- > 0;) {
         if (table->lent[i].row == exit->row && table->lent[i].vcpu == exit->vcpu) {
@@ -46,27 +45,29 @@ bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct ex
         }
         table->lent[state->lent_count++] = (struct lent){
             .buffer = buffer[i], .row = exit->row, .exit_number = exit->number, .vcpu = exit->vcpu};
-        watch = watch || last_page(&buffer[i]) != exit->ghcb_gpa;
+        if (last_page(&buffer[i]) != exit->ghcb_gpa) { /* that one is watched at all times */
+            oracles->ops.forget_page(oracles->ops.context, last_page(&buffer[i]));
+        }
     }
-    return watch;
 }
 
 /* The guest has its pages back: they are lent no more. */
-bool lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
+void lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
 {
     struct oracle_state *state = &oracles->state;
     struct oracle_tables *table = oracles->table;
-    bool guarded = false;
 
     for (size_t i = state->lent_count; i-- > 0;) {
         const struct exit_buffer *buffer = &table->lent[i].buffer;
+        uint64_t guard_gva = table->lent[i].guard_gva;
 
         if (ranges_meet(gpa, size_bytes, buffer->gpa, buffer->size_bytes)) {
-            guarded = guarded || table->lent[i].guard_gva;
             lent_drop(oracles, i);
+            if (guard_gva) {
+                oracles->ops.forget_address(oracles->ops.context, guard_gva);
+            }
         }
     }
-    return guarded;
 }
 
 struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
@@ -99,12 +100,26 @@ bool lent_ends_at(const struct oracles *oracles, uint64_t gpa)
     return false;
 }
 
-bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared)
+bool lent_waits_for(const struct oracles *oracles, uint64_t gva, uint64_t gpa)
+{
+    for (size_t i = 0; i < oracles->state.lent_count; i++) {
+        const struct lent *lent = &oracles->table->lent[i];
+
+        if ((!lent->guard_gva && ends_with_page(&lent->buffer) &&
+             last_page(&lent->buffer) == (gpa & ~PAGE_MASK)) ||
+            (lent->guard_gva && lent->guard_gva == (gva & ~PAGE_MASK))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared)
 {
     struct oracle_state *state = &oracles->state;
     struct oracle_tables *table = oracles->table;
     uint64_t page_gva = gva & ~PAGE_MASK, page_gpa = gpa & ~PAGE_MASK;
-    bool changed = false;
+    uint64_t guard_gva = 0;
 
     for (size_t i = 0; i < state->lent_count; i++) {
         struct lent *lent = &table->lent[i];
@@ -113,10 +128,10 @@ bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared)
         if (shared && !lent->guard_gva && ends_with_page(&lent->buffer) &&
             page_gpa + PAGE_SIZE == end) {
             lent->guard_gva = page_gva + PAGE_SIZE;
-            changed = true;
+            guard_gva = lent->guard_gva;
         } else if (lent->guard_gva && lent->guard_gva == page_gva) {
             lent->guard_gpa = page_gpa;
         }
     }
-    return changed;
+    return guard_gva;
 }

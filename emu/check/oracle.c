@@ -55,28 +55,34 @@ static const struct oracle_row oracle_rows[ORACLE_COUNT] = {
 
 /* ---- making ---- */
 
-/* Only memory that the hypervisor shares is of interest to most. */
-static bool is_for_private(enum oracle_kind kind)
+static void choose(struct oracles *oracles, enum oracle_kind kind, bool shared, bool write)
 {
-    return kind == ORACLE_OVERRUN || kind == ORACLE_LEAK || kind == ORACLE_STALE_PRIVATE;
+    size_t *count = &oracles->access_count[shared][write];
+
+    oracles->access[shared][write][(*count)++] = oracle_rows[kind].access;
 }
 
-static bool is_for_shared(enum oracle_kind kind)
-{
-    return kind != ORACLE_STALE_PRIVATE;
-}
-
+/* Most look at what the hypervisor can change, when it is read. */
 static void choose_access(struct oracles *oracles)
 {
-    for (int kind = 0; kind < ORACLE_COUNT; kind++) {
+    for (enum oracle_kind kind = 0; kind < ORACLE_COUNT; kind++) {
+        bool private = kind == ORACLE_OVERRUN || kind == ORACLE_STALE_PRIVATE;
+        bool write = private || kind == ORACLE_LEAK;
+
         if (!oracle_on(oracles, kind) || !oracle_rows[kind].access) {
             continue;
         }
-        if (is_for_private(kind)) {
-            oracles->access[false][oracles->access_count[false]++] = oracle_rows[kind].access;
+        if (kind != ORACLE_STALE_PRIVATE) {
+            choose(oracles, kind, true, false);
         }
-        if (is_for_shared(kind)) {
-            oracles->access[true][oracles->access_count[true]++] = oracle_rows[kind].access;
+        if (kind != ORACLE_STALE_PRIVATE && write) {
+            choose(oracles, kind, true, true);
+        }
+        if (private || kind == ORACLE_LEAK) {
+            choose(oracles, kind, false, false);
+        }
+        if (private) {
+            choose(oracles, kind, false, true);
         }
     }
 }
@@ -164,17 +170,11 @@ static bool is_ghcb(const struct oracles *oracles, uint32_t vcpu, uint64_t page_
     return is;
 }
 
-enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
-                              bool shared)
+static enum oracle_view view_of(const struct oracles *oracles, uint32_t vcpu, uint64_t gpa,
+                                bool shared)
 {
-    bool ends = false;
+    bool ends = oracle_on(oracles, ORACLE_OVERRUN) && lent_ends_at(oracles, gpa);
 
-    if (oracle_on(oracles, ORACLE_OVERRUN)) {
-        if (lent_seen(oracles, gva, gpa, shared)) {
-            oracles->ops.flush(oracles->ops.context);
-        }
-        ends = lent_ends_at(oracles, gpa);
-    }
     if (ends || (shared && is_ghcb(oracles, vcpu, gpa & ~PAGE_MASK)) ||
         (!shared && stale_private_has(oracles, gpa))) {
         return ORACLE_VIEW_ALL;
@@ -183,6 +183,25 @@ enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t g
         return ORACLE_VIEW_READS;
     }
     return oracles->exact && oracle_on(oracles, ORACLE_LEAK) ? ORACLE_VIEW_LOADS : ORACLE_VIEW_NONE;
+}
+
+enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
+                              bool shared)
+{
+    uint64_t guard_gva;
+
+    if (oracle_on(oracles, ORACLE_OVERRUN) &&
+        (guard_gva = lent_seen(oracles, gva, gpa, shared)) != 0) {
+        oracles->ops.forget_address(oracles->ops.context, guard_gva);
+    }
+    return view_of(oracles, vcpu, gpa, shared);
+}
+
+bool oracles_view_settled(const struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
+                          bool shared, enum oracle_view view)
+{
+    return view_of(oracles, vcpu, gpa, shared) == view &&
+           !(oracle_on(oracles, ORACLE_OVERRUN) && lent_waits_for(oracles, gva, gpa));
 }
 
 /* A word of the GHCB page that is no field of any event. */
@@ -234,18 +253,22 @@ bool oracles_is_hosts(const struct oracles *oracles, const struct oracle_access 
 
 void oracles_access(struct oracles *oracles, const struct oracle_access *access)
 {
+    if (access->shared) {
+        own_access(oracles, access);
+    }
     if (access->write && access->shared) {
         note_fields(oracles, access);
     }
-    for (size_t i = 0; i < oracles->access_count[access->shared]; i++) {
-        oracles->access[access->shared][i](oracles, access);
+    for (size_t i = 0; i < oracles->access_count[access->shared][access->write]; i++) {
+        oracles->access[access->shared][access->write][i](oracles, access);
     }
 }
 
 void oracles_exit(struct oracles *oracles, const struct exit *exit,
                   const struct exit_buffer *buffer, size_t buffer_count)
 {
-    if (lent_exit(oracles, exit, buffer, buffer_count) || oracles->flush_due) {
+    lent_exit(oracles, exit, buffer, buffer_count);
+    if (oracles->flush_due) {
         oracles->ops.flush(oracles->ops.context);
         oracles->flush_due = false;
     }
@@ -258,15 +281,23 @@ void oracles_exit(struct oracles *oracles, const struct exit *exit,
     }
 }
 
+static uint32_t exit_kind(const struct exit_row *row)
+{
+    return 1 + ((uint32_t)row->code << 1) + (row->protocol == EXIT_PAGE);
+}
+
 /* By the MSR protocol nothing is answered that stands in memory. */
 void oracles_answer(struct oracles *oracles, const struct exit *exit, const struct reply *reply)
 {
     struct oracle_vcpu *vcpu = oracle_vcpu_use(oracles, exit->vcpu);
+    bool known = vcpu->ghcb_gpa == exit->ghcb_gpa;
 
     if (exit->protocol == EXIT_MSR) {
         if ((exit->msr & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ) {
             *vcpu = (struct oracle_vcpu){.ghcb_gpa = exit->msr & ~GHCB_MSR_INFO_MASK};
+            vcpu->after = exit_kind(exit->row);
             leak_ghcb(oracles, vcpu);
+            own_ghcb(oracles, vcpu);
             oracles->ops.flush(oracles->ops.context);
         }
         return;
@@ -274,17 +305,19 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     vcpu->exit_before = vcpu->exit;
     vcpu->exit = exit->number;
     vcpu->answer = ++oracles->state.answer;
+    vcpu->after = exit_kind(exit->row);
     vcpu->ghcb_gpa = exit->ghcb_gpa;
     vcpu->marked = reply->marked;
     vcpu->written = 0;
     vcpu->stray_count = 0;
+    own_answer(oracles, vcpu, reply, known);
     leak_answer(vcpu, exit);
 }
 
 void oracles_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done)
 {
-    if (done->validate && lent_taken_back(oracles, done->gpa, done->size_bytes)) {
-        oracles->ops.flush(oracles->ops.context);
+    if (done->validate) {
+        lent_taken_back(oracles, done->gpa, done->size_bytes);
     }
     for (int kind = 0; kind < ORACLE_COUNT; kind++) {
         if (oracle_on(oracles, kind) && oracle_rows[kind].pvalidate) {

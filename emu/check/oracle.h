@@ -92,11 +92,15 @@ struct oracle_ops {
     void (*hit)(void *context, const struct oracle_hit *hit);
     /* 4096 bytes of a page that the hypervisor shares; NULL when it does not. */
     const uint8_t *(*shared_page)(void *context, uint64_t gpa);
+    /* Has the host done with the page what the guest did not ask for? */
+    bool (*host_fault)(void *context, uint64_t gpa);
     /* Do two instructions stand in one line of the source? NULL: nobody knows. */
     bool (*same_line)(void *context, uint64_t a_gva, uint64_t b_gva);
-    /* Forget translations: what is watched has changed. Never from within oracles_access: the
-       engine is half way through an access then. */
+    /* Forget translations, for what is watched has changed: all, of a page, of an address. Never
+       from within oracles_access: the engine is half way through an access then. */
     void (*flush)(void *context);
+    void (*forget_page)(void *context, uint64_t gpa);
+    void (*forget_address)(void *context, uint64_t gva);
 };
 
 struct oracles; /* opaque */
@@ -112,6 +116,12 @@ void oracles_restore(struct oracles *oracles);
 
 /* ORACLE_BIT()s of those that have hit. */
 uint32_t oracles_hits(const struct oracles *oracles);
+/*
+ * Of a fast run: which suspicions there were, as one number; 0: none. What counts is which oracle,
+ * after an exit of which kind, at which field or in which part of a lent buffer; not how often, nor
+ * in which order.
+ */
+uint64_t oracles_signature(const struct oracles *oracles);
 /*
  * Of a fast run: the number of an exit, so that a run which is exact once that exit was answered
  * sees all that is suspected. 0: from the start.
@@ -132,6 +142,10 @@ enum oracle_view {
 /* A page is about to be translated for data, for this vCPU. `shared`: as above. */
 enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
                               bool shared);
+
+/* Would that say `view`, and leave everything as it is? */
+bool oracles_view_settled(const struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
+                          bool shared, enum oracle_view view);
 
 /* ---- what they are told ---- */
 

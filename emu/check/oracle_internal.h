@@ -6,6 +6,7 @@
  *   oracle_hit.c    what becomes of a mistake that was seen
  *   oracle_keep.c   snapshots
  *   lent.c          which memory is lent to the hypervisor at present
+ *   own.c           what in the GHCB page is the guest's own word
  *   double_fetch.c  overrun.c  unmarked.c  leak.c  stale_private.c  validated_twice.c
  *   silent_hang.c   one oracle each
  */
@@ -27,6 +28,8 @@
 #define LOAD_MAX 32      /* of private memory: what a store may have copied */
 #define FETCHED_MAX 1024 /* pages whose reads are remembered; those of more are not looked at */
 #define REPORT_MAX 256   /* hits that are told of in one run */
+#define SIGNATURE_WORDS 4
+#define BITS_CHANGED_MAX 64
 
 /* A buffer that the guest lends to the hypervisor, from the exit on that says so. */
 struct lent {
@@ -71,12 +74,16 @@ struct load {
 /* What is remembered of a vCPU. */
 struct oracle_vcpu {
     uint32_t answer; /* number of its latest answer, among those of all; 0: none yet */
+    uint32_t after;  /* which kind of exit that answered, as a number; 0: none yet */
     /* Numbers of the exits to which the latest answer and the one before it belong; 0: none. */
     uint64_t exit, exit_before;
     uint64_t ghcb_gpa; /* 0: none yet */
     uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
     uint32_t written;
-    uint64_t store_gva[FIELD_COUNT]; /* exact: the instruction that wrote it last */
+    uint8_t bitmap[GHCB_VALID_BITMAP_SIZE]; /* as the answer left it, or the guest since */
+    uint64_t stored[FIELD_COUNT];           /* what the guest stored, */
+    uint32_t stored_known;                  /* where these FIELD_BIT()s are set */
+    uint64_t store_gva[FIELD_COUNT];        /* exact: the instruction that wrote it last */
     /* Registers stored in the page that are fields of no event. */
     struct {
         uint64_t offset, code_gva;
@@ -102,8 +109,9 @@ struct oracle_poll {
 /* What a snapshot keeps, but for the vCPUs. */
 struct oracle_state {
     uint32_t hits;
-    uint64_t from;   /* see oracles_suspect_from */
-    uint32_t answer; /* how many there were */
+    uint64_t signature[SIGNATURE_WORDS]; /* a bit for each kind of suspicion that there was */
+    uint64_t from;                       /* see oracles_suspect_from */
+    uint32_t answer;                     /* how many there were */
     size_t lent_count;
     size_t stale_count;
     uint32_t stale_next; /* makes room */
@@ -150,9 +158,9 @@ struct oracles {
     bool exact;
     struct oracle_ops ops;
     uint32_t page_count, vcpu_count;
-    /* Who is told of accesses, by whether they are to shared memory. */
-    void (*access[2][ORACLE_COUNT])(struct oracles *oracles, const struct oracle_access *access);
-    size_t access_count[2];
+    /* Who is told of accesses, by whether they are to shared memory, and whether they write. */
+    void (*access[2][2][ORACLE_COUNT])(struct oracles *oracles, const struct oracle_access *access);
+    size_t access_count[2][2];
     bool flush_due;          /* less is to be watched than is: at the next exit */
     uint32_t saves;          /* how many snapshots were taken; 0: none */
     uint16_t *fetched_index; /* by page: 1 + place in `fetched`; 0: not read yet */
@@ -161,6 +169,9 @@ struct oracles {
     struct oracle_state state;
     uint8_t *validated; /* a bit a guest page: by the launch or by the guest */
     uint8_t *given;     /* behind it, the same: the guest has given it up at some time */
+    /* Bytes of both that were written since the snapshot; more than MAX: who knows which. */
+    uint32_t bits_changed[BITS_CHANGED_MAX];
+    size_t bits_changed_count;
     struct oracle_tables *table;
     struct oracle_vcpu *vcpu;
     uint32_t vcpu_used; /* all from here on are as at the start */
@@ -178,6 +189,16 @@ static inline size_t bits_size(uint32_t page_count)
     return page_count / 8 + 1;
 }
 
+/* A byte of `validated` or `given` that is going to change. */
+static inline uint8_t *bits_for_write(struct oracles *oracles, uint8_t *byte)
+{
+    if (oracles->bits_changed_count < BITS_CHANGED_MAX) {
+        oracles->bits_changed[oracles->bits_changed_count] = (uint32_t)(byte - oracles->validated);
+    }
+    oracles->bits_changed_count++;
+    return byte;
+}
+
 static inline bool oracle_on(const struct oracles *oracles, enum oracle_kind kind)
 {
     return oracles->enabled & ORACLE_BIT(kind);
@@ -189,8 +210,9 @@ static inline bool ranges_meet(uint64_t a, uint64_t a_size, uint64_t b, uint64_t
     return a < b + b_size && b < a + a_size;
 }
 
-/* oracle.c: a hit, or in a fast run a suspicion, about this vCPU. */
-void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu);
+/* oracle.c: a hit, or in a fast run a suspicion, about this vCPU. `place`: where, as far as it
+   tells one mistake from another. */
+void oracle_suspect(struct oracles *oracles, enum oracle_kind kind, uint32_t vcpu, uint64_t place);
 /* The same at an access. */
 void oracle_hit_access(struct oracles *oracles, enum oracle_kind kind,
                        const struct oracle_access *access, uint64_t other_gva, const char *what);
@@ -202,18 +224,19 @@ const uint8_t *oracle_shared_bytes(const struct oracles *oracles, uint64_t gpa);
 bool oracle_in_ghcb(const struct oracles *oracles, const struct oracle_access *access,
                     uint64_t *offset);
 
-/* lent.c: true when pages are to be watched that were not. */
-bool lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
+/* lent.c */
+void lent_exit(struct oracles *oracles, const struct exit *exit, const struct exit_buffer *buffer,
                size_t count);
-/* True when a page behind one was watched. */
-bool lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
+void lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* The newest buffer that has any byte of the range; NULL: none has. */
 struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* Does a buffer end in the page at gpa, or is that mapped behind one? */
 bool lent_ends_at(const struct oracles *oracles, uint64_t gpa);
-/* The guest is about to use the page at gva, which leads to gpa. True when what is to be watched
-   has changed. */
-bool lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);
+/* Would lent_seen, of this page, note anything? */
+bool lent_waits_for(const struct oracles *oracles, uint64_t gva, uint64_t gpa);
+/* The guest is about to use the page at gva, which leads to gpa. What is to be watched from now on
+   as well: an address; 0: nothing. */
+uint64_t lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);
 
 /* double_fetch.c: back to the latest snapshot; and the end. */
 void double_fetch_restore(struct oracles *oracles);
@@ -224,6 +247,15 @@ void double_fetch_free(struct oracles *oracles);
 /* The oracles, as rows of oracle.c's table have them. */
 void double_fetch_access(struct oracles *oracles, const struct oracle_access *access);
 void overrun_access(struct oracles *oracles, const struct oracle_access *access);
+/* own.c: shared accesses alone. known: the vCPU's GHCB is that of before. */
+void own_access(struct oracles *oracles, const struct oracle_access *access);
+void own_ghcb(struct oracles *oracles, struct oracle_vcpu *vcpu);
+void own_answer(struct oracles *oracles, struct oracle_vcpu *vcpu, const struct reply *reply,
+                bool known);
+/* At an exit: does the field hold what the guest stored, and are the marks those that it made? */
+bool own_field(const struct oracle_vcpu *vcpu, const struct exit *exit, enum ghcb_field field);
+bool own_marks(const struct oracle_vcpu *vcpu, const struct exit *exit);
+
 void unmarked_access(struct oracles *oracles, const struct oracle_access *access);
 void leak_access(struct oracles *oracles, const struct oracle_access *access);
 void leak_ghcb(struct oracles *oracles, struct oracle_vcpu *vcpu);

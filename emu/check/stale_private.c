@@ -10,7 +10,7 @@
 
 static void give(struct oracles *oracles, uint32_t guest_page)
 {
-    oracles->given[guest_page / 8] |= (uint8_t)(1u << guest_page % 8);
+    *bits_for_write(oracles, &oracles->given[guest_page / 8]) |= (uint8_t)(1u << guest_page % 8);
 }
 
 static bool was_given(const struct oracles *oracles, uint32_t guest_page)
@@ -61,18 +61,14 @@ static void stale_begin(struct oracles *oracles, uint64_t gpa)
 void stale_private_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done)
 {
     uint32_t count = (uint32_t)(done->size_bytes / PAGE_SIZE);
-    bool any = false;
 
     for (uint32_t i = 0; !done->unchanged && i < count; i++) {
         if (!done->validate) {
             give(oracles, done->guest_page + i);
         } else if (was_given(oracles, done->guest_page + i)) {
             stale_begin(oracles, done->gpa + (uint64_t)i * PAGE_SIZE);
-            any = true;
+            oracles->ops.forget_page(oracles->ops.context, done->gpa + (uint64_t)i * PAGE_SIZE);
         }
-    }
-    if (any) {
-        oracles->ops.flush(oracles->ops.context);
     }
 }
 

@@ -22,11 +22,13 @@
 #define STAGE_FEATURES 4096
 #define STAGE_MAP_SIZE (STAGE_EDGES + STAGE_FEATURES)
 
+/* What a run may have beyond the honest one before it is a hang, unless somebody says otherwise. */
+#define STAGE_MARGIN_DEFAULT 10000000
+#define STAGE_MARGIN_EXITS 1000
+
 struct stage_options {
     const char *until; /* symbol that ends a run; NULL: as the scenario says */
-    uint64_t
-        margin_instructions; /* what a run may have beyond the honest one before it is a hang */
-    uint64_t margin_exits;
+    uint64_t margin_instructions, margin_exits;
 };
 
 struct stage_result {

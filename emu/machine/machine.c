@@ -168,7 +168,6 @@ void machine_set_virtual_tom(struct machine *machine, uint64_t gpa)
 {
     machine->state.virtual_tom = gpa;
     vcpu_set_virtual_tom(machine->vcpu, machine->state.sev_features & SEV_FEATURE_VTOM, gpa);
-    vcpu_flush(machine->vcpu);
 }
 
 /* ---- who runs ---- */

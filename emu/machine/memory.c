@@ -169,6 +169,16 @@ static void memory_mark_dirty(struct memory *memory, uint32_t page)
     }
 }
 
+/* Not only bits in a page table. */
+static void memory_mark_written(struct memory *memory, uint32_t page)
+{
+    memory_mark_dirty(memory, page);
+    if (memory->tracking) {
+        memory->table_changed = memory->table_changed || (memory->flags[page] & MEMORY_TABLE);
+        memory->flags[page] = (uint8_t)((memory->flags[page] & ~MEMORY_TABLE) | MEMORY_WRITTEN);
+    }
+}
+
 void memory_touch(struct memory *memory, uint32_t page)
 {
     uint64_t gpa = memory_gpa(memory, page);
@@ -183,7 +193,7 @@ uint8_t *memory_bytes_for_guest_write(struct memory *memory, uint32_t page)
 {
     uint8_t *bytes = memory_bytes(memory, page);
 
-    memory_mark_dirty(memory, page);
+    memory_mark_written(memory, page);
     return bytes;
 }
 
@@ -199,10 +209,19 @@ uint8_t *memory_bytes_for_write(struct memory *memory, uint32_t page)
     return memory_bytes_for_guest_write(memory, page);
 }
 
+uint8_t *memory_bytes_for_bits(struct memory *memory, uint32_t page)
+{
+    uint8_t *bytes = memory_bytes(memory, page);
+
+    memory_note_code(memory, page);
+    memory_mark_dirty(memory, page);
+    return bytes;
+}
+
 void memory_discard(struct memory *memory, uint32_t page)
 {
     memory_note_code(memory, page);
-    memory_mark_dirty(memory, page);
+    memory_mark_written(memory, page);
     memory->flags[page] &= (uint8_t) ~(MEMORY_TOUCHED | MEMORY_CODE);
     memory->generation[page]++;
 }
@@ -210,7 +229,7 @@ void memory_discard(struct memory *memory, uint32_t page)
 void memory_zero(struct memory *memory, uint32_t page)
 {
     memory_note_code(memory, page);
-    memory_mark_dirty(memory, page);
+    memory_mark_written(memory, page);
     memory->flags[page] |= MEMORY_TOUCHED;
     memset(memory->ram + (size_t)page * PAGE_SIZE, 0, PAGE_SIZE);
 }

@@ -35,6 +35,10 @@ enum memory_flag {
     MEMORY_DIRTY = 2,      /* written since the snapshot was taken */
     MEMORY_CODE = 4,       /* was executable for the guest at some time, with what stands there */
     MEMORY_HOST_FAULT = 8, /* the host did not do with it what the guest asked */
+    /* While a snapshot is kept, and longer than its runs: */
+    MEMORY_WRITTEN = 16, /* it may have been written since, not counting A and D bits */
+    MEMORY_TABLE = 32,   /* a page table of translations that the vCPU keeps */
+#define MEMORY_LASTING (MEMORY_DIRTY | MEMORY_WRITTEN | MEMORY_TABLE)
 };
 
 struct memory {
@@ -51,6 +55,7 @@ struct memory {
     uint16_t *generation; /* how often the page changed hands */
     /* The emulator, not the guest, changed a page that was executable; vcpu_run clears it. */
     bool code_changed;
+    bool table_changed; /* the same of a MEMORY_TABLE */
     /* Pages that became dirty, in the order they did; only while a snapshot is kept. */
     bool tracking;
     uint32_t *dirty;
@@ -115,6 +120,8 @@ static inline uint8_t *memory_bytes(struct memory *memory, uint32_t page)
 
 /* The same for the emulator's own writes: the page counts as written from now on. */
 uint8_t *memory_bytes_for_write(struct memory *memory, uint32_t page);
+/* The same for bits that page tables get by being used. */
+uint8_t *memory_bytes_for_bits(struct memory *memory, uint32_t page);
 /* The same when the guest is about to write. */
 uint8_t *memory_bytes_for_guest_write(struct memory *memory, uint32_t page);
 /* The contents are lost: the next touch finds a new pattern. */

@@ -246,7 +246,7 @@ static void mmu_set_accessed(const struct mmu *mmu, const struct mmu_context *co
         uint64_t entry = walk->entry[i] | PTE_ACCESSED | (leaf && dirty ? PTE_DIRTY : 0);
 
         if (entry != walk->entry[i] && !format_is_pointer(format, format->levels - i)) {
-            memcpy(memory_bytes_for_write(mmu->memory, walk->page[i]) + walk->offset[i], &entry,
+            memcpy(memory_bytes_for_bits(mmu->memory, walk->page[i]) + walk->offset[i], &entry,
                    format->entry_bytes);
         }
     }
@@ -325,6 +325,36 @@ bool mmu_translate(const struct mmu *mmu, const struct mmu_context *context, uin
     mmu_set_accessed(mmu, context, &walk, access == MMU_WRITE);
     return mmu_check_page(mmu, context, gpa, mmu_rmp_access(access), private_access, translation,
                           fault);
+}
+
+bool mmu_settled(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
+                 enum mmu_access access, struct mmu_translation *translation,
+                 uint32_t table[MMU_DEPTH_MAX], unsigned *depth)
+{
+    const struct mmu_format *format = mmu_format(context);
+    struct mmu_walk walk;
+    struct mmu_fault fault = {.access = access};
+    uint64_t gpa;
+    bool private_access;
+
+    /* First without filling pages of tables that nobody has touched. */
+    if (!mmu_peek_gpa(mmu, context, gva, &gpa) ||
+        !mmu_page_walk(mmu, context, gva, &walk, &gpa, &private_access, &fault)) {
+        return false;
+    }
+    for (unsigned i = 0; i < walk.depth; i++) {
+        bool leaf = i == walk.depth - 1;
+        uint64_t bits = PTE_ACCESSED | (leaf && access == MMU_WRITE ? PTE_DIRTY : 0);
+
+        if ((walk.entry[i] & bits) != bits && !format_is_pointer(format, format->levels - i)) {
+            return false;
+        }
+        table[i] = walk.page[i];
+    }
+    *depth = walk.depth;
+    return mmu_check_page(mmu, context, gpa, mmu_rmp_access(access), private_access, translation,
+                          &fault) &&
+           !translation->ciphertext;
 }
 
 bool mmu_translate_operand(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,

@@ -92,6 +92,15 @@ bool mmu_translate(const struct mmu *mmu, const struct mmu_context *context, uin
                    struct mmu_fault *fault);
 
 /*
+ * The same, when it would succeed and have no side effect: true, with the `depth` pages of tables
+ * on the way. False otherwise, and nothing was changed.
+ */
+#define MMU_DEPTH_MAX 4
+bool mmu_settled(const struct mmu *mmu, const struct mmu_context *context, uint64_t gva,
+                 enum mmu_access access, struct mmu_translation *translation,
+                 uint32_t table[MMU_DEPTH_MAX], unsigned *depth);
+
+/*
  * Where PVALIDATE and RMPADJUST find their page: a supervisor data access as far as paging goes,
  * without the RMP's word on the page itself, which is the instruction's own business.
  */

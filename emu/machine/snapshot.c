@@ -5,15 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * Pages that were written in one run after the snapshot count as written in the next ones, too: so
+ * they may stay writable in the engine. When there are many of them all starts anew, now and then.
+ */
+#define DIRTY_MANY 64
+#define DIRTY_RESTORES 64
+#define DIRTY_MAX 512
+
 struct machine_snapshot {
     struct machine_state state;
     uint8_t *flags;
     uint16_t *generation;
     struct rmp_entry *entry;
     struct rmp_owner *owner;
-    uint32_t *nested; /* NULL: each guest page leads home */
-    uint32_t *slot;   /* per page: where its copy is, or MEMORY_NO_PAGE */
-    uint8_t *copy;    /* touched pages, one after the other */
+    uint32_t *nested;  /* NULL: each guest page leads home */
+    uint32_t *slot;    /* per page: where its copy is, or MEMORY_NO_PAGE */
+    uint8_t *copy;     /* touched pages, one after the other */
+    uint32_t restores; /* since it started anew */
 };
 
 void snapshot_free(struct machine_snapshot *snapshot)
@@ -84,7 +93,7 @@ static void snapshot_start_tracking(struct machine *machine)
     struct rmp *rmp = &machine->rmp;
 
     for (uint32_t page = 0; page < memory->page_count; page++) {
-        memory->flags[page] &= (uint8_t)~MEMORY_DIRTY;
+        memory->flags[page] &= (uint8_t)~MEMORY_LASTING;
     }
     memory->dirty_count = 0;
     memory->tracking = true;
@@ -127,19 +136,40 @@ int snapshot_save(struct machine *machine, struct error *error)
     return 0;
 }
 
-/* Returns true when the page held code. */
+/* Returns true when the page held other code. */
 static bool snapshot_restore_page(const struct machine_snapshot *snapshot, struct memory *memory,
                                   uint32_t page)
 {
-    bool code = memory->flags[page] & MEMORY_CODE;
+    uint8_t *bytes = memory->ram + (size_t)page * PAGE_SIZE;
+    bool code = (memory->flags[page] | snapshot->flags[page]) & MEMORY_CODE;
 
-    memory->flags[page] = snapshot->flags[page];
+    memory->flags[page] = (uint8_t)(snapshot->flags[page] | (memory->flags[page] & MEMORY_LASTING));
     memory->generation[page] = snapshot->generation[page];
     if (snapshot->slot[page] != MEMORY_NO_PAGE) {
-        memcpy(memory->ram + (size_t)page * PAGE_SIZE,
-               snapshot->copy + (size_t)snapshot->slot[page] * PAGE_SIZE, PAGE_SIZE);
+        const uint8_t *copy = snapshot->copy + (size_t)snapshot->slot[page] * PAGE_SIZE;
+
+        code = code && memcmp(bytes, copy, PAGE_SIZE) != 0;
+        memcpy(bytes, copy, PAGE_SIZE);
     }
     return code;
+}
+
+/* As when the snapshot was taken: no page is writable in the engine, which must be flushed. */
+static void snapshot_forget_dirty(struct memory *memory)
+{
+    for (uint32_t i = 0; i < memory->dirty_count; i++) {
+        memory->flags[memory->dirty[i]] &= (uint8_t)~MEMORY_LASTING;
+    }
+    memory->dirty_count = 0;
+}
+
+static bool snapshot_starts_anew(struct machine_snapshot *snapshot, const struct memory *memory)
+{
+    bool anew = memory->dirty_count > DIRTY_MAX ||
+                (memory->dirty_count > DIRTY_MANY && ++snapshot->restores > DIRTY_RESTORES);
+
+    snapshot->restores = anew ? 0 : snapshot->restores;
+    return anew;
 }
 
 static void snapshot_restore_rmp(const struct machine_snapshot *snapshot, struct rmp *rmp)
@@ -159,9 +189,9 @@ static void snapshot_restore_rmp(const struct machine_snapshot *snapshot, struct
 
 int snapshot_restore(struct machine *machine, struct error *error)
 {
-    const struct machine_snapshot *snapshot = machine->snapshot;
+    struct machine_snapshot *snapshot = machine->snapshot;
     struct memory *memory = &machine->memory;
-    bool code = false;
+    bool code = false, anew;
     int status;
 
     assert(snapshot);
@@ -170,7 +200,10 @@ int snapshot_restore(struct machine *machine, struct error *error)
     for (uint32_t i = 0; i < memory->dirty_count; i++) {
         code = snapshot_restore_page(snapshot, memory, memory->dirty[i]) || code;
     }
-    memory->dirty_count = 0;
+    anew = snapshot_starts_anew(snapshot, memory) || memory->nested_changed;
+    if (anew) {
+        snapshot_forget_dirty(memory);
+    }
     snapshot_restore_rmp(snapshot, &machine->rmp);
     if (memory->nested_changed) {
         status = memory_map_all(memory, snapshot->nested, error);
@@ -182,5 +215,5 @@ int snapshot_restore(struct machine *machine, struct error *error)
     if (code) {
         vcpu_code_changed(machine->vcpu);
     }
-    return vcpu_restore(machine->vcpu, error);
+    return vcpu_restore(machine->vcpu, anew || code, error);
 }

@@ -108,7 +108,7 @@ static uc_err engine_add_hooks(struct vcpu *vcpu)
         err = uc_hook_add(uc, &hook, UC_HOOK_TLB_FILL, (void *)vcpu_on_tlb_fill, vcpu, 1, 0);
     }
     if (!err) {
-        err = uc_hook_add(uc, &hook, UC_HOOK_BLOCK, (void *)vcpu_on_block, vcpu, 1, 0);
+        err = uc_hook_add(uc, &vcpu->block_hook, UC_HOOK_BLOCK, (void *)vcpu_on_block, vcpu, 1, 0);
     }
     if (!err) {
         err = uc_hook_add(uc, &hook, UC_HOOK_INSN_INVALID, (void *)vcpu_on_invalid, vcpu, 1, 0);
@@ -133,6 +133,9 @@ static uc_err engine_open(struct vcpu *vcpu)
     }
     if (!err) {
         err = uc_context_alloc(vcpu->uc, &vcpu->mending);
+    }
+    if (!err) {
+        err = vcpu_live_open(vcpu);
     }
     return err ? err : engine_add_hooks(vcpu);
 }
@@ -196,6 +199,7 @@ void vcpu_close(struct vcpu *vcpu)
     free(vcpu->site);
     free(vcpu->fill);
     free(vcpu->view);
+    free(vcpu->stub);
     free(vcpu);
 }
 
@@ -312,7 +316,9 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
     if (vcpu_debug_attends(vcpu)) {
         vcpu_limit_hold(vcpu);
     }
+    vcpu->running = true;
     *err = uc_emu_start(vcpu->uc, rip, 0, 0, 0);
+    vcpu->running = false;
     vcpu_limit_apply(vcpu, vcpu->asked);
     /* It may have gone to fetch from the wrong place, and failed. */
     if (!vcpu_code_renew(vcpu)) {
@@ -373,6 +379,10 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     if (vcpu->memory->code_changed) {
         vcpu->memory->code_changed = false;
         vcpu_code_changed(vcpu);
+    }
+    if (vcpu->memory->table_changed) {
+        vcpu->memory->table_changed = false;
+        vcpu_flush(vcpu);
     }
     while (vcpu_enter(vcpu, &plan, &err)) {
     }
@@ -482,12 +492,19 @@ int vcpu_save(struct vcpu *vcpu, struct error *error)
     vcpu->saved_resumed_gva = vcpu->resumed_gva;
     vcpu->saved_resumed_at = vcpu->resumed_at;
     vcpu->saved_vmpl = vcpu->vmpl;
+    vcpu_mmu_context(vcpu, &vcpu->saved_context);
+    vcpu->restless_count = 0;
     return 0;
 }
 
-int vcpu_restore(struct vcpu *vcpu, struct error *error)
+int vcpu_restore(struct vcpu *vcpu, bool anew, struct error *error)
 {
     assert(vcpu->saved);
+    vcpu->current = NULL;
+    vcpu->vmpl = vcpu->saved_vmpl;
+    if (anew || !vcpu_live_restore(vcpu)) {
+        vcpu_flush(vcpu);
+    }
     if (uc_context_restore(vcpu->uc, vcpu->saved)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not restore its context");
     }
@@ -495,12 +512,9 @@ int vcpu_restore(struct vcpu *vcpu, struct error *error)
     vcpu->code.stale = true;
     vcpu->left = (int64_t)(vcpu->limit - vcpu->saved_retired);
     vcpu->resuming = vcpu->saved_resuming;
-    vcpu->vmpl = vcpu->saved_vmpl;
     vcpu->passing = false;
-    vcpu->current = NULL;
     vcpu->resumed_gva = vcpu->saved_resumed_gva;
     vcpu->resumed_at = vcpu->saved_resumed_at;
-    vcpu_flush(vcpu);
     return vcpu_debug_update(vcpu, error);
 }
 

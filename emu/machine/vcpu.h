@@ -197,6 +197,10 @@ struct vcpu_observer {
     void *context;
     enum vcpu_view (*view)(void *context, uint64_t gva, const struct mmu_translation *place);
     void (*access)(void *context, const struct vcpu_access *access);
+    /* After a snapshot was brought back: would `view` say the same again, with no other effect?
+       NULL: it would. */
+    bool (*settled)(void *context, uint64_t gva, const struct mmu_translation *place,
+                    enum vcpu_view view);
     bool exact; /* each access as the instruction makes it, at the price of all being slow */
     /* While it is true all accesses are shown, exactly; their `retired` counts for nothing. Or
      * NULL.
@@ -284,8 +288,7 @@ void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context);
 unsigned vcpu_vmpl(const struct vcpu *vcpu);
 void vcpu_set_vmpl(struct vcpu *vcpu, unsigned vmpl); /* the caller flushes */
 
-/* Virtual TOM, on which translations depend: is it active in SEV_FEATURES, and where. The caller
-   flushes. */
+/* Virtual TOM, on which translations depend: is it active in SEV_FEATURES, and where. */
 void vcpu_set_virtual_tom(struct vcpu *vcpu, bool active, uint64_t gpa);
 
 /*
@@ -322,8 +325,11 @@ void vcpu_set_limit(struct vcpu *vcpu, uint64_t retired);
 int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, size_t *number, struct error *error);
 void vcpu_drop_break(struct vcpu *vcpu, size_t number);
 
-/* The RMP or the owner of a page changed: forget translations that led to it. */
+/* The RMP or the owner of a page changed, or who looks at it: forget translations that led to it.
+ */
 void vcpu_page_changed(struct vcpu *vcpu, uint32_t page);
+/* The same for the page at an address. */
+void vcpu_address_changed(struct vcpu *vcpu, uint64_t gva);
 void vcpu_flush(struct vcpu *vcpu);
 
 /*
@@ -349,7 +355,8 @@ int vcpu_observe_exactly(struct vcpu *vcpu, struct error *error);
 
 /* Keep and bring back the registers, hidden ones included, and the time. */
 int vcpu_save(struct vcpu *vcpu, struct error *error);
-int vcpu_restore(struct vcpu *vcpu, struct error *error);
+/* After memory and RMP. `anew`: the engine must not keep any translation. */
+int vcpu_restore(struct vcpu *vcpu, bool anew, struct error *error);
 /* Code in memory was changed behind the engine's back. */
 void vcpu_code_changed(struct vcpu *vcpu);
 

@@ -38,6 +38,13 @@ static inline uint32_t block_slot(uint64_t gva)
     return (uint32_t)gva & (BLOCK_SLOTS - 1);
 }
 
+/* Two of them are a number below VCPU_EDGES_SIZE. */
+static inline uint16_t block_edge(uint64_t gva)
+{
+    _Static_assert(VCPU_EDGES_SIZE == 1u << 14, "the upper 14 bits of the hash");
+    return (uint16_t)(gva * 0x9E3779B97F4A7C15ULL >> 50);
+}
+
 static struct block *block_find(struct vcpu *vcpu, uint64_t gva, uint32_t size)
 {
     uint32_t slot = block_slot(gva);
@@ -194,7 +201,7 @@ static void block_analyse(struct vcpu *vcpu, struct block *block)
         at += insn.length;
     }
     /* Whatever it is, it must not run for nothing: the budget has to end. */
-    block->insns += block->insns == 0;
+    block->insns = (uint16_t)(block->insns + (block->insns == 0));
 }
 
 static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva);
@@ -252,12 +259,15 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
 {
     struct block *slot;
 
+    if (vcpu->in_stub) {
+        return;
+    }
     if (vcpu->limit != vcpu->asked && block_attend(vcpu, gva, size)) {
         return;
     }
     slot = block_find(vcpu, gva, size);
     if (!slot->key) {
-        struct block fresh = {.gva = gva, .key = size};
+        struct block fresh = {.gva = gva, .key = size, .edge = block_edge(gva)};
 
         block_analyse(vcpu, &fresh);
         if (vcpu->replan || vcpu->stop.kind == VCPU_STOP_SPIN) {
@@ -286,46 +296,73 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
     }
 }
 
+/* A block that is known, fits into the budget, and nothing waits for. */
+static inline bool block_quick(struct vcpu *vcpu, const struct block *block, uint64_t gva,
+                               uint32_t size)
+{
+    int64_t left = vcpu->left - block->insns;
+
+    if (block->gva != gva || block->key != size || left < 0) { /* never one with BLOCK_MODE */
+        return false;
+    }
+    vcpu->left = left;
+    vcpu->current = block;
+    return true;
+}
+
 /* Called before each block: the emulator's largest cost. Everything else is in block_slow. */
 void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
 {
     struct vcpu *vcpu = opaque;
-    const struct block *block = &vcpu->block[block_slot(gva)];
-    int64_t left;
 
     (void)uc;
-    if (block->gva == gva && block->key == size) { /* never one with BLOCK_MODE */
-        left = vcpu->left - block->insns;
-        if (left >= 0) {
-            vcpu->left = left;
-            vcpu->current = block;
-            return;
-        }
+    if (!block_quick(vcpu, &vcpu->block[block_slot(gva)], gva, size)) {
+        block_slow(vcpu, gva, size);
     }
-    block_slow(vcpu, gva, size);
 }
 
 /* ---- edges: one block after another, as a fuzzer counts them ---- */
 
-#define EDGE_HASH 0x9E3779B97F4A7C15ULL
+static inline void edge_count(struct vcpu *vcpu, const struct block *block)
+{
+    uint32_t edge = block->edge, from = vcpu->edge_from;
 
-static void on_edge(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
+    vcpu->edge_from = edge >> 1; /* so that there and back are two edges */
+    vcpu->edges[edge ^ from]++;
+}
+
+__attribute__((noinline)) static void edges_slow(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    block_slow(vcpu, gva, size);
+    if (vcpu->current) { /* else it has stopped before the block */
+        edge_count(vcpu, vcpu->current);
+    }
+}
+
+/* In place of vcpu_on_block: with two hooks the engine would call neither directly. */
+static void on_block_edges(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
 {
     struct vcpu *vcpu = opaque;
-    uint32_t to = (uint32_t)(gva * EDGE_HASH >> 50);
+    const struct block *block = &vcpu->block[block_slot(gva)];
 
     (void)uc;
-    (void)size;
-    vcpu->edges[(to ^ vcpu->edge_from) % VCPU_EDGES_SIZE]++;
-    vcpu->edge_from = to >> 1;
+    if (block_quick(vcpu, block, gva, size)) {
+        edge_count(vcpu, block);
+    } else {
+        edges_slow(vcpu, gva, size);
+    }
 }
 
 int vcpu_count_edges(struct vcpu *vcpu, struct error *error)
 {
-    uc_hook hook;
+    uc_err err = uc_hook_del(vcpu->uc, vcpu->block_hook);
 
     vcpu_set_edges(vcpu, NULL);
-    if (uc_hook_add(vcpu->uc, &hook, UC_HOOK_BLOCK, (void *)on_edge, vcpu, 1, 0)) {
+    if (!err) {
+        err = uc_hook_add(vcpu->uc, &vcpu->block_hook, UC_HOOK_BLOCK, (void *)on_block_edges, vcpu,
+                          1, 0);
+    }
+    if (err) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a hook on blocks");
     }
     engine_flush_blocks(vcpu->uc);
@@ -342,7 +379,7 @@ void vcpu_set_edges(struct vcpu *vcpu, uint8_t *edges)
 static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva)
 {
     const struct block *block = vcpu->current;
-    struct block_offset *memo = &vcpu->offset[(gva ^ block->gva >> 3) % OFFSET_SLOTS];
+    struct block_offset *memo = &vcpu->offset[(gva * 31 + block->gva) % OFFSET_SLOTS];
     uint8_t bytes[BLOCK_BYTES_MAX + 16];
     unsigned bits = vcpu_code(vcpu)->bits;
     uint64_t at = 0;
@@ -352,7 +389,9 @@ static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva)
     if (memo->at == gva && memo->gva == block->gva) {
         return memo->insns;
     }
-    have = vcpu_code_peek(vcpu, block->gva, bytes, sizeof(bytes));
+    have = vcpu_code_peek(vcpu, block->gva, bytes,
+                          block_size(block) + 15 < sizeof(bytes) ? block_size(block) + 15
+                                                                 : sizeof(bytes));
     while (at < gva - block->gva && at < have) {
         struct vcpu_insn insn = {0};
 

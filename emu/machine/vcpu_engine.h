@@ -6,6 +6,7 @@
  *   vcpu.c           opening, running, what the engine tells us
  *   vcpu_block.c     time: the blocks that run, the instructions in them, and those that trap
  *   vcpu_fill.c      the virtual TLB, watched reads
+ *   vcpu_live.c      which translations the engine has
  *   vcpu_register.c  registers
  *   vcpu_segment.c   segments and modes
  *   vcpu_hidden.c    words of the engine that it has no call for
@@ -29,14 +30,20 @@ _Static_assert(BLOCK_SLOTS == VCPU_BLOCK_MAX, "an observer numbers blocks by the
 #define DEBUG_MAX 4
 #define CODE_VIEW_SLOTS 256
 #define OFFSET_SLOTS 256
+#define LIVE_MAX 256 /* translations that are known one by one */
+#define RESTLESS_MAX 32
+#define LIVE_DROP_MAX 24 /* to take away more than these costs more than a flush */
 #define BLOCK_MODE (1u << 31)
 
 /* A translated block, as the engine's block hook reports it. key 0: an empty slot. */
 struct block {
     uint64_t gva;
     uint32_t key; /* its size; with BLOCK_MODE when code may run otherwise after it */
-    uint32_t insns;
+    uint16_t insns;
+    uint16_t edge; /* a hash of gva, for edges */
 };
+_Static_assert(sizeof(struct block) == 16,
+               "four in a cache line: each block that runs is looked up");
 
 static inline uint32_t block_size(const struct block *block)
 {
@@ -76,6 +83,17 @@ struct page_fill {
     uint64_t view_gva;        /* where; bit 0: for execution; bit 1: elsewhere besides */
 };
 
+/* A translation that the engine may have. */
+struct vcpu_live {
+    uint64_t gva;
+    uint32_t page;
+    uint8_t access; /* enum mmu_access */
+    uint8_t view;   /* enum vcpu_view that it was made for */
+    bool user, ciphertext;
+    bool kept; /* a fill after the snapshot was brought back would make it, and change nothing */
+    bool drop;
+};
+
 struct watch_range {
     uint64_t gpa;
     uint64_t start; /* where the engine has it */
@@ -91,11 +109,15 @@ struct vcpu {
        addition: the block hook is called for every few instructions. */
     struct block block[BLOCK_SLOTS];
 
-    uint8_t *edges;     /* counters of edges; NULL: they are not counted */
-    uint32_t edge_from; /* hash of the block before */
-    uint8_t edges_nowhere[VCPU_EDGES_SIZE];
+    /* What the block hook uses, together. */
+    int64_t left;                /* until the limit; less whole blocks while running, else exact */
+    const struct block *current; /* the block that has been taken off `left`; NULL: none */
+    uint8_t *edges;              /* counters of edges */
+    uint32_t edge_from;          /* of the block before */
 
+    uint8_t edges_nowhere[VCPU_EDGES_SIZE];
     uc_engine *uc;
+    uc_hook block_hook;
     struct memory *memory;
     struct rmp *rmp;
     struct mmu mmu;
@@ -103,11 +125,9 @@ struct vcpu {
     vcpu_translate *translate; /* NULL: mmu_translate */
     void *translate_context;
 
-    uint64_t asked;              /* limit of retired instructions; at most LIMIT_NONE */
-    uint64_t limit;              /* the same, or lower to have block_slow see the next block */
-    int64_t left;                /* until then; less whole blocks while running, else exact */
-    const struct block *current; /* the block that has been taken off `left`; NULL: none */
-    struct block kept;           /* what `current` points to when the table forgets it */
+    uint64_t asked;    /* limit of retired instructions; at most LIMIT_NONE */
+    uint64_t limit;    /* the same, or lower to have block_slow see the next block */
+    struct block kept; /* what `current` points to when the table forgets it */
     uint32_t block_count;
     struct code_view code_view[CODE_VIEW_SLOTS];
     struct block_offset offset[OFFSET_SLOTS];
@@ -143,6 +163,15 @@ struct vcpu {
     uint8_t *view;                 /* per page: the latest enum vcpu_view */
     uc_hook observer_hook;         /* exact, or while reads are watched */
 
+    struct vcpu_live live[LIVE_MAX];
+    uint32_t live_count;
+    struct vcpu_live restless[RESTLESS_MAX]; /* are not kept, as is known since the snapshot */
+    uint32_t restless_count;
+    bool live_full; /* there are more */
+    bool running;   /* the engine is */
+    uint8_t *stub;
+    bool in_stub, stub_runs;
+
     struct page_fill *fill; /* per page */
     uint32_t generation;
     unsigned vmpl;
@@ -155,6 +184,7 @@ struct vcpu {
     bool saved_resuming;
     uint64_t saved_resumed_gva, saved_resumed_at;
     unsigned saved_vmpl;
+    struct mmu_context saved_context;
 
     uc_context *mending;   /* see "the engine's record of exceptions" */
     size_t record_offset;  /* 0: this engine clears its record by itself */
@@ -208,6 +238,16 @@ void vcpu_debug_forget(struct vcpu *vcpu);
 /* vcpu_fill.c */
 bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
                       void *opaque);
+
+/* vcpu_live.c */
+uc_err vcpu_live_open(struct vcpu *vcpu);
+/* The fill of the stub's own page. */
+bool vcpu_live_fill_stub(struct vcpu *vcpu, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry);
+void vcpu_live_note(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
+                    const struct mmu_translation *place);
+/* A snapshot was brought back, but for the registers, which are lost: take away what does not
+   belong there. False: flush. */
+bool vcpu_live_restore(struct vcpu *vcpu);
 
 /* vcpu_observe.c: the page is to be filled for data. The observer may flush translations. */
 void vcpu_observe_page(struct vcpu *vcpu, uint64_t gva, const struct mmu_translation *place);

@@ -67,6 +67,9 @@ bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entr
     struct mmu_translation place;
 
     (void)uc;
+    if (vcpu->in_stub) {
+        return vcpu_live_fill_stub(vcpu, gva, type, entry);
+    }
     if (!vcpu_place(vcpu, gva, access, &place)) {
         vcpu->faulted = true;
         return false;
@@ -75,10 +78,16 @@ bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entr
     if (vcpu->observer.view && access != MMU_FETCH && !place.ciphertext) {
         vcpu_observe_page(vcpu, gva, &place);
     }
+    if (access == MMU_WRITE && !place.ciphertext &&
+        (vcpu->memory->flags[place.page] & MEMORY_TABLE)) {
+        vcpu->memory->flags[place.page] &= (uint8_t)~MEMORY_TABLE;
+        vcpu_flush(vcpu);
+    }
     if (access != MMU_READ && !place.ciphertext) {
         fill_note_view(vcpu, &vcpu->fill[place.page], gva, access == MMU_FETCH);
     }
     vcpu->fill[place.page].generation = vcpu->generation;
+    vcpu_live_note(vcpu, gva, access, &place);
     if (place.ciphertext) {
         place.page = memory_cipher_page(vcpu->memory);
     } else if (access == MMU_WRITE) {
@@ -126,13 +135,8 @@ void vcpu_flush(struct vcpu *vcpu)
 {
     engine_flush_tlb(vcpu->uc);
     vcpu->generation++;
-}
-
-void vcpu_page_changed(struct vcpu *vcpu, uint32_t page)
-{
-    if (vcpu->fill[page].generation == vcpu->generation) {
-        vcpu_flush(vcpu);
-    }
+    vcpu->live_count = 0;
+    vcpu->live_full = false;
 }
 
 /*
@@ -141,7 +145,8 @@ void vcpu_page_changed(struct vcpu *vcpu, uint32_t page)
  */
 static void watch_change(struct vcpu *vcpu, bool writes)
 {
-    if (!vcpu->watch_often || writes) {
+    /* Watched often, writes are hooked as well with an observer: vcpu_watch_often. */
+    if (!vcpu->watch_often || (writes && !vcpu->observer.view)) {
         engine_flush_blocks(vcpu->uc);
     }
     vcpu_flush(vcpu);

@@ -213,6 +213,9 @@ void vcpu_mmu_context(const struct vcpu *vcpu, struct mmu_context *context)
 
 void vcpu_set_virtual_tom(struct vcpu *vcpu, bool active, uint64_t gpa)
 {
+    if (vcpu->virtual_tom_active != active || (active && vcpu->virtual_tom != gpa)) {
+        vcpu_flush(vcpu);
+    }
     vcpu->virtual_tom_active = active;
     vcpu->virtual_tom = gpa;
 }

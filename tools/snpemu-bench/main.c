@@ -3,7 +3,6 @@
  * snpemu-bench: how fast the emulator is, beside the CPU engine alone. It asserts no times; it
  * fails when instruction counts or end states differ.
  */
-#include <argp.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -12,146 +11,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ghcb/hypervisor.h"
-#include "output.h"
+#include "options.h"
 
-#define IMAGE_DEFAULT "svsm-percpu"
 #define RUNS_DEFAULT 15
 #define RUNS_QUICK 3
 #define TRAP_ROUNDS 10000
 #define TRAP_ROUNDS_QUICK 1000
+#define SECONDS_DEFAULT 10
+#define SECONDS_QUICK 1
 #define COST_CPUS 256 /* print enough lines to measure one exit */
 
 enum {
     EXIT_INPUT = 2,
     EXIT_INTERNAL = 3,
 };
-
-enum {
-    KEY_QUICK = 0x100,
-    KEY_RUNS,
-    KEY_JSON,
-    KEY_IMAGE,
-    KEY_CPUS,
-    KEY_STEPS,
-    KEY_TRAP,
-    KEY_UNTIL,
-    KEY_ORACLES,
-};
-
-struct arguments {
-    bool quick, steps, oracles;
-    unsigned runs;
-    const char *json, *image, *until;
-    const struct trap_row *trap;
-    uint32_t cpus[BENCH_CASE_MAX];
-    size_t cpus_count;
-};
-
-static const struct argp_option bench_options[] = {
-    {"quick", KEY_QUICK, NULL, 0, "Few runs, for 4 and 256 CPUs only", 0},
-    {"runs", KEY_RUNS, "N", 0, "Runs of each kind", 0},
-    {"json", KEY_JSON, "FILE", 0,
-     "Write the figures as JSON to FILE too; '-': to standard output, and the table to standard "
-     "error",
-     0},
-    {"image", KEY_IMAGE, "IMAGE", 0, "An ELF file or a built image, instead of " IMAGE_DEFAULT, 0},
-    {"steps", KEY_STEPS, NULL, 0, "Single steps and traps only, no whole runs", 0},
-    {"oracles", KEY_ORACLES, NULL, 0, "What oracles cost, and nothing else", 0},
-    {"trap", KEY_TRAP, "NAME", 0, "One kind of trap only, by its name in the JSON; for a profiler",
-     0},
-    {"cpus", KEY_CPUS, "N,...", 0,
-     "Numbers of CPUs instead of 1,4,32,256,1024 (with --until: instead of 4,1023)", 0},
-    {"until", KEY_UNTIL, "SYMBOL", 0,
-     "Instead of all else: a whole boot of the image with its firmware, until SYMBOL is about to "
-     "execute, from a cold start and beside the bare engine",
-     0},
-    {0},
-};
-
-static const char bench_doc[] =
-    "Measure the emulator: time, instructions and memory to the end of percpu_init, from a fresh "
-    "machine and from a snapshot, beside the bare CPU engine that repeats the same run.\v"
-    "Exit status: 0 measured, 2 bad input or usage, 3 runs that must be equal differ.";
-
-static uint32_t parse_number(struct argp_state *state, const char *text, char **end, uint32_t max)
-{
-    unsigned long value;
-
-    errno = 0;
-    value = strtoul(text, end, 10);
-    if (*text < '0' || *text > '9' || errno || value < 1 || value > max) {
-        argp_error(state, "'%.100s' is not a number from 1 to %u", text, max);
-    }
-    return (uint32_t)value;
-}
-
-static void parse_cpus(struct argp_state *state, struct arguments *arguments, char *text)
-{
-    char *at = text;
-
-    arguments->cpus_count = 0;
-    for (;;) {
-        if (arguments->cpus_count == BENCH_CASE_MAX) {
-            argp_error(state, "--cpus: more than %d numbers", BENCH_CASE_MAX);
-        }
-        arguments->cpus[arguments->cpus_count++] = parse_number(state, at, &at, HYPERVISOR_CPU_MAX);
-        if (*at != ',') {
-            break;
-        }
-        at++;
-    }
-    if (*at) {
-        argp_error(state, "--cpus: '%.100s' is not a list such as 1,4,32", text);
-    }
-}
-
-static error_t bench_parse(int key, char *arg, struct argp_state *state)
-{
-    struct arguments *arguments = state->input;
-    char *end;
-
-    switch (key) {
-    case KEY_QUICK:
-        arguments->quick = true;
-        return 0;
-    case KEY_STEPS:
-        arguments->steps = true;
-        return 0;
-    case KEY_ORACLES:
-        arguments->oracles = true;
-        return 0;
-    case KEY_TRAP:
-        arguments->trap = trap_row_by_name(arg);
-        if (!arguments->trap) {
-            argp_error(state, "--trap: no row is named '%.100s'", arg);
-        }
-        return 0;
-    case KEY_RUNS:
-        arguments->runs = parse_number(state, arg, &end, SAMPLE_MAX);
-        if (*end) {
-            argp_error(state, "--runs: '%.100s' is not a number", arg);
-        }
-        return 0;
-    case KEY_UNTIL:
-        arguments->until = arg;
-        return 0;
-    case KEY_JSON:
-        arguments->json = arg;
-        return 0;
-    case KEY_IMAGE:
-        arguments->image = arg;
-        return 0;
-    case KEY_CPUS:
-        parse_cpus(state, arguments, arg);
-        return 0;
-    case ARGP_KEY_ARG:
-        argp_error(state, "'%.100s' is one too many", arg);
-        return EINVAL;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 /* A path relative to this program's directory. */
 static void beside(const char *name, char *path, size_t size)
@@ -243,6 +116,19 @@ static int run_watched(struct bench *bench, FILE *table, struct error *error)
     return status;
 }
 
+static int run_fuzzed(struct bench *bench, FILE *table, struct error *error)
+{
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < bench->fuzzed_count; i++) {
+        status = fuzzed_measure(&bench->fuzzed_task[i], &bench->fuzzed[i], error);
+    }
+    if (status == 0) {
+        output_fuzzed(table, bench);
+    }
+    return status;
+}
+
 static int write_json(const struct bench *bench, const char *path, struct error *error)
 {
     bool standard = strcmp(path, "-") == 0;
@@ -278,6 +164,10 @@ static int measure_all(struct bench *bench, const struct arguments *arguments, c
 
     if (bench->boot_count > 0) {
         status = run_boots(bench, table, error);
+        return status == 0 && arguments->json ? write_json(bench, arguments->json, error) : status;
+    }
+    if (bench->fuzzed_count > 0) {
+        status = run_fuzzed(bench, table, error);
         return status == 0 && arguments->json ? write_json(bench, arguments->json, error) : status;
     }
     if (arguments->oracles) {
@@ -338,9 +228,28 @@ static void choose_boots(struct bench *bench, const struct arguments *arguments,
     }
 }
 
+/* Random inputs for the first number of CPUs alone. */
+static void choose_fuzzed(struct bench *bench, const struct arguments *arguments)
+{
+    static const uint32_t cpus[] = {4, 1024};
+    unsigned seconds = arguments->seconds ? arguments->seconds
+                       : arguments->quick ? SECONDS_QUICK
+                                          : SECONDS_DEFAULT;
+
+    bench->fuzzed_count =
+        arguments->cpus_count ? arguments->cpus_count : sizeof(cpus) / sizeof(cpus[0]);
+    for (size_t i = 0; i < bench->fuzzed_count; i++) {
+        bench->fuzzed_task[i] = (struct fuzzed_task){
+            .image = bench->task[0].image,
+            .cpus = arguments->cpus_count ? arguments->cpus[i] : cpus[i],
+            .runs = bench->task[0].runs,
+            .seconds = i == 0 ? seconds : 0,
+        };
+    }
+}
+
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {bench_options, bench_parse, NULL, bench_doc, NULL, NULL, NULL};
     static const uint32_t all[] = {1, 4, 32, 256, 1024}, few[] = {4, 256}, boots[] = {4, 1023};
     static struct bench bench;
     struct arguments arguments = {0};
@@ -348,8 +257,7 @@ int main(int argc, char **argv)
     const uint32_t *cpus;
     int status;
 
-    argp_err_exit_status = EXIT_INPUT;
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    options_parse(&arguments, argc, argv, EXIT_INPUT);
     cpus = arguments.cpus_count ? arguments.cpus : arguments.quick ? few : all;
     bench.case_count = arguments.cpus_count ? arguments.cpus_count
                        : arguments.quick    ? sizeof(few) / sizeof(few[0])
@@ -365,6 +273,9 @@ int main(int argc, char **argv)
     }
     if (arguments.until) {
         choose_boots(&bench, &arguments, boots, sizeof(boots) / sizeof(boots[0]));
+    }
+    if (arguments.fuzz) {
+        choose_fuzzed(&bench, &arguments);
     }
     status = measure_all(&bench, &arguments, bench.task[0].image, &error);
     if (status != 0) {

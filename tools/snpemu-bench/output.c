@@ -304,6 +304,8 @@ void output_json(FILE *file, const struct bench *bench)
             BENCH_JSON_VERSION, SNPEMU_VERSION, vcpu_engine_version());
     if (bench->boot_count > 0) {
         json_boots(file, bench);
+    } else if (bench->fuzzed_count > 0) {
+        json_fuzzed(file, bench);
     } else if (bench->only_watched) {
         json_watched(file, bench);
     } else {

@@ -7,6 +7,7 @@
 
 #include "boot.h"
 #include "case.h"
+#include "fuzzed.h"
 #include "measure.h"
 #include "miss.h"
 #include "trap.h"
@@ -32,7 +33,10 @@ struct bench {
     struct watched_task watched_task[BENCH_WATCHED_MAX];
     struct watched_result watched[BENCH_WATCHED_MAX];
     size_t watched_count;
-    bool only_watched; /* nothing else was measured */
+    bool only_watched;                              /* nothing else was measured */
+    struct fuzzed_task fuzzed_task[BENCH_CASE_MAX]; /* with --fuzz, instead of all others */
+    struct fuzzed_result fuzzed[BENCH_CASE_MAX];
+    size_t fuzzed_count;
 };
 
 void output_table_start(FILE *file, const struct bench *bench);
@@ -45,6 +49,9 @@ void output_costs(FILE *file, const struct bench *bench);
 void output_traps(FILE *file, const struct bench *bench);
 void output_misses(FILE *file, const struct bench *bench);
 void output_watched(FILE *file, const struct bench *bench);
+/* output_fuzzed.c */
+void output_fuzzed(FILE *file, const struct bench *bench);
+void json_fuzzed(FILE *file, const struct bench *bench);
 void output_json(FILE *file, const struct bench *bench);
 
 #endif

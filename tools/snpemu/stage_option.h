@@ -20,9 +20,6 @@ enum {
     STAGE_KEY_MARGIN,
 };
 
-#define STAGE_MARGIN_DEFAULT 10000000
-#define STAGE_MARGIN_EXITS 1000
-
 /* Rows of a table of options. */
 /* clang-format off */
 #define STAGE_OPTIONS                                                                              \
