@@ -174,8 +174,7 @@ static void close_stage(void)
 /* Records that make the guest read the list beyond its end: the count in it, at the third exit. */
 static size_t make_overrun(uint8_t *input, uint64_t count)
 {
-    const struct bytes_record record = {
-        .exit = 2, .kind = DEVIATION_WRITE, .operand = count};
+    const struct bytes_record record = {.exit = 2, .kind = DEVIATION_WRITE, .operand = count};
 
     bytes_record_write(&record, input);
     return BYTES_RECORD_SIZE;
@@ -261,7 +260,8 @@ END_TEST
 static uint8_t maps[INPUTS][STAGE_MAP_SIZE];
 static size_t sizes[INPUTS];
 
-/* Chosen by hand: over and over the one with most that is missing, then the shorter, the earlier. */
+/* Chosen by hand: over and over the one with most that is missing, then the shorter, the earlier.
+ */
 static void choose_plainly(bool chosen[INPUTS])
 {
     static bool have[STAGE_MAP_SIZE][256]; /* every count here is a step of its own */

@@ -325,8 +325,18 @@ void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
 
 static inline void edge_count(struct vcpu *vcpu, const struct block *block)
 {
-    vcpu->edges[block->edge ^ vcpu->edge_from]++;
-    vcpu->edge_from = block->edge >> 1;
+    uint32_t edge = block->edge, from = vcpu->edge_from;
+
+    vcpu->edge_from = edge >> 1; /* so that there and back are two edges */
+    vcpu->edges[edge ^ from]++;
+}
+
+__attribute__((noinline)) static void edges_slow(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    block_slow(vcpu, gva, size);
+    if (vcpu->current) { /* else it has stopped before the block */
+        edge_count(vcpu, vcpu->current);
+    }
 }
 
 /* In place of vcpu_on_block: with two hooks the engine would call neither directly. */
@@ -338,11 +348,8 @@ static void on_block_edges(uc_engine *uc, uint64_t gva, uint32_t size, void *opa
     (void)uc;
     if (block_quick(vcpu, block, gva, size)) {
         edge_count(vcpu, block);
-        return;
-    }
-    block_slow(vcpu, gva, size);
-    if (vcpu->current) { /* else it has stopped before the block */
-        edge_count(vcpu, vcpu->current);
+    } else {
+        edges_slow(vcpu, gva, size);
     }
 }
 
@@ -372,7 +379,7 @@ void vcpu_set_edges(struct vcpu *vcpu, uint8_t *edges)
 static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva)
 {
     const struct block *block = vcpu->current;
-    struct block_offset *memo = &vcpu->offset[(gva ^ block->gva >> 3) % OFFSET_SLOTS];
+    struct block_offset *memo = &vcpu->offset[(gva * 31 + block->gva) % OFFSET_SLOTS];
     uint8_t bytes[BLOCK_BYTES_MAX + 16];
     unsigned bits = vcpu_code(vcpu)->bits;
     uint64_t at = 0;
@@ -382,7 +389,9 @@ static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva)
     if (memo->at == gva && memo->gva == block->gva) {
         return memo->insns;
     }
-    have = vcpu_code_peek(vcpu, block->gva, bytes, sizeof(bytes));
+    have = vcpu_code_peek(vcpu, block->gva, bytes,
+                          block_size(block) + 15 < sizeof(bytes) ? block_size(block) + 15
+                                                                 : sizeof(bytes));
     while (at < gva - block->gva && at < have) {
         struct vcpu_insn insn = {0};
 

@@ -30,7 +30,8 @@ _Static_assert(BLOCK_SLOTS == VCPU_BLOCK_MAX, "an observer numbers blocks by the
 #define DEBUG_MAX 4
 #define CODE_VIEW_SLOTS 256
 #define OFFSET_SLOTS 256
-#define LIVE_MAX 256     /* translations that are known one by one */
+#define LIVE_MAX 256 /* translations that are known one by one */
+#define RESTLESS_MAX 32
 #define LIVE_DROP_MAX 24 /* to take away more than these costs more than a flush */
 #define BLOCK_MODE (1u << 31)
 
@@ -108,10 +109,13 @@ struct vcpu {
        addition: the block hook is called for every few instructions. */
     struct block block[BLOCK_SLOTS];
 
-    uint8_t *edges;     /* counters of edges */
-    uint32_t edge_from; /* of the block before */
-    uint8_t edges_nowhere[VCPU_EDGES_SIZE];
+    /* What the block hook uses, together. */
+    int64_t left;                /* until the limit; less whole blocks while running, else exact */
+    const struct block *current; /* the block that has been taken off `left`; NULL: none */
+    uint8_t *edges;              /* counters of edges */
+    uint32_t edge_from;          /* of the block before */
 
+    uint8_t edges_nowhere[VCPU_EDGES_SIZE];
     uc_engine *uc;
     uc_hook block_hook;
     struct memory *memory;
@@ -121,11 +125,9 @@ struct vcpu {
     vcpu_translate *translate; /* NULL: mmu_translate */
     void *translate_context;
 
-    uint64_t asked;              /* limit of retired instructions; at most LIMIT_NONE */
-    uint64_t limit;              /* the same, or lower to have block_slow see the next block */
-    int64_t left;                /* until then; less whole blocks while running, else exact */
-    const struct block *current; /* the block that has been taken off `left`; NULL: none */
-    struct block kept;           /* what `current` points to when the table forgets it */
+    uint64_t asked;    /* limit of retired instructions; at most LIMIT_NONE */
+    uint64_t limit;    /* the same, or lower to have block_slow see the next block */
+    struct block kept; /* what `current` points to when the table forgets it */
     uint32_t block_count;
     struct code_view code_view[CODE_VIEW_SLOTS];
     struct block_offset offset[OFFSET_SLOTS];
@@ -163,6 +165,8 @@ struct vcpu {
 
     struct vcpu_live live[LIVE_MAX];
     uint32_t live_count;
+    struct vcpu_live restless[RESTLESS_MAX]; /* are not kept, as is known since the snapshot */
+    uint32_t restless_count;
     bool live_full; /* there are more */
     bool running;   /* the engine is */
     uint8_t *stub;
@@ -180,6 +184,7 @@ struct vcpu {
     bool saved_resuming;
     uint64_t saved_resumed_gva, saved_resumed_at;
     unsigned saved_vmpl;
+    struct mmu_context saved_context;
 
     uc_context *mending;   /* see "the engine's record of exceptions" */
     size_t record_offset;  /* 0: this engine clears its record by itself */
@@ -240,8 +245,8 @@ uc_err vcpu_live_open(struct vcpu *vcpu);
 bool vcpu_live_fill_stub(struct vcpu *vcpu, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry);
 void vcpu_live_note(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
                     const struct mmu_translation *place);
-/* A snapshot was brought back, registers and all: lose what does not belong there. False: flush.
-   Registers are lost. */
+/* A snapshot was brought back, but for the registers, which are lost: take away what does not
+   belong there. False: flush. */
 bool vcpu_live_restore(struct vcpu *vcpu);
 
 /* vcpu_observe.c: the page is to be filled for data. The observer may flush translations. */

@@ -67,7 +67,10 @@ static int write_seed(const char *directory, const uint8_t *input, size_t size_b
     return status == SNPEMU_OK ? aside_write(path, (const char *)input, size_bytes, error) : status;
 }
 
-/* Of short deviations those that reach something that no other before has reached. */
+/*
+ * Of short deviations those that reach something that no other before has reached. None that runs
+ * until its budget: fuzzers take slow seeds amiss.
+ */
 static int write_seeds(const char *directory, struct error *error)
 {
     struct stage *stage = target_stage();
@@ -85,7 +88,8 @@ static int write_seeds(const char *directory, struct error *error)
         size_t size = i ? bytes_mutate(input, 0, BYTES_RECORD_SIZE * SEED_RECORDS_MAX, &random) : 0;
 
         status = stage_play(stage, input, size, &result, error);
-        if (status == SNPEMU_OK && cover_take(cover, stage_map(stage)) == COVER_EDGE && size > 0) {
+        if (status == SNPEMU_OK && result.outcome.kind != OUTCOME_BUDGET &&
+            cover_take(cover, stage_map(stage)) == COVER_EDGE && size > 0) {
             status = write_seed(directory, input, size, error);
         }
     }

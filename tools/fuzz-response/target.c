@@ -89,7 +89,7 @@ static enum verdict class_of(const struct stage_result *result)
 {
     struct outcome end = result->outcome;
 
-    if (result->has_hit && !result->hit_is_honest) {
+    if (result->fresh) {
         return VERDICT_VIOLATION;
     }
     end.oracles = 0;
