@@ -148,7 +148,8 @@ static bool is_looked_at(const struct run *run, const struct mmu_translation *pl
            memory_gpa(&run->machine.memory, place->page) == (place->gpa & ~PAGE_MASK);
 }
 
-static bool on_settled(void *context, const struct mmu_translation *place, enum vcpu_view view)
+static bool on_settled(void *context, uint64_t gva, const struct mmu_translation *place,
+                       enum vcpu_view view)
 {
     struct run *run = context;
     enum oracle_view want = ORACLE_VIEW_NONE;
@@ -159,7 +160,7 @@ static bool on_settled(void *context, const struct mmu_translation *place, enum 
     while (views[want] != view) {
         want++;
     }
-    return oracles_view_settled(run->oracles, run->trap.vcpu, place->gpa,
+    return oracles_view_settled(run->oracles, run->trap.vcpu, gva, place->gpa,
                                 is_shared(run, place->page), want);
 }
 

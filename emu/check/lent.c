@@ -100,6 +100,20 @@ bool lent_ends_at(const struct oracles *oracles, uint64_t gpa)
     return false;
 }
 
+bool lent_waits_for(const struct oracles *oracles, uint64_t gva, uint64_t gpa)
+{
+    for (size_t i = 0; i < oracles->state.lent_count; i++) {
+        const struct lent *lent = &oracles->table->lent[i];
+
+        if ((!lent->guard_gva && ends_with_page(&lent->buffer) &&
+             last_page(&lent->buffer) == (gpa & ~PAGE_MASK)) ||
+            (lent->guard_gva && lent->guard_gva == (gva & ~PAGE_MASK))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared)
 {
     struct oracle_state *state = &oracles->state;

@@ -55,28 +55,34 @@ static const struct oracle_row oracle_rows[ORACLE_COUNT] = {
 
 /* ---- making ---- */
 
-/* Only memory that the hypervisor shares is of interest to most. */
-static bool is_for_private(enum oracle_kind kind)
+static void choose(struct oracles *oracles, enum oracle_kind kind, bool shared, bool write)
 {
-    return kind == ORACLE_OVERRUN || kind == ORACLE_LEAK || kind == ORACLE_STALE_PRIVATE;
+    size_t *count = &oracles->access_count[shared][write];
+
+    oracles->access[shared][write][(*count)++] = oracle_rows[kind].access;
 }
 
-static bool is_for_shared(enum oracle_kind kind)
-{
-    return kind != ORACLE_STALE_PRIVATE;
-}
-
+/* Most look at what the hypervisor can change, when it is read. */
 static void choose_access(struct oracles *oracles)
 {
-    for (int kind = 0; kind < ORACLE_COUNT; kind++) {
+    for (enum oracle_kind kind = 0; kind < ORACLE_COUNT; kind++) {
+        bool private = kind == ORACLE_OVERRUN || kind == ORACLE_STALE_PRIVATE;
+        bool write = private || kind == ORACLE_LEAK;
+
         if (!oracle_on(oracles, kind) || !oracle_rows[kind].access) {
             continue;
         }
-        if (is_for_private(kind)) {
-            oracles->access[false][oracles->access_count[false]++] = oracle_rows[kind].access;
+        if (kind != ORACLE_STALE_PRIVATE) {
+            choose(oracles, kind, true, false);
         }
-        if (is_for_shared(kind)) {
-            oracles->access[true][oracles->access_count[true]++] = oracle_rows[kind].access;
+        if (kind != ORACLE_STALE_PRIVATE && write) {
+            choose(oracles, kind, true, true);
+        }
+        if (private || kind == ORACLE_LEAK) {
+            choose(oracles, kind, false, false);
+        }
+        if (private) {
+            choose(oracles, kind, false, true);
         }
     }
 }
@@ -191,13 +197,11 @@ enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t g
     return view_of(oracles, vcpu, gpa, shared);
 }
 
-/* Of what is lent at present other pages may depend on this one being used: see lent_seen. */
-bool oracles_view_settled(const struct oracles *oracles, uint32_t vcpu, uint64_t gpa, bool shared,
-                          enum oracle_view view)
+bool oracles_view_settled(const struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
+                          bool shared, enum oracle_view view)
 {
     return view_of(oracles, vcpu, gpa, shared) == view &&
-           !(oracle_on(oracles, ORACLE_OVERRUN) && oracles->state.lent_count > 0 &&
-             lent_ends_at(oracles, gpa));
+           !(oracle_on(oracles, ORACLE_OVERRUN) && lent_waits_for(oracles, gva, gpa));
 }
 
 /* A word of the GHCB page that is no field of any event. */
@@ -252,8 +256,8 @@ void oracles_access(struct oracles *oracles, const struct oracle_access *access)
     if (access->write && access->shared) {
         note_fields(oracles, access);
     }
-    for (size_t i = 0; i < oracles->access_count[access->shared]; i++) {
-        oracles->access[access->shared][i](oracles, access);
+    for (size_t i = 0; i < oracles->access_count[access->shared][access->write]; i++) {
+        oracles->access[access->shared][access->write][i](oracles, access);
     }
 }
 

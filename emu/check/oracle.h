@@ -142,8 +142,8 @@ enum oracle_view oracles_view(struct oracles *oracles, uint32_t vcpu, uint64_t g
                               bool shared);
 
 /* Would that say `view`, and leave everything as it is? */
-bool oracles_view_settled(const struct oracles *oracles, uint32_t vcpu, uint64_t gpa, bool shared,
-                          enum oracle_view view);
+bool oracles_view_settled(const struct oracles *oracles, uint32_t vcpu, uint64_t gva, uint64_t gpa,
+                          bool shared, enum oracle_view view);
 
 /* ---- what they are told ---- */
 

@@ -28,6 +28,7 @@
 #define FETCHED_MAX 1024 /* pages whose reads are remembered; those of more are not looked at */
 #define REPORT_MAX 256   /* hits that are told of in one run */
 #define SIGNATURE_WORDS 4
+#define BITS_CHANGED_MAX 64
 
 /* A buffer that the guest lends to the hypervisor, from the exit on that says so. */
 struct lent {
@@ -153,9 +154,9 @@ struct oracles {
     bool exact;
     struct oracle_ops ops;
     uint32_t page_count, vcpu_count;
-    /* Who is told of accesses, by whether they are to shared memory. */
-    void (*access[2][ORACLE_COUNT])(struct oracles *oracles, const struct oracle_access *access);
-    size_t access_count[2];
+    /* Who is told of accesses, by whether they are to shared memory, and whether they write. */
+    void (*access[2][2][ORACLE_COUNT])(struct oracles *oracles, const struct oracle_access *access);
+    size_t access_count[2][2];
     bool flush_due;          /* less is to be watched than is: at the next exit */
     uint32_t saves;          /* how many snapshots were taken; 0: none */
     uint16_t *fetched_index; /* by page: 1 + place in `fetched`; 0: not read yet */
@@ -164,6 +165,9 @@ struct oracles {
     struct oracle_state state;
     uint8_t *validated; /* a bit a guest page: by the launch or by the guest */
     uint8_t *given;     /* behind it, the same: the guest has given it up at some time */
+    /* Bytes of both that were written since the snapshot; more than MAX: who knows which. */
+    uint32_t bits_changed[BITS_CHANGED_MAX];
+    size_t bits_changed_count;
     struct oracle_tables *table;
     struct oracle_vcpu *vcpu;
     uint32_t vcpu_used; /* all from here on are as at the start */
@@ -179,6 +183,16 @@ struct oracles {
 static inline size_t bits_size(uint32_t page_count)
 {
     return page_count / 8 + 1;
+}
+
+/* A byte of `validated` or `given` that is going to change. */
+static inline uint8_t *bits_for_write(struct oracles *oracles, uint8_t *byte)
+{
+    if (oracles->bits_changed_count < BITS_CHANGED_MAX) {
+        oracles->bits_changed[oracles->bits_changed_count] = (uint32_t)(byte - oracles->validated);
+    }
+    oracles->bits_changed_count++;
+    return byte;
 }
 
 static inline bool oracle_on(const struct oracles *oracles, enum oracle_kind kind)
@@ -214,6 +228,8 @@ void lent_taken_back(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes)
 struct lent *lent_at(struct oracles *oracles, uint64_t gpa, uint64_t size_bytes);
 /* Does a buffer end in the page at gpa, or is that mapped behind one? */
 bool lent_ends_at(const struct oracles *oracles, uint64_t gpa);
+/* Would lent_seen, of this page, note anything? */
+bool lent_waits_for(const struct oracles *oracles, uint64_t gva, uint64_t gpa);
 /* The guest is about to use the page at gva, which leads to gpa. What is to be watched from now on
    as well: an address; 0: nothing. */
 uint64_t lent_seen(struct oracles *oracles, uint64_t gva, uint64_t gpa, bool shared);

@@ -17,6 +17,20 @@ static void copy_tables(struct oracle_tables *to, const struct oracle_tables *fr
     memcpy(to->report, from->report, state->report_count * sizeof(from->report[0]));
 }
 
+static void restore_bits(struct oracles *oracles)
+{
+    if (oracles->bits_changed_count > BITS_CHANGED_MAX) {
+        memcpy(oracles->validated, oracles->saved_validated, 2 * bits_size(oracles->page_count));
+    } else {
+        for (size_t i = 0; i < oracles->bits_changed_count; i++) {
+            uint32_t at = oracles->bits_changed[i];
+
+            oracles->validated[at] = oracles->saved_validated[at];
+        }
+    }
+    oracles->bits_changed_count = 0;
+}
+
 int oracles_save(struct oracles *oracles, struct error *error)
 {
     if (!oracles->saved_table) {
@@ -34,6 +48,7 @@ int oracles_save(struct oracles *oracles, struct error *error)
     oracles->saved_state = oracles->state;
     copy_tables(oracles->saved_table, oracles->table, &oracles->state);
     memcpy(oracles->saved_validated, oracles->validated, 2 * bits_size(oracles->page_count));
+    oracles->bits_changed_count = 0;
     memcpy(oracles->saved_vcpu, oracles->vcpu, oracles->vcpu_used * sizeof(*oracles->vcpu));
     oracles->saved_vcpu_used = oracles->vcpu_used;
     oracles->saves++;
@@ -47,7 +62,7 @@ void oracles_restore(struct oracles *oracles)
 
     oracles->state = oracles->saved_state;
     copy_tables(oracles->table, oracles->saved_table, &oracles->state);
-    memcpy(oracles->validated, oracles->saved_validated, 2 * bits_size(oracles->page_count));
+    restore_bits(oracles);
     memset(&oracles->vcpu[used], 0, (oracles->vcpu_used - used) * sizeof(*oracles->vcpu));
     memcpy(oracles->vcpu, oracles->saved_vcpu, used * sizeof(*oracles->vcpu));
     oracles->vcpu_used = used;

@@ -101,17 +101,17 @@ static const struct sweep *sweep_on(struct oracles *oracles, const struct oracle
     return sweep;
 }
 
-/* The buffer is but a part of what is gone through, as the GHCB's is when the page is cleared. */
-static bool began_before(const struct oracles *oracles, const struct lent *lent,
-                         const struct sweep *sweep)
+/* Exact: the buffer is but a part of what is gone through, as the GHCB's is when the page is
+ * cleared. */
+static bool began_before(const struct lent *lent, const struct sweep *sweep)
 {
-    return oracles->exact && sweep->start < lent->buffer.gpa && sweep->end > lent->buffer.gpa;
+    return sweep->start < lent->buffer.gpa && sweep->end > lent->buffer.gpa;
 }
 
 void overrun_access(struct oracles *oracles, const struct oracle_access *access)
 {
     struct lent *lent = access->shared ? lent_at(oracles, access->gpa, 1) : NULL;
-    const struct sweep *sweep = access->shared ? sweep_on(oracles, access) : NULL;
+    const struct sweep *sweep = access->shared && oracles->exact ? sweep_on(oracles, access) : NULL;
     uint64_t end = lent ? lent->buffer.gpa + lent->buffer.size_bytes : 0;
 
     if (lent) {
@@ -124,8 +124,7 @@ void overrun_access(struct oracles *oracles, const struct oracle_access *access)
         return;
     }
     lent = ends_before(oracles, access);
-    if (lent && came_near(oracles, lent, access) &&
-        !(sweep && began_before(oracles, lent, sweep)) &&
+    if (lent && came_near(oracles, lent, access) && !(sweep && began_before(lent, sweep)) &&
         (!access->shared || !lent_at(oracles, access->gpa, access->size_bytes))) {
         overrun_hit(oracles, lent, access);
     }

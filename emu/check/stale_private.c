@@ -10,7 +10,7 @@
 
 static void give(struct oracles *oracles, uint32_t guest_page)
 {
-    oracles->given[guest_page / 8] |= (uint8_t)(1u << guest_page % 8);
+    *bits_for_write(oracles, &oracles->given[guest_page / 8]) |= (uint8_t)(1u << guest_page % 8);
 }
 
 static bool was_given(const struct oracles *oracles, uint32_t guest_page)

@@ -39,7 +39,8 @@ static bool was_validated(struct oracles *oracles, const struct oracle_pvalidate
     bool was = false;
 
     for (uint32_t page = done->guest_page; page < done->guest_page + count; page++) {
-        uint8_t *byte = &oracles->validated[page / 8], bit = (uint8_t)(1u << page % 8);
+        uint8_t *byte = bits_for_write(oracles, &oracles->validated[page / 8]);
+        uint8_t bit = (uint8_t)(1u << page % 8);
 
         was = was || (*byte & bit);
         *byte = done->validate ? *byte | bit : *byte & (uint8_t)~bit;

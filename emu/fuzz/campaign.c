@@ -119,13 +119,19 @@ static int judge(struct campaign *campaign, const uint8_t *input, size_t size_by
     }
     /* An exact run of the whole budget takes long: not for each. */
     kept = kept && result->outcome.kind != OUTCOME_BUDGET;
-    if ((finding_is(result) && (kept || (row->seen & (row->seen - 1)) == 0)) ||
-        (kept && campaign->options->exact_only)) {
+    if (finding_is(result) && (kept || (row->seen & (row->seen - 1)) == 0)) {
         status = confirm(campaign, input, size_bytes, result, &row->class, error);
-    } else if (row->seen == 1) {
+        *class = row->class;
+        return status;
+    }
+    if (row->seen == 1) {
         row->class = class_of(campaign, result);
     }
     *class = row->class;
+    /* What only an exact run shows says nothing of others that end alike. */
+    if (kept && campaign->options->exact_only) {
+        status = confirm(campaign, input, size_bytes, result, class, error);
+    }
     return status;
 }
 

@@ -6,6 +6,9 @@
 #include "check/oracle.h"
 #include "host/bytes_mutate.h"
 
+#define RUN_INSTRUCTIONS 500000 /* what a run may take on the average */
+#define EXACT_COST 10           /* so many times as long takes an instruction of an exact run */
+
 struct reduce {
     struct stage *stage;
     const struct finding_key *key;
@@ -13,6 +16,7 @@ struct reduce {
     size_t size_bytes;
     uint64_t done; /* host_bytes_done of its run */
     uint64_t runs, runs_max;
+    uint64_t spent; /* instructions; hangs are not tried as often as what ends soon */
     /* The first input's fast run. What is suspected alike and ends alike is taken for the same, and
        confirmed at the end; unless `strict`, where that was not so. */
     struct finding_key fast_key;
@@ -20,13 +24,18 @@ struct reduce {
     bool strict;
 };
 
-/* A fast run misses no hit but those of oracles that it has not; it may suspect too much. */
+static bool has_more(const struct reduce *reduce)
+{
+    return reduce->runs < reduce->runs_max && reduce->spent / RUN_INSTRUCTIONS < reduce->runs_max;
+}
+
+/* A fast run misses no hit but those of oracles that it has not; it may suspect too much. Its end
+   is what it is. */
 static bool may_be(const struct reduce *reduce, const struct stage_result *fast,
                    const struct finding_key *fast_key)
 {
     return (reduce->key->oracles & ~ORACLES_EXACT_ONLY & ~fast->outcome.oracles) == 0 &&
-           (fast_key->verdict != reduce->key->verdict ||
-            strcmp(fast_key->phrase, reduce->key->phrase) == 0);
+           (!reduce->key->phrase[0] || strcmp(fast_key->phrase, reduce->key->phrase) == 0);
 }
 
 static bool is_alike(const struct reduce *reduce, const struct stage_result *fast,
@@ -45,6 +54,7 @@ static int confirm(struct reduce *reduce, const uint8_t *input, size_t size_byte
 
     reduce->runs++;
     if (status == SNPEMU_OK) {
+        reduce->spent += result.instructions * EXACT_COST;
         finding_key(&result, &key);
         *same = finding_same(&key, reduce->key);
     }
@@ -65,6 +75,7 @@ static int shows(struct reduce *reduce, const uint8_t *input, size_t size_bytes,
     if (status != SNPEMU_OK) {
         return status;
     }
+    reduce->spent += fast.instructions;
     finding_key(&fast, &key);
     if (oracles & ORACLES_EXACT_ONLY) {
         status = confirm(reduce, input, size_bytes, same, error);
@@ -89,7 +100,7 @@ static int try(struct reduce *reduce, const uint8_t *input, size_t size_bytes, b
     if (size_bytes == reduce->size_bytes && memcmp(input, reduce->input, size_bytes) == 0) {
         return SNPEMU_OK;
     }
-    if (reduce->runs < reduce->runs_max) {
+    if (has_more(reduce)) {
         status = shows(reduce, input, size_bytes, taken, error);
     }
     if (status == SNPEMU_OK && *taken) {
@@ -126,7 +137,7 @@ static int simplify(struct reduce *reduce, bool *changed, struct error *error)
     size_t step = 0;
 
     *changed = false;
-    while (status == SNPEMU_OK && reduce->runs < reduce->runs_max) {
+    while (status == SNPEMU_OK && has_more(reduce)) {
         size_t size = bytes_simpler(reduce->input, reduce->size_bytes, step, simpler);
         bool taken;
 

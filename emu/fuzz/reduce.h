@@ -15,8 +15,8 @@
 
 /*
  * Change `input`, a buffer of BYTES_INPUT_MAX bytes whose first *size_bytes do what `key` says, in
- * place. When *runs runs have been made, fast and exact ones alike, nothing more is tried; *runs
- * becomes how many there were.
+ * place. When *runs runs have been made, fast and exact ones alike, nothing more is tried (fewer,
+ * when they take long); *runs becomes how many there were.
  * The same input, key and number give the same result.
  */
 int reduce(struct stage *stage, const struct finding_key *key, uint8_t *input, size_t *size_bytes,

@@ -216,8 +216,10 @@ static void rmp_split(struct rmp *rmp, uint32_t page)
     uint32_t first = page - page % PAGES_PER_LARGE_PAGE;
 
     if (rmp->entry[page].flags & RMP_LARGE) {
+        struct rmp_entry *entry = rmp_entry_for_write(rmp, first); /* the region counts */
+
         for (uint32_t i = 0; i < PAGES_PER_LARGE_PAGE; i++) {
-            rmp_entry_for_write(rmp, first + i)->flags &= (uint8_t)~RMP_LARGE;
+            entry[i].flags &= (uint8_t)~RMP_LARGE;
         }
     }
 }

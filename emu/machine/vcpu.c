@@ -492,38 +492,29 @@ int vcpu_save(struct vcpu *vcpu, struct error *error)
     vcpu->saved_resumed_gva = vcpu->resumed_gva;
     vcpu->saved_resumed_at = vcpu->resumed_at;
     vcpu->saved_vmpl = vcpu->vmpl;
+    vcpu_mmu_context(vcpu, &vcpu->saved_context);
+    vcpu->restless_count = 0;
     return 0;
-}
-
-static int vcpu_load(struct vcpu *vcpu, struct error *error)
-{
-    return uc_context_restore(vcpu->uc, vcpu->saved)
-               ? error_set(error, SNPEMU_ERR_INTERNAL,
-                           "the CPU engine does not restore its context")
-               : 0;
 }
 
 int vcpu_restore(struct vcpu *vcpu, bool anew, struct error *error)
 {
     assert(vcpu->saved);
-    if (vcpu_load(vcpu, error) != 0) {
-        return SNPEMU_ERR_INTERNAL;
+    vcpu->current = NULL;
+    vcpu->vmpl = vcpu->saved_vmpl;
+    if (anew || !vcpu_live_restore(vcpu)) {
+        vcpu_flush(vcpu);
+    }
+    if (uc_context_restore(vcpu->uc, vcpu->saved)) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine does not restore its context");
     }
     vcpu->efer = vcpu_get_msr(vcpu, MSR_EFER);
     vcpu->code.stale = true;
     vcpu->left = (int64_t)(vcpu->limit - vcpu->saved_retired);
     vcpu->resuming = vcpu->saved_resuming;
-    vcpu->vmpl = vcpu->saved_vmpl;
     vcpu->passing = false;
-    vcpu->current = NULL;
     vcpu->resumed_gva = vcpu->saved_resumed_gva;
     vcpu->resumed_at = vcpu->saved_resumed_at;
-    if (anew || !vcpu_live_restore(vcpu)) {
-        vcpu_flush(vcpu);
-    }
-    if (vcpu_load(vcpu, error) != 0) {
-        return SNPEMU_ERR_INTERNAL;
-    }
     return vcpu_debug_update(vcpu, error);
 }
 

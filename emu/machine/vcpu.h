@@ -199,7 +199,8 @@ struct vcpu_observer {
     void (*access)(void *context, const struct vcpu_access *access);
     /* After a snapshot was brought back: would `view` say the same again, with no other effect?
        NULL: it would. */
-    bool (*settled)(void *context, const struct mmu_translation *place, enum vcpu_view view);
+    bool (*settled)(void *context, uint64_t gva, const struct mmu_translation *place,
+                    enum vcpu_view view);
     bool exact; /* each access as the instruction makes it, at the price of all being slow */
     /* While it is true all accesses are shown, exactly; their `retired` counts for nothing. Or
      * NULL.

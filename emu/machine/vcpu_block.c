@@ -200,6 +200,9 @@ static void block_analyse(struct vcpu *vcpu, struct block *block)
         }
         at += insn.length;
     }
+    if (size <= have && vcpu_rep_is(vcpu, bytes, size)) {
+        block->key |= BLOCK_REP;
+    }
     /* Whatever it is, it must not run for nothing: the budget has to end. */
     block->insns = (uint16_t)(block->insns + (block->insns == 0));
 }
@@ -254,6 +257,17 @@ static bool block_attend(struct vcpu *vcpu, uint64_t gva, uint32_t size)
     return vcpu->clear_resume;
 }
 
+/* The engine has come around to the same block: an iteration is done. */
+static void block_repeat(struct vcpu *vcpu, const struct block *block)
+{
+    uint64_t done = vcpu_rep_run(vcpu, block);
+
+    vcpu->left -= (int64_t)done;
+    if (vcpu->edges) {
+        vcpu->edges[block->edge ^ block->edge >> 1] += (uint8_t)done;
+    }
+}
+
 /* First execution, the end of the budget, a crowded slot, or something that waited for it. */
 __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva, uint32_t size)
 {
@@ -281,6 +295,9 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
         *slot = fresh;
         vcpu->block_count++;
     }
+    if ((slot->key & BLOCK_REP) && vcpu->current == slot) {
+        block_repeat(vcpu, slot);
+    }
     if (vcpu->left < (int64_t)slot->insns) {
         vcpu->stop.kind = VCPU_STOP_LIMIT;
         block_stop(vcpu, gva, size);
@@ -302,7 +319,8 @@ static inline bool block_quick(struct vcpu *vcpu, const struct block *block, uin
 {
     int64_t left = vcpu->left - block->insns;
 
-    if (block->gva != gva || block->key != size || left < 0) { /* never one with BLOCK_MODE */
+    if (block->gva != gva || block->key != size ||
+        left < 0) { /* never one with BLOCK_MODE, BLOCK_REP */
         return false;
     }
     vcpu->left = left;
@@ -325,8 +343,18 @@ void vcpu_on_block(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
 
 static inline void edge_count(struct vcpu *vcpu, const struct block *block)
 {
-    vcpu->edges[block->edge ^ vcpu->edge_from]++;
-    vcpu->edge_from = block->edge >> 1;
+    uint32_t edge = block->edge, from = vcpu->edge_from;
+
+    vcpu->edge_from = edge >> 1; /* so that there and back are two edges */
+    vcpu->edges[edge ^ from]++;
+}
+
+__attribute__((noinline)) static void edges_slow(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    block_slow(vcpu, gva, size);
+    if (vcpu->current) { /* else it has stopped before the block */
+        edge_count(vcpu, vcpu->current);
+    }
 }
 
 /* In place of vcpu_on_block: with two hooks the engine would call neither directly. */
@@ -338,11 +366,8 @@ static void on_block_edges(uc_engine *uc, uint64_t gva, uint32_t size, void *opa
     (void)uc;
     if (block_quick(vcpu, block, gva, size)) {
         edge_count(vcpu, block);
-        return;
-    }
-    block_slow(vcpu, gva, size);
-    if (vcpu->current) { /* else it has stopped before the block */
-        edge_count(vcpu, vcpu->current);
+    } else {
+        edges_slow(vcpu, gva, size);
     }
 }
 
@@ -372,7 +397,7 @@ void vcpu_set_edges(struct vcpu *vcpu, uint8_t *edges)
 static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva)
 {
     const struct block *block = vcpu->current;
-    struct block_offset *memo = &vcpu->offset[(gva ^ block->gva >> 3) % OFFSET_SLOTS];
+    struct block_offset *memo = &vcpu->offset[(gva * 31 + block->gva) % OFFSET_SLOTS];
     uint8_t bytes[BLOCK_BYTES_MAX + 16];
     unsigned bits = vcpu_code(vcpu)->bits;
     uint64_t at = 0;
@@ -382,7 +407,9 @@ static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva)
     if (memo->at == gva && memo->gva == block->gva) {
         return memo->insns;
     }
-    have = vcpu_code_peek(vcpu, block->gva, bytes, sizeof(bytes));
+    have = vcpu_code_peek(vcpu, block->gva, bytes,
+                          block_size(block) + 15 < sizeof(bytes) ? block_size(block) + 15
+                                                                 : sizeof(bytes));
     while (at < gva - block->gva && at < have) {
         struct vcpu_insn insn = {0};
 

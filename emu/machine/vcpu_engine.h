@@ -6,6 +6,7 @@
  *   vcpu.c           opening, running, what the engine tells us
  *   vcpu_block.c     time: the blocks that run, the instructions in them, and those that trap
  *   vcpu_fill.c      the virtual TLB, watched reads
+ *   vcpu_rep.c       REP STOS and REP MOVS
  *   vcpu_live.c      which translations the engine has
  *   vcpu_register.c  registers
  *   vcpu_segment.c   segments and modes
@@ -30,14 +31,17 @@ _Static_assert(BLOCK_SLOTS == VCPU_BLOCK_MAX, "an observer numbers blocks by the
 #define DEBUG_MAX 4
 #define CODE_VIEW_SLOTS 256
 #define OFFSET_SLOTS 256
-#define LIVE_MAX 256     /* translations that are known one by one */
+#define LIVE_MAX 256 /* translations that are known one by one */
+#define RESTLESS_MAX 32
 #define LIVE_DROP_MAX 24 /* to take away more than these costs more than a flush */
 #define BLOCK_MODE (1u << 31)
+#define BLOCK_REP (1u << 30)
 
 /* A translated block, as the engine's block hook reports it. key 0: an empty slot. */
 struct block {
     uint64_t gva;
-    uint32_t key; /* its size; with BLOCK_MODE when code may run otherwise after it */
+    /* Its size; with BLOCK_MODE when code may run otherwise after it, BLOCK_REP: see vcpu_rep.c. */
+    uint32_t key;
     uint16_t insns;
     uint16_t edge; /* a hash of gva, for edges */
 };
@@ -46,7 +50,7 @@ _Static_assert(sizeof(struct block) == 16,
 
 static inline uint32_t block_size(const struct block *block)
 {
-    return block->key & ~BLOCK_MODE;
+    return block->key & ~(BLOCK_MODE | BLOCK_REP);
 }
 
 /* How code runs. */
@@ -108,10 +112,13 @@ struct vcpu {
        addition: the block hook is called for every few instructions. */
     struct block block[BLOCK_SLOTS];
 
-    uint8_t *edges;     /* counters of edges */
-    uint32_t edge_from; /* of the block before */
-    uint8_t edges_nowhere[VCPU_EDGES_SIZE];
+    /* What the block hook uses, together. */
+    int64_t left;                /* until the limit; less whole blocks while running, else exact */
+    const struct block *current; /* the block that has been taken off `left`; NULL: none */
+    uint8_t *edges;              /* counters of edges */
+    uint32_t edge_from;          /* of the block before */
 
+    uint8_t edges_nowhere[VCPU_EDGES_SIZE];
     uc_engine *uc;
     uc_hook block_hook;
     struct memory *memory;
@@ -121,11 +128,9 @@ struct vcpu {
     vcpu_translate *translate; /* NULL: mmu_translate */
     void *translate_context;
 
-    uint64_t asked;              /* limit of retired instructions; at most LIMIT_NONE */
-    uint64_t limit;              /* the same, or lower to have block_slow see the next block */
-    int64_t left;                /* until then; less whole blocks while running, else exact */
-    const struct block *current; /* the block that has been taken off `left`; NULL: none */
-    struct block kept;           /* what `current` points to when the table forgets it */
+    uint64_t asked;    /* limit of retired instructions; at most LIMIT_NONE */
+    uint64_t limit;    /* the same, or lower to have block_slow see the next block */
+    struct block kept; /* what `current` points to when the table forgets it */
     uint32_t block_count;
     struct code_view code_view[CODE_VIEW_SLOTS];
     struct block_offset offset[OFFSET_SLOTS];
@@ -163,6 +168,8 @@ struct vcpu {
 
     struct vcpu_live live[LIVE_MAX];
     uint32_t live_count;
+    struct vcpu_live restless[RESTLESS_MAX]; /* are not kept, as is known since the snapshot */
+    uint32_t restless_count;
     bool live_full; /* there are more */
     bool running;   /* the engine is */
     uint8_t *stub;
@@ -180,6 +187,7 @@ struct vcpu {
     bool saved_resuming;
     uint64_t saved_resumed_gva, saved_resumed_at;
     unsigned saved_vmpl;
+    struct mmu_context saved_context;
 
     uc_context *mending;   /* see "the engine's record of exceptions" */
     size_t record_offset;  /* 0: this engine clears its record by itself */
@@ -234,14 +242,19 @@ void vcpu_debug_forget(struct vcpu *vcpu);
 bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
                       void *opaque);
 
+/* vcpu_rep.c: is that one block which may be done so? */
+bool vcpu_rep_is(const struct vcpu *vcpu, const uint8_t *bytes, size_t size);
+/* Before an iteration, after another one: how many were done here. RIP stays. */
+uint64_t vcpu_rep_run(struct vcpu *vcpu, const struct block *block);
+
 /* vcpu_live.c */
 uc_err vcpu_live_open(struct vcpu *vcpu);
 /* The fill of the stub's own page. */
 bool vcpu_live_fill_stub(struct vcpu *vcpu, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry);
 void vcpu_live_note(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
                     const struct mmu_translation *place);
-/* A snapshot was brought back, registers and all: lose what does not belong there. False: flush.
-   Registers are lost. */
+/* A snapshot was brought back, but for the registers, which are lost: take away what does not
+   belong there. False: flush. */
 bool vcpu_live_restore(struct vcpu *vcpu);
 
 /* vcpu_observe.c: the page is to be filled for data. The observer may flush translations. */

@@ -21,9 +21,10 @@
 /*
  * INVLPG is the engine's only way. These run at an address that no guest can have translations for
  * (it is not canonical), the last n of them, and the last takes away the page that they are in, so
- * that the fetch of what would follow fails.
+ * that the fetch of what would follow fails. With a page the engine forgets a 64th of where blocks
+ * are, which one is a hash of the address: not that of an image's first pages.
  */
-#define STUB_GVA (1ULL << 62)
+#define STUB_GVA (1ULL << 62 | 32ULL << PAGE_SHIFT)
 #define STUB_GPA (1ULL << 39)
 #define STUB_INSN_SIZE 4
 #define STUB_ALL 12
@@ -71,13 +72,11 @@ bool vcpu_live_fill_stub(struct vcpu *vcpu, uint64_t gva, uc_mem_type type, uc_t
     return first && type == UC_MEM_FETCH && (gva & ~PAGE_MASK) == STUB_GVA;
 }
 
-/* At most STUB_ALL; registers are lost. */
+/* At most STUB_ALL. RIP and registers are lost. */
 static bool stub_run(struct vcpu *vcpu, const uint64_t *gva, size_t count)
 {
-    const uint64_t flags = RFLAGS_FIXED;
     uc_err err;
 
-    uc_reg_write(vcpu->uc, UC_X86_REG_RFLAGS, &flags);
     for (size_t i = 0; i < count; i++) {
         uc_reg_write(vcpu->uc, stub_register[STUB_ALL - count + i], &gva[i]);
     }
@@ -88,13 +87,13 @@ static bool stub_run(struct vcpu *vcpu, const uint64_t *gva, size_t count)
     return err == UC_ERR_EXCEPTION && vcpu->stub_runs;
 }
 
-/* False: it cannot be done so, as the vCPU is now. Registers are lost, but for a context that the
-   caller has. */
+/* False: it cannot be done so, as the vCPU is now. RIP and registers are lost. */
 static bool take_away(struct vcpu *vcpu, const uint64_t *gva, size_t count)
 {
     const struct vcpu_code *code = vcpu_code(vcpu);
 
-    if (code->bits != 64 || code->cpl != 0) {
+    if (code->bits != 64 || code->cpl != 0 ||
+        (vcpu_get(vcpu, VCPU_RFLAGS) & (RFLAGS_TF | RFLAGS_RF))) {
         return false;
     }
     for (size_t at = 0; at < count; at += STUB_ALL) {
@@ -106,6 +105,12 @@ static bool take_away(struct vcpu *vcpu, const uint64_t *gva, size_t count)
 }
 
 /* ---- what there is ---- */
+
+static bool live_same(const struct vcpu_live *a, const struct vcpu_live *b)
+{
+    return a->gva == b->gva && a->page == b->page && a->access == b->access && a->user == b->user &&
+           a->ciphertext == b->ciphertext && a->view == b->view;
+}
 
 void vcpu_live_note(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
                     const struct mmu_translation *place)
@@ -119,12 +124,8 @@ void vcpu_live_note(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
         .view = vcpu->view ? vcpu->view[place->page] : 0,
     };
 
-    for (uint32_t i = 0; i < vcpu->live_count; i++) {
-        const struct vcpu_live *live = &vcpu->live[i];
-
-        if (live->gva == fresh.gva && live->page == fresh.page && live->access == fresh.access &&
-            live->user == fresh.user && live->ciphertext == fresh.ciphertext &&
-            live->view == fresh.view) {
+    for (uint32_t i = 0; !vcpu->live_full && i < vcpu->live_count; i++) {
+        if (live_same(&vcpu->live[i], &fresh)) {
             return;
         }
     }
@@ -168,19 +169,25 @@ static size_t drop_list(struct vcpu *vcpu, uint64_t gva[LIVE_MAX])
 /* Between two runs of the engine; what is marked with `drop` goes. */
 static void drop_marked(struct vcpu *vcpu)
 {
-    uint64_t gva[LIVE_MAX];
-    size_t count;
+    uint64_t gva[LIVE_MAX], value[STUB_ALL], rip;
+    size_t count = drop_list(vcpu, gva), used = count < STUB_ALL ? count : STUB_ALL;
+    const int *id = stub_register + STUB_ALL - used;
 
     if (vcpu->running) { /* the engine is half way through something */
         vcpu_flush(vcpu);
         return;
     }
-    count = drop_list(vcpu, gva);
-    vcpu_hidden_take(vcpu);
-    if (!take_away(vcpu, gva, count)) {
+    rip = vcpu_get(vcpu, VCPU_RIP);
+    for (size_t i = 0; i < used; i++) {
+        uc_reg_read(vcpu->uc, id[i], &value[i]);
+    }
+    if (count > LIVE_DROP_MAX || !take_away(vcpu, gva, count)) {
         vcpu_flush(vcpu);
     }
-    vcpu_hidden_give(vcpu);
+    for (size_t i = 0; i < used; i++) {
+        uc_reg_write(vcpu->uc, id[i], &value[i]);
+    }
+    vcpu_set(vcpu, VCPU_RIP, rip);
 }
 
 void vcpu_page_changed(struct vcpu *vcpu, uint32_t page)
@@ -242,7 +249,8 @@ static bool settles(struct vcpu *vcpu, struct mmu_context *context, const struct
         return false;
     }
     if (live->access != MMU_FETCH && vcpu->observer.settled &&
-        !vcpu->observer.settled(vcpu->observer.context, &place, (enum vcpu_view)live->view)) {
+        !vcpu->observer.settled(vcpu->observer.context, live->gva, &place,
+                                (enum vcpu_view)live->view)) {
         return false;
     }
     for (unsigned i = 0; i < depth; i++) {
@@ -256,21 +264,38 @@ static bool settles(struct vcpu *vcpu, struct mmu_context *context, const struct
     return true;
 }
 
+/* What did not settle once never does, as long as the snapshot is the same. */
+static bool is_restless(struct vcpu *vcpu, struct mmu_context *context,
+                        const struct vcpu_live *live)
+{
+    for (uint32_t i = 0; i < vcpu->restless_count; i++) {
+        if (live_same(&vcpu->restless[i], live)) {
+            return true;
+        }
+    }
+    if (settles(vcpu, context, live)) {
+        return false;
+    }
+    if (vcpu->restless_count < RESTLESS_MAX) {
+        vcpu->restless[vcpu->restless_count++] = *live;
+    }
+    return true;
+}
+
 bool vcpu_live_restore(struct vcpu *vcpu)
 {
-    struct mmu_context context;
+    struct mmu_context context = vcpu->saved_context;
     uint64_t gva[LIVE_MAX];
     size_t count;
 
-    vcpu_mmu_context(vcpu, &context);
     if (vcpu->live_full || (context.cr4 & CR4_SMAP)) {
         return false;
     }
     for (uint32_t i = 0; i < vcpu->live_count; i++) {
         struct vcpu_live *live = &vcpu->live[i];
 
-        live->kept = live->kept || settles(vcpu, &context, live);
-        live->drop = !live->kept;
+        live->drop = !live->kept && is_restless(vcpu, &context, live);
+        live->kept = !live->drop;
     }
     count = drop_list(vcpu, gva);
     return count == 0 || (count <= LIVE_DROP_MAX && take_away(vcpu, gva, count));

@@ -216,6 +216,7 @@ static int fuzz_prepare(struct fuzz_command *command, struct error *error)
     int status =
         stage_option_open(&command->stage, command->path, &fuzz->subject, &fuzz->stage, error);
 
+    fuzz->path = command->path;
     fuzz->dir = command->dir ? command->dir : default_dir(command);
     if (status == SNPEMU_OK) {
         status = lock_dir(command, error);

@@ -27,6 +27,7 @@ struct reduce_command {
 
     uint8_t input[BYTES_INPUT_MAX];
     size_t size_bytes;
+    struct aside output;
     struct subject subject;
     struct stage *stage;
 };
@@ -95,8 +96,8 @@ static int run_reduce(struct reduce_command *command, struct error *error)
                         error);
     }
     if (status == SNPEMU_OK) {
-        status = aside_write(command->output_path, (const char *)command->input,
-                             command->size_bytes, error);
+        fwrite(command->input, 1, command->size_bytes, command->output.file);
+        status = aside_commit(&command->output, error); /* sees a failure of the writing, too */
     }
     if (status == SNPEMU_OK) {
         fprintf(stderr, "%s\n%s\n%zu records before, %zu after, %" PRIu64 " runs\n", name, words,
@@ -124,6 +125,10 @@ int cmd_reduce(int argc, char **argv)
     if (status == SNPEMU_OK) {
         status = input_file_read(command->input_path, command->input, &command->size_bytes, error);
     }
+    /* What cannot be written shows before anything runs. */
+    if (status == SNPEMU_OK) {
+        status = aside_open(&command->output, command->output_path, error);
+    }
     if (status == SNPEMU_OK) {
         status = stage_option_open(&command->stage_option, command->path, &command->subject,
                                    &command->stage, error);
@@ -132,6 +137,7 @@ int cmd_reduce(int argc, char **argv)
         status = run_reduce(command, error);
     }
     exit_status = status == SNPEMU_OK ? EXIT_MET : command_fail(status, error);
+    aside_drop(&command->output);
     stage_close(command->stage);
     subject_close(&command->subject);
     free(command);

@@ -27,6 +27,7 @@ struct replay_command {
 
     uint8_t input[BYTES_INPUT_MAX];
     size_t size_bytes;
+    struct aside scenario;
     struct subject subject;
     struct stage *stage;
     struct show show;
@@ -92,7 +93,8 @@ static int write_scenario(struct replay_command *command, struct error *error)
     status = finding_scenario(command->stage, command->scenario_path, command->input_path,
                               command->input, command->size_bytes, &scenario, error);
     if (status == SNPEMU_OK) {
-        status = aside_write(command->scenario_path, scenario.lua, scenario.lua_size_bytes, error);
+        fwrite(scenario.lua, 1, scenario.lua_size_bytes, command->scenario.file);
+        status = aside_commit(&command->scenario, error); /* sees a failure of the writing, too */
         finding_scenario_release(&scenario);
     }
     return status;
@@ -137,6 +139,7 @@ static void replay_release(struct replay_command *command)
 {
     run_free(command->run);
     show_close(&command->show);
+    aside_drop(&command->scenario);
     stage_close(command->stage);
     subject_close(&command->subject);
 }
@@ -160,6 +163,10 @@ int cmd_replay(int argc, char **argv)
     if (status == SNPEMU_OK) {
         command_catch_signals();
         status = input_file_read(command->input_path, command->input, &command->size_bytes, error);
+    }
+    /* What cannot be written shows before anything runs. */
+    if (status == SNPEMU_OK && command->scenario_path) {
+        status = aside_open(&command->scenario, command->scenario_path, error);
     }
     if (status == SNPEMU_OK) {
         status = stage_option_open(&command->stage_option, command->path, &command->subject,

@@ -39,6 +39,7 @@ struct fuzz_worker {
 
 struct fuzz {
     /* The session, as the user wants it. */
+    const char *path; /* of the scenario or image, as given */
     const char *dir;
     uint64_t seconds_max; /* 0: no limit */
     uint64_t runs_max;    /* of this session; 0: no limit */

@@ -189,7 +189,7 @@ static void put_row(const struct class_row *row, const struct widths *widths)
     printf("%-*s %12" PRIu64 " %12s  %-*s  %-*s  %-*s  %s\n", widths->verdict,
            verdict_name(row->key.verdict), atomic_load(&row->runs), first, widths->oracles, oracles,
            widths->symbol, or_dash(row->key.symbol), widths->exit, or_dash(row->key.exit),
-           *phrase ? phrase : "(the guest survives)");
+           *phrase ? phrase : "(whatever follows)");
 }
 
 static void put_classes(const struct classes *classes)
@@ -271,8 +271,9 @@ void fuzz_report(struct fuzz *fuzz)
     printf("corpus    %zu inputs in %s/corpus\n", count_files(fuzz->dir, "corpus", ""), fuzz->dir);
     printf("findings  %zu, %" PRIu64 " of them new\n", findings, fresh_findings(fuzz));
     if (findings > 0) {
-        printf("          %s/findings; to run them: snpemu test %s/findings\n", fuzz->dir,
-               fuzz->dir);
+        printf("          to run all: snpemu test %s/findings\n"
+               "          to look at one: snpemu replay %s %s/findings/NAME.input\n",
+               fuzz->dir, fuzz->path, fuzz->dir);
     }
     if (apart > 0) {
         printf("emulator  %zu inputs at which the emulator itself failed in %s/emulator; please "
