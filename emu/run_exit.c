@@ -98,6 +98,7 @@ void run_watch_fired(void *context, void *owner)
 {
     struct run *run = context;
 
+    run->state.watch_fired = true;
     if (run->host->watch_fired) {
         run->host->watch_fired(run->host, owner);
     }

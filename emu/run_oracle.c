@@ -42,6 +42,13 @@ static const uint8_t *on_shared_page(void *context, uint64_t gpa)
                : untouched;
 }
 
+static bool on_host_fault(void *context, uint64_t gpa)
+{
+    const struct run *run = context;
+
+    return trap_host_fault(&run->trap, gpa);
+}
+
 static bool on_same_line(void *context, uint64_t a_gva, uint64_t b_gva)
 {
     const struct run *run = context;
@@ -233,6 +240,7 @@ int run_oracles_open(struct run *run, struct error *error)
         .context = run,
         .hit = on_hit,
         .shared_page = on_shared_page,
+        .host_fault = on_host_fault,
         .same_line = on_same_line,
         .flush = on_flush,
         .forget_page = on_forget_page,

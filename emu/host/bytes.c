@@ -47,20 +47,16 @@ static void add_exit_feature(struct bytes_host *host, const struct exit *exit)
     }
 }
 
-/* How large a value is, and on which side of the honest one: not more, or each value is new. */
+/* On which side of the honest value: not more, or each value is new. */
 static uint64_t value_class(const struct deviation *deviation)
 {
-    uint64_t value = deviation->value;
-    uint64_t size = value == 0            ? 0
-                    : value < 0x100       ? 1
-                    : value < 0x1000      ? 2
-                    : value <= UINT32_MAX ? 3
-                                          : 4;
-
     if (!(deviation->row->parts & PART_VALUE)) {
         return 0;
     }
-    return size << 2 | (value > deviation->was ? 1 : value < deviation->was ? 2 : 0);
+    return deviation->value == 0                ? 1
+           : deviation->value < deviation->was  ? 2
+           : deviation->value == deviation->was ? 3
+                                                : 4;
 }
 
 static void add_deviation_feature(struct bytes_host *host, const struct bytes_slot *slot)

@@ -41,18 +41,31 @@ static void print_slot_exits(const struct bytes_slot *slot, FILE *file)
     print_exits(slot->row, slot->first_nth, slot->last_nth, file);
 }
 
+/* All other exits of the event: an expression in Lua. */
+static void print_other_exits(const struct bytes_slot *slot, FILE *file)
+{
+    bool named = strcmp(event_name(slot->row), "any") != 0;
+
+    if (named && slot->first_nth == slot->last_nth) {
+        fprintf(file, "exit.nth ~= %" PRIu64, slot->first_nth);
+    } else if (named && slot->last_nth == UINT64_MAX) {
+        fprintf(file, "exit.nth < %" PRIu64, slot->first_nth);
+    } else {
+        fprintf(file, "not (");
+        print_slot_exits(slot, file);
+        fprintf(file, ")");
+    }
+}
+
 /* The honest answer comes first, but where a deviation stands alone. */
 static void print_honest(const struct bytes_host *host, const char *event, FILE *file)
 {
-    const char *between = "      if not (";
     bool always = true;
 
     for (size_t i = 0; i < host->count; i++) {
         if (is_in(host, i, event) && host->slot[i].deviation.row->alone) {
-            fprintf(file, "%s", between);
-            print_slot_exits(&host->slot[i], file);
-            fprintf(file, ")");
-            between = " and not (";
+            fprintf(file, always ? "      if " : " and ");
+            print_other_exits(&host->slot[i], file);
             always = false;
         }
     }

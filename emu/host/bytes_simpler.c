@@ -101,20 +101,59 @@ static struct bytes_record trimmed(const struct bytes_record *record)
     return clean;
 }
 
+/* Many IDs are one, or only a count. */
+static bool offer_ids(struct offer *offer, size_t i)
+{
+    const struct bytes_record old = offer->record[i];
+    struct bytes_record other = old;
+
+    if (old.kind != DEVIATION_IDS) {
+        return false;
+    }
+    other.kind = DEVIATION_WRITE;
+    other.index = 0;
+    other.what = 1;
+    if (offer_record(offer, i, &other)) {
+        return true;
+    }
+    other.what = 0;
+    other.form = FORM_LITERAL;
+    other.operand = 1ULL + old.index;
+    return offer_record(offer, i, &other);
+}
+
 /* Other kinds that do nearly the same, and are easier to understand. */
 static bool offer_kinds(struct offer *offer, size_t i)
 {
     static const uint8_t kinds[] = {DEVIATION_FIELD,   DEVIATION_UNMARK, DEVIATION_MARKS,
                                     DEVIATION_NOTHING, DEVIATION_WRITE,  DEVIATION_UNASSIGN};
-    struct bytes_record other = offer->record[i];
+    const struct bytes_record old = offer->record[i];
 
-    for (size_t j = 0; j < sizeof(kinds) && kinds[j] < offer->record[i].kind; j++) {
+    for (size_t j = 0; j < sizeof(kinds) && kinds[j] < old.kind; j++) {
+        struct bytes_record other = old;
+
         other.kind = kinds[j];
+        other.when = 0;
         other = trimmed(&other);
         if (offer_record(offer, i, &other)) {
             return true;
         }
-        other = offer->record[i];
+    }
+    return offer_ids(offer, i);
+}
+
+/* A choice is made of bits: without one of them. */
+static bool offer_choices(struct offer *offer, size_t i)
+{
+    const struct bytes_record old = offer->record[i];
+
+    for (unsigned bit = 64; bit-- > 0;) {
+        struct bytes_record other = old;
+
+        other.operand &= ~(1ULL << bit);
+        if (offer_record(offer, i, &other)) {
+            return true;
+        }
     }
     return false;
 }
@@ -187,7 +226,7 @@ static bool offer_simpler(struct offer *offer, size_t i)
     other = offer->record[i];
     other.flag = false;
     return offer_record(offer, i, &other) || offer_kinds(offer, i) || offer_values(offer, i) ||
-           offer_parts(offer, i);
+           offer_choices(offer, i) || offer_parts(offer, i);
 }
 
 size_t bytes_simpler(const uint8_t *input, size_t size_bytes, size_t step, uint8_t *out)

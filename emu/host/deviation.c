@@ -68,6 +68,34 @@ void deviation_line(FILE *file, const char *format, ...)
     fprintf(file, DEVIATION_INDENT "%s\n", text);
 }
 
+void deviation_comment(FILE *file, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    text[0] = text[0] >= 'a' && text[0] <= 'z' ? (char)(text[0] - 'a' + 'A') : text[0];
+    deviation_line(file, "-- %s", text);
+}
+
+void deviation_say(const struct deviation *deviation, FILE *file, const char *format, ...)
+{
+    char text[400];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (deviation->delay) {
+        deviation_comment(file, "%" PRIu64 " instruction%s later %s", deviation->delay,
+                          deviation->delay == 1 ? "" : "s", text);
+    } else {
+        deviation_comment(file, "%s", text);
+    }
+}
+
 const char *deviation_number(char text[DEVIATION_NUMBER], uint64_t value)
 {
     snprintf(text, DEVIATION_NUMBER, value < 10 ? "%" PRIu64 : "0x%" PRIX64, value);

@@ -130,7 +130,7 @@ static void apply_marks(const struct deviation_context *context, const struct de
 static void print_marks(const struct deviation *deviation, FILE *file)
 {
     (void)deviation;
-    deviation_line(file, "-- The guest's own marks stay.");
+    deviation_comment(file, "the guest's own marks stay.");
     deviation_line(file, "reply:keep_marks()");
 }
 
@@ -151,7 +151,7 @@ static void print_error(const struct deviation *deviation, FILE *file)
     char value[DEVIATION_NUMBER];
 
     deviation_number(value, deviation->value);
-    deviation_line(file, "-- The guest's input was malformed, for reason %s.", value);
+    deviation_comment(file, "the guest's input was malformed, for reason %s.", value);
     deviation_line(file, "reply.info1 = %d", GHCB_INFO1_MALFORMED);
     deviation_line(file, "reply.info2 = %s", value);
 }
@@ -183,7 +183,7 @@ static void print_exception(const struct deviation *deviation, FILE *file)
 {
     const struct reply_event *event = &deviation->event;
 
-    deviation_line(file, "-- The guest is to raise exception %u in itself.", event->vector);
+    deviation_comment(file, "the guest is to raise exception %u in itself.", event->vector);
     if (event->has_error_code) {
         deviation_line(file, "reply:exception{ vector = %u, error_code = 0x%" PRIx32 " }",
                        event->vector, event->error_code);
@@ -207,7 +207,7 @@ static void apply_nothing(const struct deviation_context *context,
 
 static void print_nothing(const struct deviation *deviation, FILE *file)
 {
-    deviation_line(file, "-- Nothing is done and nothing is answered.");
+    deviation_comment(file, "nothing is done and nothing is answered.");
     if (deviation->on_page) {
         deviation_line(file, "reply:keep_marks()");
     }
@@ -224,14 +224,14 @@ static void apply_repeat(const struct deviation_context *context, const struct d
 static void print_repeat(const struct deviation *deviation, FILE *file)
 {
     (void)deviation;
-    deviation_line(file, "-- Nothing is done, and the answer is the one before.");
+    deviation_comment(file, "nothing is done, and the answer is the one before.");
     deviation_line(file, "reply:repeat_answer()");
 }
 
 static void print_late(const struct deviation *deviation, FILE *file)
 {
     (void)deviation;
-    deviation_line(file, "-- All is done, but the answer is the one before.");
+    deviation_comment(file, "all is done, but the answer is the one before.");
     deviation_line(file, "reply:repeat_answer()");
 }
 
@@ -278,7 +278,7 @@ static void print_msr(const struct deviation *deviation, FILE *file)
 
     deviation_number(value, deviation->value);
     deviation_number(was, deviation->was);
-    deviation_line(file, "-- The GHCB MSR is %s instead of %s.", value, was);
+    deviation_comment(file, "the GHCB MSR is %s instead of %s.", value, was);
     deviation_line(file, "reply.msr = %s", value);
 }
 

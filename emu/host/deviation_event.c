@@ -61,15 +61,6 @@ static void apply_inject(const struct deviation_context *context, const struct d
     put_off(context, deviation, first);
 }
 
-static void print_when(const struct deviation *deviation, FILE *file, const char *words)
-{
-    if (deviation->delay) {
-        deviation_line(file, "-- %" PRIu64 " instructions later %s", deviation->delay, words);
-    } else {
-        deviation_line(file, "-- %s", words);
-    }
-}
-
 static void print_inject(const struct deviation *deviation, FILE *file)
 {
     const struct reply_event *event = &deviation->event;
@@ -81,7 +72,8 @@ static void print_inject(const struct deviation *deviation, FILE *file)
     if (event->has_error_code) {
         snprintf(error, sizeof(error), ", error_code = 0x%" PRIx32, event->error_code);
     }
-    print_when(deviation, file, "the host injects an event.");
+    deviation_say(deviation, file, "the host injects %s %u.", type_names[event->type],
+                  event->vector);
     deviation_action(deviation, file, "inject", "type = \"%s\"%s%s", type_names[event->type],
                      vector, error);
 }
@@ -116,7 +108,7 @@ static void print_doorbell(const struct deviation *deviation, FILE *file)
     if (put->vector) {
         snprintf(vector, sizeof(vector), "vector = %u, ", put->vector);
     }
-    print_when(deviation, file, "the #HV doorbell page says that something came.");
+    deviation_say(deviation, file, "the #HV doorbell page says that something came.");
     deviation_action(deviation, file, "doorbell", "%snmi = %s, mc = %s, no_eoi = %s", vector,
                      put->nmi ? "true" : "false", put->mc ? "true" : "false",
                      put->no_eoi ? "true" : "false");
@@ -174,7 +166,7 @@ static void print_vcpu(const struct deviation *deviation, FILE *file)
         [VCPU_VMPL] = {"run_vmpl", "vmpl", "the vCPU goes on at another VMPL."},
     };
 
-    print_when(deviation, file, what[deviation->what].words);
+    deviation_say(deviation, file, "%s", what[deviation->what].words);
     deviation_action(deviation, file, what[deviation->what].action, "%s = %" PRIu32,
                      what[deviation->what].unit, deviation->count);
 }
@@ -183,7 +175,7 @@ const struct deviation_row deviation_inject = {
     .name = "inject",
     .parts = PART_WHAT | PART_DELAY | PART_CHOICE,
     .what_count = sizeof(type_names) / sizeof(type_names[0]),
-    .weight = 4,
+    .weight = 2,
     .resolve = resolve_inject,
     .apply = apply_inject,
     .print = print_inject,
@@ -192,7 +184,7 @@ const struct deviation_row deviation_doorbell = {
     .name = "doorbell",
     .parts = PART_DELAY | PART_CHOICE,
     .what_count = 1,
-    .weight = 2,
+    .weight = 1,
     .resolve = resolve_doorbell,
     .apply = apply_doorbell,
     .print = print_doorbell,

@@ -36,6 +36,7 @@ uint64_t deviation_value(const struct deviation_context *context, uint64_t hones
 
 /* ---- places ---- */
 
+/* Where an exit has no such place, or names no such page, the next kind of it stands for it. */
 #define DEVIATION_PLACE_COUNT 13
 bool deviation_place(const struct deviation_context *context, unsigned what, unsigned index,
                      struct deviation_place *place);
@@ -70,6 +71,11 @@ const char *deviation_page_lua(const struct deviation_page *page, char text[DEVI
 /* ---- Lua ---- */
 
 #define DEVIATION_INDENT "        "
+/* A sentence as a comment. */
+void deviation_comment(FILE *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same of what happens at once, or after the deviation's delay. */
+void deviation_say(const struct deviation *deviation, FILE *file, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* One line. */
 void deviation_line(FILE *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A number as one would write it. */

@@ -56,12 +56,8 @@ static void print_write(const struct deviation *deviation, FILE *file)
     deviation_number(was, deviation->was);
     deviation_number(offset, place->offset);
     deviation_place_words(place, words);
-    if (deviation->delay) {
-        deviation_line(file, "-- %" PRIu64 " instructions later %s becomes %s instead of %s.",
-                       deviation->delay, words, value, was);
-    } else {
-        deviation_line(file, "-- %s is %s instead of %s.", words, value, was);
-    }
+    deviation_say(deviation, file, "%s %s %s instead of %s.", words,
+                  deviation->delay ? "becomes" : "is", value, was);
     deviation_action(deviation, file, "write", "region = \"%s\", offset = %s, u%u = %s",
                      deviation_place_region(place), offset, 8 * place->size_bytes, value);
 }
@@ -129,13 +125,17 @@ static void print_ids(const struct deviation *deviation, FILE *file)
     char first[DEVIATION_NUMBER];
 
     deviation_number(first, deviation->value);
-    deviation_line(file, "-- The list %s %" PRIu32 " other IDs: %s, %s.",
-                   counts ? "is" : "begins with", deviation->count, first,
-                   words[deviation->what % IDS_STEP_COUNT]);
+    deviation_comment(file, "the list %s %" PRIu32 " other IDs: %s, %s.",
+                      counts ? "is" : "begins with", deviation->count, first,
+                      words[deviation->what % IDS_STEP_COUNT]);
     deviation_line(file, "local ids = {}");
     deviation_line(file, "for i = 0, %" PRIu32 " do", deviation->count - 1);
-    deviation_line(file, "  ids[i + 1] = string.pack(\"<I4\", (%s %c %s) & 0xFFFFFFFF)", first,
-                   step < 0 ? '-' : '+', step ? "i" : "0");
+    if (step) {
+        deviation_line(file, "  ids[i + 1] = string.pack(\"<I4\", (%s %c i) & 0xFFFFFFFF)", first,
+                       step < 0 ? '-' : '+');
+    } else {
+        deviation_line(file, "  ids[i + 1] = string.pack(\"<I4\", %s)", first);
+    }
     deviation_line(file, "end");
     deviation_line(file, "reply:write{ region = \"list\", offset = %d, bytes = table.concat(ids) }",
                    APIC_ID_LIST_HEADER_SIZE);

@@ -43,19 +43,14 @@ static void put_off(const struct deviation_context *context, const struct deviat
     }
 }
 
-/* "The page at info1 is ...", or when. */
+/* "The page at info1 is ..." */
 static void print_words(const struct deviation *deviation, FILE *file, const char *words)
 {
     const char *size = deviation->page.size_bytes == LARGE_PAGE_SIZE ? " (2 MiB)" : "";
     char page[DEVIATION_WORDS];
 
-    deviation_page_words(&deviation->page, page);
-    if (deviation->delay) {
-        deviation_line(file, "-- %" PRIu64 " instructions later %s%s %s", deviation->delay, page,
-                       size, words);
-    } else {
-        deviation_line(file, "-- %s%s %s", page, size, words);
-    }
+    deviation_say(deviation, file, "%s%s %s", deviation_page_words(&deviation->page, page), size,
+                  words);
 }
 
 /* ---- page states ---- */
@@ -148,14 +143,14 @@ static void apply_skip(const struct deviation_context *context, const struct dev
 static void print_skip(const struct deviation *deviation, FILE *file)
 {
     if (!deviation->on_page) {
-        deviation_line(file, "-- The page stays in the state that it had.");
+        deviation_comment(file, "the page stays in the state that it had.");
         deviation_line(file, "reply:skip_page{ gpa = exit.msr & 0xFFFFFFFFFF000 }");
     } else if (deviation->what == SKIP_ONE) {
-        deviation_line(file, "-- The page of entry %" PRIu32 " stays in the state that it had.",
-                       deviation->count + 1);
+        deviation_comment(file, "the page of entry %" PRIu32 " stays in the state that it had.",
+                          deviation->count + 1);
         deviation_line(file, "reply:skip_page{ entry = %" PRIu32 " }", deviation->count + 1);
     } else {
-        deviation_line(file, "-- All pages stay in the state that they had.");
+        deviation_comment(file, "all pages stay in the state that they had.");
         deviation_line(file, "for i = 1, #exit.entries do");
         deviation_line(file, "  reply:skip_page{ entry = i }");
         deviation_line(file, "end");
@@ -342,8 +337,9 @@ static void print_remap(const struct deviation *deviation, FILE *file)
 {
     char page[DEVIATION_WORDS], other[DEVIATION_WORDS];
 
-    print_words(deviation, file, "leads somewhere else:");
-    deviation_line(file, "-- to %s.", deviation_page_words(&deviation->other, other));
+    deviation_say(deviation, file, "%s leads to where %s is.",
+                  deviation_page_words(&deviation->page, page),
+                  deviation_page_words(&deviation->other, other));
     deviation_action(deviation, file, "remap", "gpa = %s, to = %s",
                      deviation_page_lua(&deviation->page, page),
                      deviation_page_lua(&deviation->other, other));
@@ -361,8 +357,9 @@ static void print_swap(const struct deviation *deviation, FILE *file)
 {
     char page[DEVIATION_WORDS], other[DEVIATION_WORDS];
 
-    print_words(deviation, file, "changes places with another:");
-    deviation_line(file, "-- %s.", deviation_page_words(&deviation->other, other));
+    deviation_say(deviation, file, "%s and %s change places.",
+                  deviation_page_words(&deviation->page, page),
+                  deviation_page_words(&deviation->other, other));
     deviation_action(deviation, file, "swap", "gpa = %s, with = %s",
                      deviation_page_lua(&deviation->page, page),
                      deviation_page_lua(&deviation->other, other));

@@ -190,11 +190,15 @@ bool deviation_place(const struct deviation_context *context, unsigned what, uns
     const struct place_row *row = &place_rows[what];
     uint32_t count = row->count(context->exit);
 
+    for (unsigned i = 1; count == 0 && i < DEVIATION_PLACE_COUNT; i++) {
+        row = &place_rows[(what + i) % DEVIATION_PLACE_COUNT];
+        count = row->count(context->exit);
+    }
     if (count == 0) {
         return false;
     }
     index %= count;
-    place->row = (uint8_t)what;
+    place->row = (uint8_t)(row - place_rows);
     place->index = index;
     if (row->words) {
         place->offset = row->offset + (uint64_t)index * row->stride;
@@ -347,8 +351,8 @@ static const struct page_row page_rows[DEVIATION_PAGE_COUNT] = {
     [PAGE_LAST_MSR] = {NULL, "the page that the last exit's MSR names", EXIT_MSR, SOURCE_MSR_GPA},
 };
 
-/* What the exit names there; false when it names nothing. */
-static bool page_named(const struct deviation_context *context, struct deviation_page *page)
+/* What the exit names there; 0: nothing. */
+static void page_named(const struct deviation_context *context, struct deviation_page *page)
 {
     const struct page_row *row = &page_rows[page->row];
     const struct exit *exit = context->exit;
@@ -357,22 +361,16 @@ static bool page_named(const struct deviation_context *context, struct deviation
 
     if (!row->lua) {
         page->named = context->last[row->source];
-        return page->named != 0;
-    }
-    if (row->protocol != exit->protocol) {
-        return false;
-    }
-    if (page->row == PAGE_ENTRY) {
+    } else if (row->protocol != exit->protocol) {
+        page->named = 0;
+    } else if (page->row == PAGE_ENTRY) {
         page->entry = (uint8_t)(entries ? page->entry % entries : 0);
-        if (!deviation_entry(exit, page->entry, &page->named)) {
-            return false;
-        }
+        deviation_entry(exit, page->entry, &page->named);
         page->named &= PSC_GPA_MASK;
-        return true;
+    } else {
+        deviation_sources(exit, source);
+        page->named = source[row->source];
     }
-    deviation_sources(exit, source);
-    page->named = source[row->source];
-    return page->named != 0;
 }
 
 static uint64_t page_moved(const struct deviation_page *page)
@@ -383,13 +381,18 @@ static uint64_t page_moved(const struct deviation_page *page)
 bool deviation_page(const struct deviation_context *context, unsigned what, unsigned entry,
                     int8_t delta, struct deviation_page *page)
 {
+    unsigned row = what & ~(unsigned)DEVIATION_PAGE_LARGE;
+
     *page = (struct deviation_page){
-        .row = (uint8_t)((what & ~(unsigned)DEVIATION_PAGE_LARGE) % DEVIATION_PAGE_COUNT),
         .entry = (uint8_t)entry,
         .delta = delta,
         .size_bytes = what & DEVIATION_PAGE_LARGE ? LARGE_PAGE_SIZE : PAGE_SIZE,
     };
-    if (!page_named(context, page)) {
+    for (unsigned i = 0; i < DEVIATION_PAGE_COUNT && !page->named; i++) {
+        page->row = (uint8_t)((row + i) % DEVIATION_PAGE_COUNT);
+        page_named(context, page);
+    }
+    if (!page->named) {
         return false;
     }
     page->gpa = page_moved(page) & ~(page->size_bytes - 1);
@@ -433,6 +436,8 @@ const char *deviation_page_lua(const struct deviation_page *page, char text[DEVI
     }
     if (page_moved(page) == page->gpa) {
         snprintf(text, DEVIATION_WORDS, "%s", name);
+    } else if (!page->delta) {
+        snprintf(text, DEVIATION_WORDS, "%s & ~0x%" PRIX64, name, page->size_bytes - 1);
     } else {
         snprintf(text, DEVIATION_WORDS, "(%s) & ~0x%" PRIX64, name, page->size_bytes - 1);
     }
