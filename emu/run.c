@@ -11,7 +11,6 @@
 #include "abi/cpuid.h"
 #include "ghcb/page.h"
 #include "ghcb/table.h"
-#include "host/nearest.h"
 #include "launch.h"
 #include "report.h"
 #include "run_internal.h"
@@ -50,14 +49,31 @@ void run_after_trap(struct run *run, enum trap_next next)
     }
 }
 
-/* From RIP to the next exit (state.at_exit) or to the outcome. */
-static int run_guest(struct run *run, struct error *error)
+/* Up to where the guest runs without a trap. A place on its way moves nothing that is judged there.
+ */
+static uint64_t run_limit(struct run *run)
+{
+    struct run_spin *spin = &run->spin;
+
+    if (!spin->goes_on) {
+        spin->limit = vcpu_retired(run->machine.vcpu) + CANCEL_INTERVAL;
+    }
+    spin->goes_on = false;
+    return spin->limit;
+}
+
+bool run_is_place(const struct run *run, const struct vcpu_stop *stop)
+{
+    return run->place.wanted && stop->kind == VCPU_STOP_BREAK && stop->code_gva == run->place.gva;
+}
+
+int run_guest(struct run *run, struct error *error)
 {
     struct vcpu *vcpu = run->machine.vcpu;
     uint64_t budget = run->scenario->budget;
 
     while (run->outcome.kind == OUTCOME_NONE && !run->state.at_exit) {
-        uint64_t limit = vcpu_retired(vcpu) + CANCEL_INTERVAL, slice;
+        uint64_t limit = run_limit(run), slice;
         struct vcpu_stop stop;
         int status;
 
@@ -75,6 +91,10 @@ static int run_guest(struct run *run, struct error *error)
             return status;
         }
         watch_list_settle(&run->watches);
+        if (run_is_place(run, &stop)) {
+            run->place.reached = true;
+            return run_spin_may_part(run, error);
+        }
         if (vcpu_retired(vcpu) >= budget) {
             trap_end(&run->trap, OUTCOME_BUDGET, "instructions");
         } else if (stop.kind != VCPU_STOP_LIMIT) {
@@ -111,6 +131,10 @@ static void run_conclude(struct run *run)
     outcome->rip = vcpu_code_gva(run->machine.vcpu);
     outcome->instructions = vcpu_retired(run->machine.vcpu);
     outcome->exits = run->state.exits;
+    /* What the guest asked for may not be what the host was asked: it has changed what passed. */
+    if (outcome->kind == OUTCOME_NESTED_FAULT && run->state.watch_fired) {
+        outcome->host_caused = true;
+    }
     /* After HLT and VMGEXIT, RIP may stand at the start of the next function. */
     symbol = run_symbol(run, outcome->kind == OUTCOME_HALTED ? outcome->rip - 1 : outcome->rip);
     snprintf(outcome->symbol, sizeof(outcome->symbol), "%s", symbol ? symbol : "");
@@ -120,8 +144,7 @@ static void run_conclude(struct run *run)
     report_outcome(&run->trap);
 }
 
-/* One round of the picture: guest, trap, exit, reply. */
-static int run_round(struct run *run, struct error *error)
+int run_round(struct run *run, struct error *error)
 {
     int status = 0;
 
@@ -153,99 +176,24 @@ int run_to_end(struct run *run, struct outcome *outcome, struct error *error)
     return status;
 }
 
-/* Would the exit that stands at the door be answered by a handler? Looks without counting it. */
-static bool run_exit_is_handled(struct run *run)
-{
-    struct exit *exit = &run->exit;
-    char why[96];
-
-    if (!run->host->handles ||
-        !ghcb_take_exit(&run->machine, &run->hypervisor, exit, why, sizeof(why))) {
-        return false;
-    }
-    exit->number = run->state.exits + 1;
-    exit->nth = 1;
-    for (const struct exit_count *slot = run->state.exit_count; slot->row; slot++) {
-        if (slot->row == exit->row) {
-            exit->nth = slot->count + 1;
-        }
-    }
-    return run->host->handles(run->host, exit);
-}
-
-int run_to_exit(struct run *run, uint64_t *exit_number, bool *at_exit, struct error *error)
-{
-    int status = 0;
-
-    while (status == 0 && run->outcome.kind == OUTCOME_NONE) {
-        if (!run->state.at_exit) {
-            status = run_guest(run, error);
-        }
-        if (run->state.at_exit &&
-            (run->state.exits + 1 >= *exit_number || run_exit_is_handled(run))) {
-            break;
-        }
-        if (status == 0) {
-            status = run_round(run, error);
-        }
-    }
-    *at_exit = run->state.at_exit;
-    *exit_number = run->state.exits + 1;
-    return status;
-}
-
 /* ---- making and keeping ---- */
 
-static int run_set_until(struct run *run, const char *symbol, struct error *error)
+int run_find_symbol(const struct run *run, const char *symbol, uint64_t *gva, struct error *error)
 {
-    uint64_t gva;
-
-    if (!symbol) {
-        return 0;
-    }
-    if (!image_symbol_find(run->image, symbol, &gva, NULL)) {
+    if (!image_symbol_find(run->image, symbol, gva, NULL)) {
         return error_set(error, SNPEMU_ERR_INPUT,
                          "%s: no symbol named \"%s\"; see nm for what the image has",
                          run->image->path, symbol);
     }
-    return vcpu_set_break(run->machine.vcpu, gva, error);
+    return 0;
 }
 
-static int run_unknown_exit(const char *name, struct error *error)
+static int run_set_until(struct run *run, const char *symbol, struct error *error)
 {
-    struct nearest nearest;
+    uint64_t gva;
+    int status = symbol ? run_find_symbol(run, symbol, &gva, error) : 0;
 
-    nearest_start(&nearest, name);
-    for (size_t i = 0; i < exit_msr_row_count; i++) {
-        nearest_try(&nearest, exit_msr_rows[i].name);
-    }
-    for (size_t i = 0; i < exit_nae_row_count; i++) {
-        nearest_try(&nearest, exit_nae_rows[i].name);
-    }
-    return error_set(error, SNPEMU_ERR_INPUT, "there is no exit named '%.60s'; nearest: %s", name,
-                     nearest.best);
-}
-
-/* "NAME" or "NAME:N". */
-static int run_set_stop(struct run *run, const char *text, struct error *error)
-{
-    char name[64] = "";
-    const char *colon = text ? strchr(text, ':') : NULL;
-    char *end = NULL;
-
-    if (!text) {
-        return 0;
-    }
-    snprintf(name, sizeof(name), "%.*s", (int)(colon ? colon - text : (ptrdiff_t)strlen(text)),
-             text);
-    errno = 0;
-    run->stop_nth = colon ? strtoull(colon + 1, &end, 0) : 1;
-    if (run->stop_nth == 0 || errno != 0 || (end && (*end || colon[1] < '0' || colon[1] > '9'))) {
-        return error_set(error, SNPEMU_ERR_INPUT,
-                         "stop at exit '%.100s': after the colon stands a number from 1 on", text);
-    }
-    run->stop_row = exit_row_by_name(name);
-    return run->stop_row ? 0 : run_unknown_exit(name, error);
+    return symbol && status == 0 ? vcpu_set_break(run->machine.vcpu, gva, NULL, error) : status;
 }
 
 /* What the guest's processor offers of SEV: CPUID 0x8000001F EAX. */
@@ -331,10 +279,11 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     vcpu_set_translation(run->machine.vcpu, options->translate, options->translate_context);
     status = options->edges ? vcpu_count_edges(run->machine.vcpu, error) : 0;
     if (status == 0) {
-        status = run_set_until(run, options->until, error);
+        status = run_set_until(run, options->until ? options->until : scenario->until, error);
     }
     if (status == 0) {
-        status = run_set_stop(run, options->stop_at_exit, error);
+        status =
+            options->stop_at_exit ? place_parse_exit(&run->stop, options->stop_at_exit, error) : 0;
     }
     if (status == 0 && (!hypervisor_open(&run->hypervisor) || !run_console_reserve(run, 0))) {
         status = error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a run");
@@ -419,8 +368,11 @@ int run_snapshot(struct run *run, struct error *error)
         run->saved_psp = psp_get_state(run->psp);
         run->saved_watches = run->watches;
         later_copy(&run->saved_later, &run->later);
+        if (run->spin.watching) {
+            run_spin_reset(run);
+        }
+        run->saved_spin = run->spin;
         run->saved = true;
-        run_spin_reset(run);
     }
     return status;
 }
@@ -449,9 +401,9 @@ int run_restore(struct run *run, struct error *error)
         run->console[run->state.console_size] = '\0';
         memset(&run->outcome, 0, sizeof(run->outcome));
         run->trap.pvalidate.count = 0;
-        run->spin.ended = false;
         run_taint_restore(run);
         run_spin_reset(run);
+        run->spin = run->saved_spin;
         status = watch_list_rearm(&run->watches, error);
     }
     return status;

@@ -11,9 +11,11 @@
 
 #include "abi/rmp.h"
 #include "check/expect.h"
+#include "check/oracle.h"
 #include "check/outcome.h"
 #include "error.h"
 #include "host/host.h"
+#include "host/place.h"
 #include "host/scenario.h"
 #include "image/firmware.h"
 #include "image/image.h"
@@ -21,6 +23,7 @@
 #include "trace/event.h"
 
 #define RUN_DIGEST_SIZE 32 /* SHA-256 */
+#define RUN_HIT_MAX 64     /* hits of oracles that a run keeps */
 
 /* Counters of the guest's edges: how often one block came after another, by a hash of both. */
 #define RUN_EDGES_SIZE VCPU_EDGES_SIZE
@@ -29,7 +32,8 @@ struct run; /* opaque */
 
 struct run_options {
     const struct firmware *firmware; /* not owned; NULL: none */
-    const char *until; /* stop as `reached` when this symbol is about to execute; NULL: never */
+    /* Stop as `reached` when this symbol is about to execute; NULL: as the scenario says. */
+    const char *until;
     const char *stop_at_exit; /* stop as `reached` at this exit: NAME or NAME:N; NULL: never */
     struct trace *trace;      /* not owned; NULL: no events */
     void (*console)(void *context, const uint8_t *bytes, size_t size_bytes); /* NULL: dropped */
@@ -70,6 +74,14 @@ int run_to_end(struct run *run, struct outcome *outcome, struct error *error);
  */
 int run_to_exit(struct run *run, uint64_t *exit_number, bool *at_exit, struct error *error);
 
+/*
+ * Go on to that place. Sets *arrived, and *exit_number to the number of the next exit. A run that
+ * ends before behaves as with run_to_exit. A symbol is seen where it is reached for the first time
+ * since this call.
+ */
+int run_to_place(struct run *run, const struct place *place, uint64_t *exit_number, bool *arrived,
+                 struct error *error);
+
 /* Keep the whole state now; restore to it any number of times. One snapshot a run. */
 int run_snapshot(struct run *run, struct error *error);
 int run_restore(struct run *run, struct error *error);
@@ -94,6 +106,22 @@ void run_set_edges(struct run *run, uint8_t *edges);
  */
 uint64_t run_suspicion(const struct run *run);
 
+/* Retired since launch, by all vCPUs. */
+uint64_t run_instructions(const struct run *run);
+/* The name of the exit that was taken last, as exit->name has it; NULL: none yet. */
+const char *run_last_exit(const struct run *run);
+
+/* What an oracle has found in an exact run. */
+struct run_hit {
+    enum oracle_kind kind;
+    uint64_t function_gva; /* of the instruction's function; without symbols of the instruction */
+    const char *symbol;    /* NULL: not known */
+    const char *exit;      /* name of the last exit before; NULL: none */
+};
+
+/* Number i, in their order: the first of each oracle in each function. False: there is none. */
+bool run_hit(const struct run *run, size_t i, struct run_hit *hit);
+
 /* Answer with another host from here on. Not owned. */
 void run_set_host(struct run *run, struct host *host);
 
@@ -107,6 +135,9 @@ int run_suspects(const struct scenario *scenario, const struct image *image,
 
 /* SHA-256 over registers, touched pages in GPA order, RMP, MSRs and device state. */
 int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *error);
+
+/* Whether a handler of a script has answered an exit. */
+bool run_script_acted(const struct run *run);
 
 /* All console bytes so far, NUL-terminated; owned by the run. */
 const char *run_console(const struct run *run);

@@ -98,6 +98,7 @@ void run_watch_fired(void *context, void *owner)
 {
     struct run *run = context;
 
+    run->state.watch_fired = true;
     if (run->host->watch_fired) {
         run->host->watch_fired(run->host, owner);
     }
@@ -184,7 +185,7 @@ int run_answer_exit(struct run *run, struct error *error)
     if (!run_take_exit(run)) {
         return 0;
     }
-    if (run->exit.row == run->stop_row && run->exit.nth == run->stop_nth) {
+    if (run->exit.row == run->stop.row && run->exit.nth == run->stop.nth) {
         report_exit(&run->trap, &run->exit);
         trap_end(&run->trap, OUTCOME_REACHED, "exit %s, number %llu of its name", run->exit.name,
                  (unsigned long long)run->exit.nth);

@@ -4,6 +4,7 @@
  * step):
  *
  *   run.c       from launch to outcome; snapshots
+ *   run_place.c     going on to a place, and no further
  *   run_exit.c  one exit: take it, ask the host, carry out the reply
  *   run_later.c     what the host does between two instructions
  *   run_schedule.c  which vCPU runs
@@ -30,7 +31,6 @@
 #include "trap/trap.h"
 
 #define EXIT_KINDS_MAX 128
-#define RUN_HIT_MAX 64
 #define CONSOLE_LINE_MAX 120
 #define CANCEL_INTERVAL (1ULL << 24) /* instructions between two questions */
 
@@ -48,6 +48,7 @@ struct run_state {
     struct {
         enum oracle_kind kind;
         uint64_t function_gva;
+        const char *exit; /* name of the last one before; NULL: none */
     } hit[RUN_HIT_MAX];
     size_t hit_count;
     uint32_t msr_hosts;  /* in whose GHCB MSR an answer stands: the vCPU's number and 1; 0: none */
@@ -56,6 +57,7 @@ struct run_state {
     uint64_t exits;
     bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
     bool script_acted;
+    bool watch_fired;   /* the host changed memory between two instructions of the guest */
     uint64_t slice_end; /* in retired instructions: where another vCPU may run; UINT64_MAX: none */
     uint64_t schedule;  /* state of the random schedule */
     size_t turn;        /* the next of the explicit schedule */
@@ -65,7 +67,7 @@ struct run_state {
     size_t line_size;
 };
 
-/* How long nothing but instructions and PAUSEs happened. Starts anew with a snapshot. */
+/* How long nothing but instructions and PAUSEs happened. */
 struct run_spin {
     uint64_t pauses, patience; /* PAUSEs since then, and how many before the next look */
     uint64_t since, next_look; /* in retired instructions */
@@ -78,6 +80,8 @@ struct run_spin {
     uint8_t begin[VMSA_SIZE]; /* its registers there */
     bool ended;               /* the outcome is a spin, in a loop that reads: */
     uint64_t awaited_gva;     /* 0: nothing that it does not write itself */
+    uint64_t limit; /* in retired instructions: up to which the guest was to run, without a trap */
+    bool goes_on;   /* it was stopped on its way there, at a place, as if it had not been */
 };
 
 /* Where the guest says where its per-CPU table is, and how long. */
@@ -110,13 +114,17 @@ struct run {
     struct oracles *oracles; /* NULL: none is on */
     struct run_taint *taint; /* NULL: trusted-unchecked is not on */
     uint64_t svsm_size_bytes;
-    const struct exit_row *stop_row; /* of options.stop_at_exit; NULL: none */
-    uint64_t stop_nth;
+    struct place stop; /* options.stop_at_exit; without a row: none */
+    struct {
+        bool wanted, reached; /* a breakpoint that ends nothing */
+        uint64_t gva;
+    } place;
     struct run_percpu_symbols percpu;
     uint64_t panic_gva, panic_size; /* svsm_panic_message; size 0: the guest has none */
 
     bool saved;
     struct run_state saved_state;
+    struct run_spin saved_spin;
     struct hypervisor_state saved_hypervisor;
     struct vcpus saved_vcpus;
     struct psp_state saved_psp;
@@ -169,6 +177,8 @@ void run_spin_reset(struct run *run); /* something else happened */
 void run_spin_pause(struct run *run);
 void run_spin_limit(struct run *run);
 void run_spin_quantum(struct run *run); /* a turn is over */
+/* Whether the run can be parted here. 0, or SNPEMU_ERR_INPUT. */
+int run_spin_may_part(const struct run *run, struct error *error);
 /* When spin.due: end the run if its loop never ends. 0, or the emulator's own failure. */
 int run_spin_examine(struct run *run, struct error *error);
 
@@ -195,7 +205,15 @@ void run_taint_page(struct run *run, uint64_t gpa, uint64_t size_bytes);
 void run_percpu_exit(struct run *run);
 void run_percpu_end(struct run *run);
 
-/* run.c: what a handled trap means for who runs. */
+/* run.c: from RIP to the next exit (state.at_exit), to a place that is wanted (place.reached), or
+ * to the outcome. */
+int run_guest(struct run *run, struct error *error);
+/* One round of the picture: guest, trap, exit, reply. */
+int run_round(struct run *run, struct error *error);
+/* Is it the place that is wanted where the vCPU has stopped? */
+bool run_is_place(const struct run *run, const struct vcpu_stop *stop);
+int run_find_symbol(const struct run *run, const char *symbol, uint64_t *gva, struct error *error);
+/* What a handled trap means for who runs. */
 void run_after_trap(struct run *run, enum trap_next next);
 
 /* run_view.c */

@@ -42,6 +42,13 @@ static const uint8_t *on_shared_page(void *context, uint64_t gpa)
                : untouched;
 }
 
+static bool on_host_fault(void *context, uint64_t gpa)
+{
+    const struct run *run = context;
+
+    return trap_host_fault(&run->trap, gpa);
+}
+
 static bool on_same_line(void *context, uint64_t a_gva, uint64_t b_gva)
 {
     const struct run *run = context;
@@ -94,6 +101,7 @@ static bool is_first(struct run *run, enum oracle_kind kind, uint64_t code_gva)
     }
     if (state->hit_count < RUN_HIT_MAX) {
         state->hit[state->hit_count].kind = kind;
+        state->hit[state->hit_count].exit = run_last_exit(run);
         state->hit[state->hit_count++].function_gva = code_gva;
     }
     return true;
@@ -112,6 +120,22 @@ static void on_hit(void *context, const struct oracle_hit *hit)
     uint64_t code_gva = hit->code_gva ? hit->code_gva : vmgexit_gva(run);
 
     report_oracle(&run->trap, run->image, hit, code_gva, is_first(run, hit->kind, code_gva));
+}
+
+bool run_hit(const struct run *run, size_t i, struct run_hit *hit)
+{
+    const struct run_state *state = &run->state;
+
+    if (i >= state->hit_count) {
+        return false;
+    }
+    *hit = (struct run_hit){
+        .kind = state->hit[i].kind,
+        .function_gva = state->hit[i].function_gva,
+        .symbol = image_symbol_at(run->image, state->hit[i].function_gva, NULL),
+        .exit = state->hit[i].exit,
+    };
+    return true;
 }
 
 /* ---- what they are told ---- */
@@ -216,6 +240,7 @@ int run_oracles_open(struct run *run, struct error *error)
         .context = run,
         .hit = on_hit,
         .shared_page = on_shared_page,
+        .host_fault = on_host_fault,
         .same_line = on_same_line,
         .flush = on_flush,
         .forget_page = on_forget_page,

@@ -142,6 +142,19 @@ static void spin_note_reads(struct run *run, struct spin_look *look)
     }
 }
 
+/* What was seen of a spin so far is not kept by a snapshot, and would be judged later after it. */
+static int spin_no_place(struct error *error)
+{
+    return error_set(error, SNPEMU_ERR_INPUT,
+                     "no snapshot can be taken there: vCPUs wait in a loop, and it is being looked "
+                     "at whether that ends; choose another place");
+}
+
+int run_spin_may_part(const struct run *run, struct error *error)
+{
+    return run->spin.watching ? spin_no_place(error) : 0;
+}
+
 /* Executes one instruction. False when it was anything but a plain one or PAUSE, or one too many.
  */
 static bool spin_step(struct run *run, int *status, struct error *error)
@@ -156,6 +169,9 @@ static bool spin_step(struct run *run, int *status, struct error *error)
     vcpu_set_limit(vcpu, vcpu_retired(vcpu) + 1);
     *status = vcpu_run(vcpu, &stop, error);
     watch_list_settle(&run->watches);
+    if (*status == 0 && run_is_place(run, &stop)) {
+        *status = spin_no_place(error);
+    }
     if (*status != 0 || stop.kind == VCPU_STOP_LIMIT) {
         return *status == 0;
     }

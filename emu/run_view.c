@@ -66,6 +66,21 @@ int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *e
     return status;
 }
 
+bool run_script_acted(const struct run *run)
+{
+    return run->state.script_acted;
+}
+
+uint64_t run_instructions(const struct run *run)
+{
+    return vcpu_retired(run->machine.vcpu);
+}
+
+const char *run_last_exit(const struct run *run)
+{
+    return run->state.exits > 0 ? run->exit.name : NULL;
+}
+
 const char *run_console(const struct run *run)
 {
     return run->console;

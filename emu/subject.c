@@ -235,10 +235,21 @@ int subject_set_firmware(struct subject *subject, const char *given, struct erro
     return status;
 }
 
+/* Image and firmware of the scenario that is there. */
+static int open_files(struct subject *subject, const char *firmware, struct error *error)
+{
+    char image_path[PATH_MAX];
+    int status = find_image(subject->scenario, image_path, sizeof(image_path), error);
+
+    if (status == SNPEMU_OK) {
+        status = image_open(&subject->image, image_path, error);
+    }
+    return status == SNPEMU_OK ? subject_set_firmware(subject, firmware, error) : status;
+}
+
 int subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
                  struct error *error)
 {
-    char image_path[PATH_MAX];
     int status;
 
     memset(subject, 0, sizeof(*subject));
@@ -247,13 +258,23 @@ int subject_open(struct subject *subject, const char *path, const struct overrid
         status = override(subject->scenario, overrides, error);
     }
     if (status == SNPEMU_OK) {
-        status = find_image(subject->scenario, image_path, sizeof(image_path), error);
+        status = open_files(subject, overrides ? overrides->firmware : NULL, error);
     }
-    if (status == SNPEMU_OK) {
-        status = image_open(&subject->image, image_path, error);
+    if (status != SNPEMU_OK) {
+        subject_close(subject);
     }
+    return status;
+}
+
+int subject_read(struct subject *subject, const char *path, const char *source, size_t size_bytes,
+                 struct error *error)
+{
+    int status;
+
+    memset(subject, 0, sizeof(*subject));
+    status = scenario_read(&subject->scenario, path, source, size_bytes, error);
     if (status == SNPEMU_OK) {
-        status = subject_set_firmware(subject, overrides ? overrides->firmware : NULL, error);
+        status = open_files(subject, NULL, error);
     }
     if (status != SNPEMU_OK) {
         subject_close(subject);
@@ -267,6 +288,86 @@ void subject_close(struct subject *subject)
     image_close(subject->image);
     scenario_free(subject->scenario);
     memset(subject, 0, sizeof(*subject));
+}
+
+/* ---- how a scenario elsewhere names these files ---- */
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* From one directory to a file, both without links. False when there is no room. */
+static bool path_between(const char *from, const char *to, char *path, size_t size)
+{
+    size_t common = 0, used = 0;
+
+    for (size_t i = 0; from[i] == to[i] || (!from[i] && to[i] == '/'); i++) {
+        if (!from[i] || from[i] == '/') {
+            common = i;
+        }
+        if (!from[i]) {
+            break;
+        }
+    }
+    for (const char *c = from + common; *c; c++) {
+        if (*c == '/' && c[1]) {
+            used += (size_t)snprintf(path + used, used < size ? size - used : 0, "../");
+        }
+        if (used >= size) {
+            return false;
+        }
+    }
+    return (size_t)snprintf(path + used, size - used, "%s%s", used ? "" : "./", to + common + 1) <
+           size - used;
+}
+
+/* A built one's name, else a path: a relative one if `relative`. */
+static int name_file(const char *file, const char *suffix, bool (*is_name)(const char *text),
+                     const char *dir, bool relative, char *text, size_t size, struct error *error)
+{
+    const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
+    char built[PATH_MAX], real[PATH_MAX], real_dir[PATH_MAX];
+    bool fits;
+
+    if (ends_with(base, suffix)) {
+        fits =
+            (size_t)snprintf(text, size, "%.*s", (int)(strlen(base) - strlen(suffix)), base) < size;
+        if (fits && is_name(text) &&
+            find_built(text, suffix, built, sizeof(built), &(struct error){0}) == SNPEMU_OK &&
+            same_file(built, file)) {
+            return SNPEMU_OK;
+        }
+    }
+    if (!realpath(file, real) || !realpath(dir, real_dir)) {
+        return error_set(error, SNPEMU_ERR_IO, "%.200s: %s", dir, strerror(errno));
+    }
+    fits = relative ? path_between(real_dir, real, text, size)
+                    : (size_t)snprintf(text, size, "%s", real) < size;
+    return fits ? SNPEMU_OK
+                : error_set(error, SNPEMU_ERR_INPUT, "%.200s: the path is too long", file);
+}
+
+int subject_image_from(const struct subject *subject, const char *dir, char *text, size_t size,
+                       struct error *error)
+{
+    const struct scenario *scenario = subject->scenario;
+
+    return name_file(subject->image->path, IMAGE_SUFFIX, is_image_name, dir,
+                     scenario->path && scenario->image[0] != '/', text, size, error);
+}
+
+int subject_firmware_from(const struct subject *subject, const char *dir, char *text, size_t size,
+                          struct error *error)
+{
+    const struct scenario *scenario = subject->scenario;
+
+    return name_file(subject->firmware->path, FIRMWARE_SUFFIX, is_firmware_name, dir,
+                     scenario->path && scenario->firmware && scenario->firmware[0] != '/', text,
+                     size, error);
 }
 
 struct text_header subject_header(const struct subject *subject)

@@ -41,9 +41,21 @@ struct overrides {
  */
 int subject_open(struct subject *subject, const char *path, const struct overrides *overrides,
                  struct error *error);
+/* The same for a script that need not be in a file yet: as if `path` held these bytes. */
+int subject_read(struct subject *subject, const char *path, const char *source, size_t size_bytes,
+                 struct error *error);
 /* Other firmware: a file, a built one's name, or "none". What there was stays when it fails. */
 int subject_set_firmware(struct subject *subject, const char *given, struct error *error);
 void subject_close(struct subject *subject);
+
+/*
+ * How a scenario in directory `dir` names the image, or the firmware, which must be there: a built
+ * one's name, else a path; relative where the subject's own scenario names it so.
+ */
+int subject_image_from(const struct subject *subject, const char *dir, char *text, size_t size,
+                       struct error *error);
+int subject_firmware_from(const struct subject *subject, const char *dir, char *text, size_t size,
+                          struct error *error);
 
 /* What the first line of a trace says of it. */
 struct text_header subject_header(const struct subject *subject);

@@ -77,6 +77,11 @@ scenario() { # FILE TEXT
 # Inputs
 scenario good.lua 'return { image = "svsm-percpu", cpus = 2, expect = { outcome = "halted" } }'
 scenario wrong.lua 'return { image = "svsm-percpu", cpus = 2, expect = { outcome = "budget" } }'
+scenario far.lua 'return { image = "svsm-percpu", snapshot = "before apic_id_list:9",
+    expect = { outcome = "halted" } }'
+scenario late.lua 'return { image = "svsm-percpu", snapshot = "at percpu_init",
+    on = { msr_version = function(exit, reply) reply:honest() end },
+    expect = { outcome = "halted" } }'
 scenario silent.lua 'return { image = "svsm-percpu", cpus = 2 }'
 scenario syntax.lua 'return { image = ] }'
 scenario field.lua 'return { image = "svsm-percpu", cpu = 2 }'
@@ -118,7 +123,7 @@ mkfifo fifo.lua
 # Commands and options
 wrong 'no command' 2 'no command'
 wrong 'unknown command' 2 'nearest: run' rum good.lua
-wrong 'unknown command, nothing near' 2 'there are run, test, explain and certificate' frobnicate
+wrong 'unknown command, nothing near' 2 'there are run, test, fuzz, replay, reduce, cmin, explain and certificate' frobnicate
 wrong 'option before the command' 2 'the command comes first' -- run
 wrong 'main option with a value' 2 '--version takes no value' --version=3
 wrong 'unknown main option' 2 'nearest: --version' --versoin
@@ -367,6 +372,8 @@ right 'a change is shown when accepted' 0 out '-exit cpu_id' test --accept fixtu
 right 'and passes' 0 out '2 passed, 0 failed' test fixtures
 right 'not accepted when it did not go as expected' 1 out 'expected budget' test --accept wrong.lua
 check 'no golden trace of it' eval '[ ! -e wrong.golden ]'
+right 'the run never comes to the snapshot' 2 out 'ends before it comes to that place' test far.lua
+right 'a handler before the snapshot' 2 out 'a handler has answered before' test late.lua
 right 'refused without expect' 2 out "no 'expect'" test silent.lua
 right 'a script with an error is a failed fixture' 2 out 'syntax.lua:1' test syntax.lua good.lua
 check 'the other one has run' last_line '0 passed, 2 failed'

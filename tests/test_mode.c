@@ -338,7 +338,7 @@ START_TEST(breakpoint_with_a_base)
 
     guest_copy(&guest, GUEST_CODE, (const uint8_t[]){0x90, 0x90, 0xF4}, 3);
     enter(MODE_REAL, code_at(MODE_REAL) - 0x400, 0x400);
-    ck_assert_int_eq(vcpu_set_break(vcpu, code_at(MODE_REAL) + 1, &guest.error), 0);
+    ck_assert_int_eq(vcpu_set_break(vcpu, code_at(MODE_REAL) + 1, NULL, &guest.error), 0);
     ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_BREAK);
     ck_assert_uint_eq(guest.stop.rip, 0x401);
 }

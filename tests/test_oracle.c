@@ -55,6 +55,13 @@ static const uint8_t *on_shared_page(void *context, uint64_t gpa)
     return gpa >= BASE && gpa < PAGE(PRIVATE) ? bytes_at(gpa) : NULL;
 }
 
+static bool on_host_fault(void *context, uint64_t gpa)
+{
+    (void)context;
+    (void)gpa;
+    return false;
+}
+
 static void on_flush(void *context)
 {
     (void)context;
@@ -79,6 +86,7 @@ static void open_oracles(uint32_t enabled, bool exact)
     const struct oracle_ops ops = {
         .hit = on_hit,
         .shared_page = on_shared_page,
+        .host_fault = on_host_fault,
         .same_line = on_same_line,
         .flush = on_flush,
         .forget_page = on_forget,

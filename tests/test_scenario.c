@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ghcb/table.h"
 #include "host/scenario.h"
 #include "script_file.h"
 
@@ -181,6 +182,27 @@ START_TEST(attestation)
     scenario = load_good("return { image = 'x', host = { certificates = {} } }");
     ck_assert(scenario->host.certificates.given);
     ck_assert_uint_eq(scenario->host.certificates.count, 0);
+    scenario_free(scenario);
+}
+END_TEST
+
+START_TEST(places)
+{
+    struct scenario *scenario =
+        load_good("return { image = 'x', snapshot = 'before apic_id_list:2', until_symbol = 'f' }");
+
+    ck_assert_str_eq(scenario->until, "f");
+    ck_assert_int_eq(scenario->snapshot.kind, PLACE_EXIT);
+    ck_assert_str_eq(scenario->snapshot.row->name, "apic_id_list");
+    ck_assert_uint_eq(scenario->snapshot.nth, 2);
+    scenario_free(scenario);
+    scenario = load_good("return { image = 'x', snapshot = 'before msr_version' }");
+    ck_assert_uint_eq(scenario->snapshot.nth, 1);
+    scenario_free(scenario);
+    scenario = load_good("return { image = 'x', snapshot = 'at percpu::percpu_init' }");
+    ck_assert_int_eq(scenario->snapshot.kind, PLACE_SYMBOL);
+    ck_assert_str_eq(scenario->snapshot.symbol, "percpu::percpu_init");
+    ck_assert_ptr_null(scenario->until);
     scenario_free(scenario);
 }
 END_TEST
@@ -376,6 +398,16 @@ static const struct {
      "case.lua: unknown field 'cpu'; the nearest known is 'cpus'"},
     {"two unknown fields: the first by name", "return { zz = 1, bugdet = 2, image = 'x' }",
      "unknown field 'bugdet'; the nearest known is 'budget'"},
+    {"snapshot at an unknown exit", "return { image = 'x', snapshot = 'before apik_list' }",
+     "snapshot: there is no exit named 'apik_list'; nearest: apic_id_list"},
+    {"snapshot before no exit", "return { image = 'x', snapshot = 'before cpuid:0' }",
+     "snapshot: exit 'cpuid:0': after the colon stands a number from 1 on"},
+    {"snapshot with more than a number", "return { image = 'x', snapshot = 'before cpuid:1x' }",
+     "stands a number from 1 on"},
+    {"snapshot nowhere", "return { image = 'x', snapshot = 'percpu_init' }",
+     "snapshot: 'percpu_init' is no place: say \"before EXIT\", \"before EXIT:N\" or \"at SYMBOL"},
+    {"snapshot at no symbol", "return { image = 'x', snapshot = 'at ' }", "is no place"},
+    {"no symbol", "return { image = 'x', until_symbol = '' }", "until_symbol: must not be empty"},
     {"a list", "return { 'svsm' }", "must have names for keys, not a number"},
     {"a NUL in a name", "return { ['cpus\\0'] = 1 }", "NUL byte"},
     {"no image", "return { cpus = 1 }", "image: is missing"},
@@ -697,6 +729,7 @@ int main(void)
     tcase_add_test(tcase, all_fields);
     tcase_add_test(tcase, devices);
     tcase_add_test(tcase, attestation);
+    tcase_add_test(tcase, places);
     tcase_add_test(tcase, bsp_is_the_first_id);
     tcase_add_test(tcase, cpus_from_outside);
     tcase_add_loop_test(tcase, sandbox, 0, COUNT(sandbox_rows));

@@ -370,7 +370,7 @@ START_TEST(breakpoint)
     /* nop; mov rbx, rax; mov [rsi], rax; nop; hlt */
     GUEST_CODE_BYTES(&guest, 0x90, 0x48, 0x89, 0xC3, 0x48, 0x89, 0x06, 0x90, 0xF4);
     point_at_code();
-    ck_assert_int_eq(vcpu_set_break(guest.machine.vcpu, at, &guest.error), 0);
+    ck_assert_int_eq(vcpu_set_break(guest.machine.vcpu, at, NULL, &guest.error), 0);
     ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_BREAK);
     ck_assert_uint_eq(guest.stop.rip, at);
     ck_assert_uint_eq(retired() - before, _i);
@@ -387,7 +387,7 @@ START_TEST(breakpoint_in_known_code)
     GUEST_CODE_BYTES(&guest, 0xB9, 3, 0, 0, 0, 0x0F, 0x31, 0xFF, 0xC9, 0x75, 0xFA, 0xF4);
     guest_run(&guest);
     ck_assert_int_eq(guest.outcome.kind, OUTCOME_HALTED);
-    ck_assert_int_eq(vcpu_set_break(guest.machine.vcpu, GUEST_CODE + 7, &guest.error), 0);
+    ck_assert_int_eq(vcpu_set_break(guest.machine.vcpu, GUEST_CODE + 7, NULL, &guest.error), 0);
     before = retired();
     point_at_code();
     guest_run(&guest);

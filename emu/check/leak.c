@@ -161,7 +161,7 @@ static void leak_registers(struct oracles *oracles, const struct exit *exit)
     uint32_t foreign = vcpu->written & ~(exit->row->required | exit->row->optional | COMMON_FIELDS);
 
     for (enum ghcb_field field = 0; field < FIELD_COUNT; field++) {
-        if ((foreign & FIELD_BIT(field)) && exit->field[field]) {
+        if ((foreign & FIELD_BIT(field)) && exit->field[field] && own_field(vcpu, exit, field)) {
             hit_register(oracles, exit, ghcb_field_rows[field].offset, exit->field[field],
                          vcpu->store_gva[field], ghcb_field_rows[field].name);
         }
@@ -323,6 +323,11 @@ void leak_exit(struct oracles *oracles, const struct exit *exit)
         return;
     }
     leak_registers(oracles, exit);
+    /* What the event passes hangs on the marks, which the host has changed. */
+    if (!own_marks(&oracles->vcpu[exit->vcpu], exit)) {
+        oracles->state.store_count = 0;
+        return;
+    }
     if (oracles->exact) {
         leak_stores(oracles, exit);
     } else if (is_lent_suspicious(oracles, exit)) {

@@ -253,6 +253,9 @@ bool oracles_is_hosts(const struct oracles *oracles, const struct oracle_access 
 
 void oracles_access(struct oracles *oracles, const struct oracle_access *access)
 {
+    if (access->shared) {
+        own_access(oracles, access);
+    }
     if (access->write && access->shared) {
         note_fields(oracles, access);
     }
@@ -287,12 +290,14 @@ static uint32_t exit_kind(const struct exit_row *row)
 void oracles_answer(struct oracles *oracles, const struct exit *exit, const struct reply *reply)
 {
     struct oracle_vcpu *vcpu = oracle_vcpu_use(oracles, exit->vcpu);
+    bool known = vcpu->ghcb_gpa == exit->ghcb_gpa;
 
     if (exit->protocol == EXIT_MSR) {
         if ((exit->msr & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ) {
             *vcpu = (struct oracle_vcpu){.ghcb_gpa = exit->msr & ~GHCB_MSR_INFO_MASK};
             vcpu->after = exit_kind(exit->row);
             leak_ghcb(oracles, vcpu);
+            own_ghcb(oracles, vcpu);
             oracles->ops.flush(oracles->ops.context);
         }
         return;
@@ -305,6 +310,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     vcpu->marked = reply->marked;
     vcpu->written = 0;
     vcpu->stray_count = 0;
+    own_answer(oracles, vcpu, reply, known);
     leak_answer(vcpu, exit);
 }
 

@@ -92,6 +92,8 @@ struct oracle_ops {
     void (*hit)(void *context, const struct oracle_hit *hit);
     /* 4096 bytes of a page that the hypervisor shares; NULL when it does not. */
     const uint8_t *(*shared_page)(void *context, uint64_t gpa);
+    /* Has the host done with the page what the guest did not ask for? */
+    bool (*host_fault)(void *context, uint64_t gpa);
     /* Do two instructions stand in one line of the source? NULL: nobody knows. */
     bool (*same_line)(void *context, uint64_t a_gva, uint64_t b_gva);
     /* Forget translations, for what is watched has changed: all, of a page, of an address. Never

@@ -6,6 +6,7 @@
  *   oracle_hit.c    what becomes of a mistake that was seen
  *   oracle_keep.c   snapshots
  *   lent.c          which memory is lent to the hypervisor at present
+ *   own.c           what in the GHCB page is the guest's own word
  *   double_fetch.c  overrun.c  unmarked.c  leak.c  stale_private.c  validated_twice.c
  *   silent_hang.c   one oracle each
  */
@@ -79,7 +80,10 @@ struct oracle_vcpu {
     uint64_t ghcb_gpa; /* 0: none yet */
     uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
     uint32_t written;
-    uint64_t store_gva[FIELD_COUNT]; /* exact: the instruction that wrote it last */
+    uint8_t bitmap[GHCB_VALID_BITMAP_SIZE]; /* as the answer left it, or the guest since */
+    uint64_t stored[FIELD_COUNT];           /* what the guest stored, */
+    uint32_t stored_known;                  /* where these FIELD_BIT()s are set */
+    uint64_t store_gva[FIELD_COUNT];        /* exact: the instruction that wrote it last */
     /* Registers stored in the page that are fields of no event. */
     struct {
         uint64_t offset, code_gva;
@@ -243,6 +247,15 @@ void double_fetch_free(struct oracles *oracles);
 /* The oracles, as rows of oracle.c's table have them. */
 void double_fetch_access(struct oracles *oracles, const struct oracle_access *access);
 void overrun_access(struct oracles *oracles, const struct oracle_access *access);
+/* own.c: shared accesses alone. known: the vCPU's GHCB is that of before. */
+void own_access(struct oracles *oracles, const struct oracle_access *access);
+void own_ghcb(struct oracles *oracles, struct oracle_vcpu *vcpu);
+void own_answer(struct oracles *oracles, struct oracle_vcpu *vcpu, const struct reply *reply,
+                bool known);
+/* At an exit: does the field hold what the guest stored, and are the marks those that it made? */
+bool own_field(const struct oracle_vcpu *vcpu, const struct exit *exit, enum ghcb_field field);
+bool own_marks(const struct oracle_vcpu *vcpu, const struct exit *exit);
+
 void unmarked_access(struct oracles *oracles, const struct oracle_access *access);
 void leak_access(struct oracles *oracles, const struct oracle_access *access);
 void leak_ghcb(struct oracles *oracles, struct oracle_vcpu *vcpu);

@@ -118,7 +118,8 @@ bool percpu_table_ok(const struct percpu_row *row, size_t count, uint32_t bsp_ap
     return ok && places_ok(row, count, at, why, size);
 }
 
-/* A GHCB that the guest registers must be shared already: the hypervisor cannot read it else. */
+/* A GHCB that the guest registers must be shared already: the hypervisor cannot read it else. It
+   may have made it so itself, though. */
 void percpu_exit(struct oracles *oracles, const struct exit *exit)
 {
     uint64_t gpa = exit->msr & ~GHCB_MSR_INFO_MASK;
@@ -126,7 +127,8 @@ void percpu_exit(struct oracles *oracles, const struct exit *exit)
         .kind = ORACLE_PERCPU, .vcpu = exit->vcpu, .retired = exit->time, .gpa = gpa};
 
     if (exit->protocol == EXIT_MSR && (exit->msr & GHCB_MSR_INFO_MASK) == GHCB_MSR_REGISTER_REQ &&
-        !oracles->ops.shared_page(oracles->ops.context, gpa)) {
+        !oracles->ops.shared_page(oracles->ops.context, gpa) &&
+        !oracles->ops.host_fault(oracles->ops.context, gpa)) {
         snprintf(hit.what, sizeof(hit.what), "a GHCB is registered that is not shared");
         oracles_report(oracles, &hit);
     }

@@ -2,7 +2,7 @@
 /*
  * unmarked: a read of a GHCB field for which the hypervisor's last answer set no mark, and which
  * the guest has not written since. A mark that the guest made before the exit says nothing: a
- * hypervisor may leave the bitmap alone.
+ * hypervisor may leave the bitmap alone. See own.c for one that changes it in memory.
  *
  * Source: GHCB specification (AMD 56421), as far as Linux arch/x86/include/asm/sev-common.h and
  * arch/x86/kvm/svm/sev.c show it: a field counts only when its bit is set.

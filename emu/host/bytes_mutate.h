@@ -16,6 +16,9 @@ size_t bytes_mutate(uint8_t *input, size_t size_bytes, size_t max, uint64_t *ran
 /* Records of both; returns the size. */
 size_t bytes_cross(uint8_t *out, size_t max, const uint8_t *a, size_t a_size, const uint8_t *b,
                    size_t b_size, uint64_t *random);
+/* In place, the records of the mask alone: those that host_bytes_done names, for one. Returns the
+ * size. */
+size_t bytes_keep(uint8_t *input, size_t size_bytes, uint64_t records);
 /*
  * Candidates that are nearer to honest, best first: number `step` (from 0) of `input`, into `out`
  * (BYTES_INPUT_MAX); returns its size, or SIZE_MAX when there are no more.

@@ -95,6 +95,31 @@ static void read_unknown_msr(lua_State *L, const char *path, const struct value_
     }
 }
 
+static void read_until(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct scenario *scenario = target;
+    const char *symbol = value_text(L, -1, path, PLACE_NAME_MAX - 1);
+
+    (void)row;
+    free(scenario->until);
+    scenario->until = strdup(symbol);
+    if (!scenario->until) {
+        value_error(L, path, "out of memory");
+    }
+}
+
+static void read_snapshot(lua_State *L, const char *path, const struct value_row *row, void *target)
+{
+    struct scenario *scenario = target;
+    const char *text = value_text(L, -1, path, PLACE_NAME_MAX);
+    struct error error;
+
+    (void)row;
+    if (place_parse(&scenario->snapshot, text, &error) != SNPEMU_OK) {
+        value_error(L, path, "%s", error.text);
+    }
+}
+
 static void read_host(lua_State *L, const char *path, const struct value_row *row, void *target)
 {
     struct scenario *scenario = target;
@@ -196,6 +221,8 @@ static const struct value_row scenario_rows[] = {
     {"host", read_host, 0, 0, 0},
     {"on", read_on, 0, 0, 0},
     {"oracles", read_oracles, 0, 0, 0},
+    {"until_symbol", read_until, 0, 0, 0},
+    {"snapshot", read_snapshot, 0, 0, 0},
     {"expect", read_expect, 0, 0, 0},
     {"unknown_msr", read_unknown_msr, 0, 0, 0},
     {"strict", value_read_bool, AT(strict), 0, 0},
@@ -248,6 +275,9 @@ static void set_defaults(struct scenario *scenario, uint32_t cpus)
     scenario->unknown_msr_gp = false;
     scenario->unused_ok = false;
     scenario->oracles = ORACLES_NONE;
+    free(scenario->until);
+    scenario->until = NULL;
+    scenario->snapshot = (struct place){.kind = PLACE_NONE};
     expect_release(&scenario->expect);
     hypervisor_config_init(&scenario->host, cpus);
 }
@@ -330,30 +360,64 @@ static char *name_of(const char *path)
     return strndup(start, length);
 }
 
-int scenario_load(struct scenario **result, const char *path, struct error *error)
+/* `path` and nothing read; NULL when out of memory. */
+static struct scenario *scenario_at(const char *path, struct error *error)
 {
     struct scenario *scenario = calloc(1, sizeof(*scenario));
-    int status = SNPEMU_ERR_MEMORY;
 
-    *result = NULL;
     if (scenario) {
         scenario->path = strdup(path);
         scenario->name = name_of(path);
     }
     if (!scenario || !scenario->path || !scenario->name) {
-        error_set(error, status, "%s: out of memory", path);
-        goto out;
+        error_set(error, SNPEMU_ERR_MEMORY, "%s: out of memory", path);
+        scenario_free(scenario);
+        return NULL;
     }
-    status = read_source(scenario, error);
+    return scenario;
+}
+
+int scenario_load(struct scenario **result, const char *path, struct error *error)
+{
+    struct scenario *scenario = scenario_at(path, error);
+    int status = scenario ? read_source(scenario, error) : SNPEMU_ERR_MEMORY;
+
+    *result = NULL;
     if (status == SNPEMU_OK) {
         status = read_script(scenario, 0, error);
     }
     if (status == SNPEMU_OK) {
         *result = scenario;
-        scenario = NULL;
+    } else {
+        scenario_free(scenario);
     }
-out:
-    scenario_free(scenario);
+    return status;
+}
+
+int scenario_read(struct scenario **result, const char *path, const char *source, size_t size_bytes,
+                  struct error *error)
+{
+    struct scenario *scenario = scenario_at(path, error);
+    int status = scenario ? SNPEMU_OK : SNPEMU_ERR_MEMORY;
+
+    *result = NULL;
+    if (status == SNPEMU_OK && size_bytes > SOURCE_MAX_BYTES) {
+        status = error_set(error, SNPEMU_ERR_INPUT, "%s: is longer than %u KiB", path,
+                           SOURCE_MAX_BYTES >> 10);
+    }
+    if (status == SNPEMU_OK && !(scenario->source = malloc(size_bytes + 1))) {
+        status = error_set(error, SNPEMU_ERR_MEMORY, "%s: out of memory", path);
+    }
+    if (status == SNPEMU_OK) {
+        memcpy(scenario->source, source, size_bytes);
+        scenario->source_size_bytes = size_bytes;
+        status = read_script(scenario, 0, error);
+    }
+    if (status == SNPEMU_OK) {
+        *result = scenario;
+    } else {
+        scenario_free(scenario);
+    }
     return status;
 }
 
@@ -388,6 +452,7 @@ void scenario_free(struct scenario *scenario)
     free(scenario->image);
     free(scenario->firmware);
     free(scenario->order);
+    free(scenario->until);
     expect_release(&scenario->expect);
     free(scenario);
 }

@@ -14,6 +14,7 @@
 #include "error.h"
 #include "ghcb/hypervisor.h"
 #include "host/host.h"
+#include "host/place.h"
 
 #define SCENARIO_BUDGET_DEFAULT 4000000000ULL
 #define SCENARIO_EXIT_BUDGET_DEFAULT 1000000ULL
@@ -48,12 +49,14 @@ struct scenario {
     struct scenario_turn *order; /* comes before both, once; order_count of them */
     size_t order_count;
     struct hypervisor_config host;
-    uint32_t oracles;     /* ORACLE_BIT()s of those that watch: check/oracle.h */
-    struct expect expect; /* expect.given is false without an `expect` table */
-    bool scripted;        /* has handlers: host models must come from scenario_host */
-    bool strict;          /* an answer that rests on an unverified fact ends as `unmodelled` */
-    bool unknown_msr_gp;  /* an MSR that is not modelled: #GP(0) instead of `unmodelled` */
-    bool unused_ok;       /* a handler or on_read that never fired is no error */
+    uint32_t oracles; /* ORACLE_BIT()s of those that watch: check/oracle.h */
+    char *until;      /* symbol that ends the run, unless the caller names another; NULL: none */
+    struct place snapshot; /* where one is taken by those that take one */
+    struct expect expect;  /* expect.given is false without an `expect` table */
+    bool scripted;         /* has handlers: host models must come from scenario_host */
+    bool strict;           /* an answer that rests on an unverified fact ends as `unmodelled` */
+    bool unknown_msr_gp;   /* an MSR that is not modelled: #GP(0) instead of `unmodelled` */
+    bool unused_ok;        /* a handler or on_read that never fired is no error */
 };
 
 /*
@@ -61,6 +64,9 @@ struct scenario {
  * unknown one), SNPEMU_ERR_IO or SNPEMU_ERR_MEMORY. The caller frees it.
  */
 int scenario_load(struct scenario **scenario, const char *path, struct error *error);
+/* The same for a script that need not be in a file yet: as if `path` held these bytes. */
+int scenario_read(struct scenario **scenario, const char *path, const char *source,
+                  size_t size_bytes, struct error *error);
 /* Defaults around an image path: honest host, `cpus` CPUs, no expectation. */
 int scenario_for_image(struct scenario **scenario, const char *image, uint32_t cpus,
                        struct error *error);

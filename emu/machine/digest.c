@@ -99,13 +99,35 @@ static void digest_host(gcry_md_hd_t hash, const struct machine *machine)
     }
 }
 
+static int digest_open(gcry_md_hd_t *hash, struct error *error)
+{
+    return gcry_check_version(GCRYPT_VERSION) && gcry_md_open(hash, GCRY_MD_SHA256, 0) == 0
+               ? 0
+               : error_set(error, SNPEMU_ERR_INTERNAL, "SHA-256 is not available");
+}
+
+int digest_bytes(const void *bytes, size_t size_bytes, uint8_t digest[DIGEST_SIZE],
+                 struct error *error)
+{
+    gcry_md_hd_t hash;
+    int status = digest_open(&hash, error);
+
+    if (status == 0) {
+        gcry_md_write(hash, bytes, size_bytes);
+        memcpy(digest, gcry_md_read(hash, GCRY_MD_SHA256), DIGEST_SIZE);
+        gcry_md_close(hash);
+    }
+    return status;
+}
+
 int digest_machine(struct machine *machine, const void *extra, size_t extra_size_bytes,
                    uint8_t digest[DIGEST_SIZE], struct error *error)
 {
     gcry_md_hd_t hash;
+    int status = digest_open(&hash, error);
 
-    if (!gcry_check_version(GCRYPT_VERSION) || gcry_md_open(&hash, GCRY_MD_SHA256, 0)) {
-        return error_set(error, SNPEMU_ERR_INTERNAL, "SHA-256 is not available");
+    if (status != 0) {
+        return status;
     }
     digest_registers(hash, machine);
     digest_pages(hash, machine);

@@ -18,4 +18,8 @@
 int digest_machine(struct machine *machine, const void *extra, size_t extra_size_bytes,
                    uint8_t digest[DIGEST_SIZE], struct error *error);
 
+/* Of bytes that are no machine's. */
+int digest_bytes(const void *bytes, size_t size_bytes, uint8_t digest[DIGEST_SIZE],
+                 struct error *error);
+
 #endif

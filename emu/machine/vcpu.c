@@ -456,15 +456,24 @@ void vcpu_switched(struct vcpu *vcpu)
     vcpu_flush(vcpu);
 }
 
-int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, struct error *error)
+int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, size_t *number, struct error *error)
 {
     uc_hook hook;
 
     if (uc_hook_add(vcpu->uc, &hook, UC_HOOK_CODE, (void *)vcpu_on_break, vcpu, gva, gva)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a breakpoint");
     }
+    if (number) {
+        *number = hook;
+    }
     engine_flush_blocks(vcpu->uc);
     return 0;
+}
+
+void vcpu_drop_break(struct vcpu *vcpu, size_t number)
+{
+    uc_hook_del(vcpu->uc, number);
+    engine_flush_blocks(vcpu->uc);
 }
 
 /* ---- snapshot ---- */

@@ -321,8 +321,9 @@ void vcpu_switched(struct vcpu *vcpu);
 uint64_t vcpu_retired(const struct vcpu *vcpu);
 /* Stop when that many have retired, exactly. */
 void vcpu_set_limit(struct vcpu *vcpu, uint64_t retired);
-/* Stop before the instruction at gva executes. */
-int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, struct error *error);
+/* Stop before the instruction at gva executes. `number` is for vcpu_drop_break; may be NULL. */
+int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, size_t *number, struct error *error);
+void vcpu_drop_break(struct vcpu *vcpu, size_t number);
 
 /* The RMP or the owner of a page changed, or who looks at it: forget translations that led to it.
  */

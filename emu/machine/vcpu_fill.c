@@ -145,7 +145,8 @@ void vcpu_flush(struct vcpu *vcpu)
  */
 static void watch_change(struct vcpu *vcpu, bool writes)
 {
-    if (!vcpu->watch_often || writes) {
+    /* Watched often, writes are hooked as well with an observer: vcpu_watch_often. */
+    if (!vcpu->watch_often || (writes && !vcpu->observer.view)) {
         engine_flush_blocks(vcpu->uc);
     }
     vcpu_flush(vcpu);

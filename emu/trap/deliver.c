@@ -28,6 +28,8 @@ enum attempt attempt_mmu(struct trap_context *trap, const struct mmu_fault *faul
         attempt_refuse(next, VECTOR_VC, VC_PAGE_NOT_VALIDATED);
         next->sets_cr2 = true;
         next->cr2 = fault->gva;
+        next->taken_gpa = trap_host_fault(trap, fault->gpa) ? fault->gpa & ~PAGE_MASK : 0;
+        next->taken_stack = fault->access == MMU_WRITE && !fault->walk;
         return ATTEMPT_FAULT;
     case MMU_FAULT_NPF:
         trap_nested_fault(trap, fault);

@@ -86,9 +86,19 @@ static void fault_report(struct trap_context *trap, const struct fault *fault)
     trap_event_emit(trap, &event);
 }
 
+/*
+ * No guest has a double fault handled when the host has taken the tables that lead to the handler,
+ * or one stack after the other. Where both faults were of one stack, it had no other: that is the
+ * guest's.
+ */
+static bool is_hosts(const struct fault *second, const struct fault *third)
+{
+    return third->taken_gpa != 0 && !(third->taken_stack && third->taken_gpa == second->taken_gpa);
+}
+
 enum trap_next fault_raise(struct trap_context *trap, const struct fault *first)
 {
-    struct fault fault = *first;
+    struct fault fault = *first, second = {0};
 
     for (int i = 0; i < DELIVERY_MAX; i++) {
         struct fault next = {0};
@@ -108,8 +118,10 @@ enum trap_next fault_raise(struct trap_context *trap, const struct fault *first)
         }
         if (fault.vector == VECTOR_DF) {
             fault_report(trap, &next);
+            trap->outcome->host_caused = is_hosts(&second, &next);
             break;
         }
+        second = next;
         fault = fault_makes_double(&fault, next.vector) ? fault_with_code(VECTOR_DF, 0) : next;
     }
     return trap_end(trap, OUTCOME_TRIPLE_FAULT, "after %s", fault_name(first->vector));

@@ -27,6 +27,9 @@ struct fault {
     /* The host injected it between two instructions: RIP's instruction has not begun. */
     bool injected;
     bool interrupt; /* an interrupt or NMI: benign whatever its vector is */
+    /* #VC for a page that the host has made invalid: its GPA, else 0. By a write: to a stack. */
+    uint64_t taken_gpa;
+    bool taken_stack;
 };
 
 /*

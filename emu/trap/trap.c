@@ -72,12 +72,19 @@ void trap_event_emit(const struct trap_context *trap, const struct event *event)
     trace_emit(trap->trace, event);
 }
 
+bool trap_host_fault(const struct trap_context *trap, uint64_t gpa)
+{
+    const struct memory *memory = &trap->machine->memory;
+    uint32_t page = memory_page(memory, gpa);
+
+    return page != MEMORY_NO_PAGE && (memory->flags[page] & MEMORY_HOST_FAULT);
+}
+
 enum trap_next trap_nested_fault(struct trap_context *trap, const struct mmu_fault *fault)
 {
     static const char *const access[] = {
         [MMU_READ] = "read", [MMU_WRITE] = "write", [MMU_FETCH] = "fetch"};
     const char *reason = fault->absent ? "there is no memory" : rmp_result_text(fault->reason);
-    uint32_t page = memory_page(&trap->machine->memory, fault->gpa);
     struct event event;
 
     if (trap_event_begin(trap, &event, "nested_fault", access[fault->access])) {
@@ -89,8 +96,7 @@ enum trap_next trap_nested_fault(struct trap_context *trap, const struct mmu_fau
                  (unsigned long long)fault->gpa, reason);
         trap_event_emit(trap, &event);
     }
-    trap->outcome->host_caused =
-        page != MEMORY_NO_PAGE && (trap->machine->memory.flags[page] & MEMORY_HOST_FAULT);
+    trap->outcome->host_caused = trap_host_fault(trap, fault->gpa);
     return trap_end(trap, OUTCOME_NESTED_FAULT, "%s of gpa 0x%llx: %s", access[fault->access],
                     (unsigned long long)fault->gpa, reason);
 }

@@ -77,6 +77,8 @@ void trap_event_emit(const struct trap_context *trap, const struct event *event)
 /* Emit what is still pending. trap_event_begin does it first of all. */
 void trap_event_flush(struct trap_context *trap);
 
+/* Has the host done with the page what the guest did not ask for? */
+bool trap_host_fault(const struct trap_context *trap, uint64_t gpa);
 /* A nested page fault: the hypervisor gets it, and cannot mend it. */
 enum trap_next trap_nested_fault(struct trap_context *trap, const struct mmu_fault *fault);
 

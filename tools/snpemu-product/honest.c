@@ -228,7 +228,7 @@ static double now_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static int run_lists(struct honest *honest, struct stage *stage, struct honest_host *host,
+static int run_lists(struct honest *honest, struct product_stage *stage, struct honest_host *host,
                      FILE *file, uint64_t most, struct error *error)
 {
     struct run_percpu *row = calloc(HONEST_CPUS_MAX + 1, sizeof(*row));
@@ -242,7 +242,7 @@ static int run_lists(struct honest *honest, struct stage *stage, struct honest_h
 
         honest_list_make(&list, honest->seed, number);
         honest_set(host, &list);
-        status = stage_play(stage, &host->host, honest_begin, false, &outcome, &run, error);
+        status = product_stage_play(stage, &host->host, honest_begin, false, &outcome, &run, error);
         host->list = NULL;
         if (status != SNPEMU_OK) {
             break;
@@ -263,7 +263,7 @@ static int run_lists(struct honest *honest, struct stage *stage, struct honest_h
 int honest_run(struct honest *honest, FILE *file, uint64_t most, struct error *error)
 {
     struct honest_host *host = calloc(1, sizeof(*host));
-    struct stage stage;
+    struct product_stage stage;
     double start;
     int status;
 
@@ -272,14 +272,14 @@ int honest_run(struct honest *honest, FILE *file, uint64_t most, struct error *e
     }
     host->host = (struct host){.answer = honest_answer, .handles = honest_handles};
     host->config = honest->product.subject.scenario->host;
-    status = stage_open(&stage, &honest->product, &host->host, error);
+    status = product_stage_open(&stage, &honest->product, &host->host, error);
     start = now_seconds();
     if (status == SNPEMU_OK) {
         status = run_lists(honest, &stage, host, file, most, error);
     }
     honest->seconds = now_seconds() - start;
     honest->product.again = stage.again;
-    stage_close(&stage);
+    product_stage_close(&stage);
     free(host);
     return status;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check/oracle.h"
+#include "fuzz/stage.h"
 #include "options.h"
 #include "product.h"
 
@@ -196,7 +197,7 @@ static int open_subject(struct command *command, struct error *error)
                          command->path);
     }
     if (!product->until) {
-        product->until = product_until_default(product->subject.image);
+        product->until = stage_until_default(product->subject.image);
     }
     if (!product->until) {
         return error_set(error, SNPEMU_ERR_INPUT,

@@ -12,21 +12,6 @@
 
 #define EXIT_MARGIN 1000 /* exits that a run may have beyond the honest one */
 
-/* What main calls after percpu_init, in the images that we know. */
-static const char *const until_names[] = {"tss_init", "serial_init"};
-
-const char *product_until_default(const struct image *image)
-{
-    uint64_t gva;
-
-    for (size_t i = 0; i < sizeof(until_names) / sizeof(until_names[0]); i++) {
-        if (image_symbol_find(image, until_names[i], &gva, NULL)) {
-            return until_names[i];
-        }
-    }
-    return NULL;
-}
-
 static double now_seconds(void)
 {
     struct timespec now;
@@ -92,18 +77,19 @@ static int open_run(struct run **run, const struct product *product, struct host
     return status == SNPEMU_OK ? run_snapshot(*run, error) : status;
 }
 
-int stage_open(struct stage *stage, struct product *product, struct host *host, struct error *error)
+int product_stage_open(struct product_stage *stage, struct product *product, struct host *host,
+                       struct error *error)
 {
     int status = run_honestly(product, host, error);
 
-    *stage = (struct stage){.product = product};
+    *stage = (struct product_stage){.product = product};
     return status == SNPEMU_OK
                ? open_run(&stage->fast, product, host,
                           product->subject.scenario->oracles & ORACLES_EXACT_ONLY, error)
                : status;
 }
 
-void stage_close(struct stage *stage)
+void product_stage_close(struct product_stage *stage)
 {
     run_free(stage->fast);
     run_free(stage->exact);
@@ -122,8 +108,9 @@ static int play_on(struct run *run, struct host *host, void (*begin)(struct host
     return status == SNPEMU_OK ? run_to_end(run, outcome, error) : status;
 }
 
-int stage_play(struct stage *stage, struct host *host, void (*begin)(struct host *host),
-               bool watches, struct outcome *outcome, struct run **last, struct error *error)
+int product_stage_play(struct product_stage *stage, struct host *host,
+                       void (*begin)(struct host *host), bool watches, struct outcome *outcome,
+                       struct run **last, struct error *error)
 {
     int status = play_on(stage->fast, host, begin, watches, &stage->fast_watches, outcome, error);
 
@@ -189,7 +176,7 @@ static uint8_t class_of(struct product *product, const struct outcome *outcome)
 
 /* ---- all of them ---- */
 
-static int run_one(struct product *product, struct stage *stage, struct product_host *host,
+static int run_one(struct product *product, struct product_stage *stage, struct product_host *host,
                    uint64_t number, struct error *error)
 {
     struct product_result *result = &product->result[number - 1];
@@ -199,9 +186,9 @@ static int run_one(struct product *product, struct stage *stage, struct product_
 
     product_axes_pick(&product->axes, number, &combination);
     host->combination = &combination;
-    status = stage_play(stage, &host->host, product_host_begin,
-                        combination.row[AXIS_CHANGE]->deed[0].kind == DEED_READ, &product->last,
-                        &last, error);
+    status = product_stage_play(stage, &host->host, product_host_begin,
+                                combination.row[AXIS_CHANGE]->deed[0].kind == DEED_READ,
+                                &product->last, &last, error);
     host->combination = NULL;
     if (status != SNPEMU_OK) {
         return status;
@@ -222,7 +209,7 @@ int product_run(struct product *product, struct error *error)
 {
     uint64_t size = product_axes_size(&product->axes);
     struct product_host host;
-    struct stage stage;
+    struct product_stage stage;
     double start;
     int status;
 
@@ -232,7 +219,7 @@ int product_run(struct product *product, struct error *error)
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for %" PRIu64 " results", size);
     }
     product_host_init(&host, product->axes.cpus);
-    status = stage_open(&stage, product, &host.host, error);
+    status = product_stage_open(&stage, product, &host.host, error);
     start = now_seconds();
     for (uint64_t number = product->from; status == SNPEMU_OK && number <= product->to;) {
         struct error why;
@@ -245,7 +232,7 @@ int product_run(struct product *product, struct error *error)
     }
     product->seconds = now_seconds() - start;
     product->again = stage.again;
-    stage_close(&stage);
+    product_stage_close(&stage);
     return status;
 }
 

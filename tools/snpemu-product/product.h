@@ -173,27 +173,26 @@ struct product {
 };
 
 /* product.c */
-/* The symbol of the function that comes after percpu_init, if the image has one that we know. */
-const char *product_until_default(const struct image *image);
 /*
  * A machine that stands at the first exit that its host handles, kept as the snapshot. Oracles that
  * suspect something are asked once more on a second one, which is exact and slower, made when it is
  * first needed: the first says no only when there is nothing.
  */
-struct stage {
+struct product_stage {
     const struct product *product;
     struct run *fast, *exact;
     bool fast_watches, exact_watches; /* ready for watched memory */
     uint64_t again;                   /* runs on the exact one */
 };
 
-int stage_open(struct stage *stage, struct product *product, struct host *host,
-               struct error *error);
-void stage_close(struct stage *stage);
+int product_stage_open(struct product_stage *stage, struct product *product, struct host *host,
+                       struct error *error);
+void product_stage_close(struct product_stage *stage);
 /* Play on with the host as it is now. `begin` makes it ready, for each time anew. `watches`: it may
  * change memory at a read. *last: the run that says what became of the guest. */
-int stage_play(struct stage *stage, struct host *host, void (*begin)(struct host *host),
-               bool watches, struct outcome *outcome, struct run **last, struct error *error);
+int product_stage_play(struct product_stage *stage, struct host *host,
+                       void (*begin)(struct host *host), bool watches, struct outcome *outcome,
+                       struct run **last, struct error *error);
 int product_run(struct product *product, struct error *error);
 void product_release(struct product *product);
 /* Runs with this verdict; all but pass and contained when VERDICT_COUNT. */

@@ -6,14 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aside.h"
 #include "command.h"
 #include "options.h"
 #include "output.h"
 #include "run.h"
+#include "show.h"
 #include "subject.h"
-#include "trace/ladder.h"
-#include "trace/text.h"
 
 enum {
     KEY_CPUS = 0x100,
@@ -43,11 +41,7 @@ struct run_command {
     struct subject subject;
     struct host *host;
     struct run *run;
-    struct aside aside;
-    struct text_trace *text;
-    struct ladder *ladder;
-    struct trace trace;
-    FILE *console;
+    struct show show;
 };
 
 static const struct argp_option run_options[] = {
@@ -164,57 +158,25 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static void run_console_bytes(void *context, const uint8_t *bytes, size_t size_bytes)
-{
-    struct run_command *command = context;
-
-    output_console(command->console, bytes, size_bytes);
-}
-
-static bool run_cancelled(void *context)
-{
-    (void)context;
-    return command_interrupted();
-}
-
 /* Open all that the run needs; what cannot be written shows before anything runs. */
 static int run_prepare(struct run_command *command, struct error *error)
 {
     struct run_options options = {
         .until = command->until,
         .stop_at_exit = command->stop_at_exit,
-        .trace = &command->trace,
-        .console = run_console_bytes,
-        .context = command,
-        .cancelled = run_cancelled,
     };
-    struct text_header header;
     int status = subject_open(&command->subject, command->path, &command->overrides, error);
 
+    if (status == SNPEMU_OK) {
+        status =
+            show_open(&command->show, &command->subject, command->trace_path, command->form, error);
+    }
     if (status != SNPEMU_OK) {
         return status;
     }
     options.oracles = command->subject.scenario->oracles;
-    if (command->trace_path) {
-        status = aside_open(&command->aside, command->trace_path, error);
-        if (status != SNPEMU_OK) {
-            return status;
-        }
-        header = subject_header(&command->subject);
-        command->text = text_trace_new(command->form, &header, command->aside.file);
-        if (!command->text) {
-            return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
-        }
-        command->trace.sink[command->trace.sink_count++] = text_trace_sink(command->text);
-    }
-    command->ladder = ladder_new(stderr, output_has_colour(stderr));
-    if (!command->ladder) {
-        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
-    }
-    command->trace.sink[command->trace.sink_count++] = ladder_sink(command->ladder);
-    command->console =
-        command->trace_path && strcmp(command->trace_path, "-") == 0 ? stderr : stdout;
     options.firmware = command->subject.firmware;
+    show_run(&command->show, &options);
     status = run_suspects(command->subject.scenario, command->subject.image, &options, error);
     if (status != SNPEMU_OK) {
         return status;
@@ -225,28 +187,6 @@ static int run_prepare(struct run_command *command, struct error *error)
     }
     return run_new(&command->run, command->subject.scenario, command->subject.image, command->host,
                    &options, error);
-}
-
-static int run_finish_trace(struct run_command *command, struct error *error)
-{
-    uint8_t digest[RUN_DIGEST_SIZE];
-    struct error why;
-    int status;
-
-    if (!command->text) {
-        return SNPEMU_OK;
-    }
-    status = run_digest(command->run, digest, error);
-    if (status != SNPEMU_OK) {
-        return status;
-    }
-    text_trace_digest(command->text, digest, sizeof(digest));
-    status = text_trace_finish(command->text, &why);
-    if (status != SNPEMU_OK) {
-        return error_set(error, status, "%.300s: cannot be written: %.150s", command->aside.path,
-                         why.text);
-    }
-    return aside_commit(&command->aside, error);
 }
 
 static bool run_read(void *context, const struct expect_state *state, uint64_t *value)
@@ -263,22 +203,9 @@ static int run_report(struct run_command *command, const struct outcome *outcome
     struct error unused = {0};
     char why[512] = "";
 
-    if (command->dump_percpu) {
-        fflush(stderr);
-        if (!output_percpu_dump(stdout, command->run)) {
-            fprintf(stderr,
-                    "\nno per-CPU areas: the guest has none yet, or the image has no symbols "
-                    "PERCPU_VA and CPU_COUNT\n");
-        }
-        fflush(stdout);
-    } else {
-        output_percpu(stderr, command->run, colour);
-    }
-    output_outcome(stderr, outcome, verdict, colour);
+    show_outcome(command->run, outcome, command->dump_percpu);
     if (!expect->given) {
-        return verdict == VERDICT_PASS || verdict == VERDICT_CONTAINED ? EXIT_MET
-               : verdict == VERDICT_EMULATOR_BUG                       ? EXIT_INTERNAL
-                                                                       : EXIT_NOT_MET;
+        return show_status(verdict);
     }
     met = expect_check(expect, outcome, verdict, run_console(command->run), run_read, command->run,
                        why, sizeof(why));
@@ -298,9 +225,7 @@ static void run_release(struct run_command *command)
     if (command->host) {
         command->host->free(command->host);
     }
-    ladder_free(command->ladder);
-    text_trace_free(command->text);
-    aside_drop(&command->aside);
+    show_close(&command->show);
     subject_close(&command->subject);
 }
 
@@ -322,11 +247,7 @@ int cmd_run(int argc, char **argv)
         status = run_prepare(command, &command->options.error);
     }
     if (status == SNPEMU_OK) {
-        status = run_to_end(command->run, &outcome, &command->options.error);
-        ladder_finish(command->ladder);
-    }
-    if (status == SNPEMU_OK) {
-        status = run_finish_trace(command, &command->options.error);
+        status = show_to_end(&command->show, command->run, &outcome, &command->options.error);
     }
     if (command_interrupted()) {
         exit_status = command_say_interrupted();

@@ -20,6 +20,10 @@ enum exit_status {
 /* argv[0] is the whole name, such as "snpemu run". Each returns an exit status. */
 int cmd_run(int argc, char **argv);
 int cmd_test(int argc, char **argv);
+int cmd_fuzz(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
+int cmd_reduce(int argc, char **argv);
+int cmd_cmin(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_certificate(int argc, char **argv);
 

@@ -24,6 +24,10 @@ static const struct command {
 } commands[] = {
     {"run", "snpemu run", cmd_run},
     {"test", "snpemu test", cmd_test},
+    {"fuzz", "snpemu fuzz", cmd_fuzz},
+    {"replay", "snpemu replay", cmd_replay},
+    {"reduce", "snpemu reduce", cmd_reduce},
+    {"cmin", "snpemu cmin", cmd_cmin},
     {"explain", "snpemu explain", cmd_explain},
     {"certificate", "snpemu certificate", cmd_certificate},
 };
@@ -43,6 +47,10 @@ static const char main_doc[] =
     "Commands:\n"
     "  run          run an SVSM image against a scripted hypervisor\n"
     "  test         run scenarios as fixtures and compare their traces\n"
+    "  fuzz         look for answers that an image does not stand\n"
+    "  replay       run one input of the fuzzer from launch on\n"
+    "  reduce       make an input as simple as it can be with what it shows\n"
+    "  cmin         keep the inputs of a corpus that are needed for what all of them cover\n"
     "  explain      say what a termination, an outcome or a verdict means\n"
     "  certificate  print the certificate of the test key that signs attestation reports\n"
     "\n"
@@ -142,7 +150,9 @@ static int fail_unknown(const char *name)
                   option_nearest(&nearest));
     } else {
         error_set(&error, SNPEMU_ERR_INPUT,
-                  "unknown command '%.100s'; there are run, test, explain and certificate", name);
+                  "unknown command '%.100s'; there are run, test, fuzz, replay, reduce, cmin, "
+                  "explain and certificate",
+                  name);
     }
     return command_fail(SNPEMU_ERR_INPUT, &error);
 }
@@ -157,7 +167,8 @@ static int run_command(int argc, char **argv)
 
     if (argc < 2) {
         error_set(&options.error, SNPEMU_ERR_INPUT,
-                  "no command; there are run, test, explain and certificate; see 'snpemu --help'");
+                  "no command; there are run, test, fuzz, replay, reduce, cmin, explain and "
+                  "certificate; see 'snpemu --help'");
         return command_fail(SNPEMU_ERR_INPUT, &options.error);
     }
     if (argv[1][0] == '-') {

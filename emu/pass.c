@@ -91,20 +91,42 @@ static int pass_replace_host(struct pass *pass, struct error *error)
     return status;
 }
 
+/* To where the snapshot is to be. What a script remembers is none of it: it must not have begun. */
+static int pass_to_snapshot(struct pass *pass, uint64_t exits, bool *arrived, struct error *error)
+{
+    const struct scenario *scenario = pass->subject->scenario;
+    uint64_t exit_number = scenario->scripted ? UINT64_MAX : exits / 2 + 1;
+    int status;
+
+    if (scenario->snapshot.kind == PLACE_NONE) {
+        return run_to_exit(pass->run, &exit_number, arrived, error);
+    }
+    status = run_to_place(pass->run, &scenario->snapshot, &exit_number, arrived, error);
+    if (status == SNPEMU_OK && !*arrived) {
+        status = error_set(error, SNPEMU_ERR_INPUT,
+                           "snapshot: the run ends before it comes to that place");
+    }
+    if (status == SNPEMU_OK && run_script_acted(pass->run)) {
+        status = error_set(error, SNPEMU_ERR_INPUT,
+                           "snapshot: a handler has answered before, and what it remembers is not "
+                           "kept; choose an earlier place");
+    }
+    return status;
+}
+
 int pass_restored(struct pass *pass, const struct subject *subject, uint64_t exits, char **first,
                   size_t *first_size_bytes, struct error *error)
 {
-    uint64_t exit_number = subject->scenario->scripted ? UINT64_MAX : exits / 2 + 1;
-    bool at_exit = false;
+    bool arrived = false;
     size_t start;
     int status;
 
     *first = NULL;
     status = pass_begin(pass, subject, false, error);
     if (status == SNPEMU_OK) {
-        status = run_to_exit(pass->run, &exit_number, &at_exit, error);
+        status = pass_to_snapshot(pass, exits, &arrived, error);
     }
-    if (status == SNPEMU_OK && at_exit) {
+    if (status == SNPEMU_OK && arrived) {
         status = run_snapshot(pass->run, error);
     }
     text_trace_text(pass->full, &start); /* taking a snapshot may have completed an event */
@@ -118,7 +140,7 @@ int pass_restored(struct pass *pass, const struct subject *subject, uint64_t exi
     if (!*first) {
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
     }
-    if (!at_exit) {
+    if (!arrived) {
         return SNPEMU_OK; /* over before the exit: there is nothing to restore */
     }
     text_trace_cut(pass->full, start);

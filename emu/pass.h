@@ -32,9 +32,10 @@ int pass_fast(struct pass *pass, const struct subject *subject, uint32_t oracles
 void pass_release(struct pass *pass);
 
 /*
- * Run up to the first exit that the script answers, or to the middle of `exits` without a script;
- * keep a snapshot; go on to the end; restore, and go on to the end with a fresh host. `first` is
- * the full trace of the uninterrupted part with the first end, `pass->full` with the second.
+ * Run up to where the scenario wants a snapshot; else to the first exit that the script answers, or
+ * to the middle of `exits` without a script; keep a snapshot; go on to the end; restore, and go on
+ * to the end with a fresh host. `first` is the full trace of the uninterrupted part with the first
+ * end, `pass->full` with the second.
  */
 int pass_restored(struct pass *pass, const struct subject *subject, uint64_t exits, char **first,
                   size_t *first_size_bytes, struct error *error);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "show.h"
+
+#include <string.h>
+
+#include "command.h"
+#include "output.h"
+
+int show_open(struct show *show, const struct subject *subject, const char *trace_path,
+              enum text_form form, struct error *error)
+{
+    struct text_header header;
+    int status;
+
+    memset(show, 0, sizeof(*show));
+    if (trace_path) {
+        status = aside_open(&show->aside, trace_path, error);
+        if (status != SNPEMU_OK) {
+            return status;
+        }
+        header = subject_header(subject);
+        show->text = text_trace_new(form, &header, show->aside.file);
+        if (!show->text) {
+            return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
+        }
+        show->trace.sink[show->trace.sink_count++] = text_trace_sink(show->text);
+    }
+    show->ladder = ladder_new(stderr, output_has_colour(stderr));
+    if (!show->ladder) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
+    }
+    show->trace.sink[show->trace.sink_count++] = ladder_sink(show->ladder);
+    show->console = trace_path && strcmp(trace_path, "-") == 0 ? stderr : stdout;
+    return SNPEMU_OK;
+}
+
+void show_close(struct show *show)
+{
+    ladder_free(show->ladder);
+    text_trace_free(show->text);
+    aside_drop(&show->aside);
+}
+
+static void console_bytes(void *context, const uint8_t *bytes, size_t size_bytes)
+{
+    struct show *show = context;
+
+    output_console(show->console, bytes, size_bytes);
+}
+
+static bool cancelled(void *context)
+{
+    (void)context;
+    return command_interrupted();
+}
+
+void show_run(struct show *show, struct run_options *options)
+{
+    options->trace = &show->trace;
+    options->console = console_bytes;
+    options->cancelled = cancelled;
+    options->context = show;
+}
+
+/* The trace appears. */
+static int finish_trace(struct show *show, struct run *run, struct error *error)
+{
+    uint8_t digest[RUN_DIGEST_SIZE];
+    struct error why;
+    int status;
+
+    if (!show->text) {
+        return SNPEMU_OK;
+    }
+    status = run_digest(run, digest, error);
+    if (status != SNPEMU_OK) {
+        return status;
+    }
+    text_trace_digest(show->text, digest, sizeof(digest));
+    status = text_trace_finish(show->text, &why);
+    if (status != SNPEMU_OK) {
+        return error_set(error, status, "%.300s: cannot be written: %.150s", show->aside.path,
+                         why.text);
+    }
+    return aside_commit(&show->aside, error);
+}
+
+int show_to_end(struct show *show, struct run *run, struct outcome *outcome, struct error *error)
+{
+    int status = run_to_end(run, outcome, error);
+
+    ladder_finish(show->ladder);
+    return status == SNPEMU_OK ? finish_trace(show, run, error) : status;
+}
+
+void show_outcome(struct run *run, const struct outcome *outcome, bool dump_percpu)
+{
+    bool colour = output_has_colour(stderr);
+
+    if (dump_percpu) {
+        fflush(stderr);
+        if (!output_percpu_dump(stdout, run)) {
+            fprintf(stderr,
+                    "\nno per-CPU areas: the guest has none yet, or the image has no symbols "
+                    "PERCPU_VA and CPU_COUNT\n");
+        }
+        fflush(stdout);
+    } else {
+        output_percpu(stderr, run, colour);
+    }
+    output_outcome(stderr, outcome, outcome_verdict(outcome), colour);
+}
+
+int show_status(enum verdict verdict)
+{
+    return verdict == VERDICT_PASS || verdict == VERDICT_CONTAINED ? EXIT_MET
+           : verdict == VERDICT_EMULATOR_BUG                       ? EXIT_INTERNAL
+                                                                   : EXIT_NOT_MET;
+}

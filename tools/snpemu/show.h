@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One run, shown to a person as it goes: the order of exits in plain words, the guest's console, a
+ * trace in a file, and at the end how it ended.
+ */
+#ifndef SNPEMU_SHOW_H
+#define SNPEMU_SHOW_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "aside.h"
+#include "check/outcome.h"
+#include "error.h"
+#include "run.h"
+#include "subject.h"
+#include "trace/ladder.h"
+#include "trace/text.h"
+
+struct show {
+    struct aside aside; /* where the trace comes to be */
+    struct text_trace *text;
+    struct ladder *ladder;
+    struct trace trace;
+    FILE *console;
+};
+
+/* What cannot be written shows before anything runs. `trace_path` may be NULL: no trace. */
+int show_open(struct show *show, const struct subject *subject, const char *trace_path,
+              enum text_form form, struct error *error);
+void show_close(struct show *show); /* takes one that is all zero, too */
+
+/* Let a run with these options be shown: their trace, console and cancelled. */
+void show_run(struct show *show, struct run_options *options);
+
+/* Go on to the end, where the trace appears. */
+int show_to_end(struct show *show, struct run *run, struct outcome *outcome, struct error *error);
+/* Per-CPU areas, outcome and verdict; `dump_percpu`: the areas whole, to standard output. */
+void show_outcome(struct run *run, const struct outcome *outcome, bool dump_percpu);
+
+/* The exit status of a run from which nothing in particular is expected. */
+int show_status(enum verdict verdict);
+
+#endif
