@@ -44,6 +44,9 @@ static int later_act(struct run *run, struct error *error)
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a reply");
     }
     run_flush_line(run);
+    if (run->oracles) {
+        oracles_moved(run->oracles);
+    }
     for (size_t i = 0; i < run->reply.action_count; i++) {
         run_watch_fired(run, run->reply.action[i].delay.owner);
     }

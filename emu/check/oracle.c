@@ -311,6 +311,7 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     vcpu->written = 0;
     vcpu->stray_count = 0;
     oracles->state.raced = false;
+    oracles->state.moved = false;
     own_answer(oracles, vcpu, reply, known);
     leak_answer(vcpu, exit);
 }
@@ -318,6 +319,11 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
 void oracles_raced(struct oracles *oracles)
 {
     oracles->state.raced = true;
+}
+
+void oracles_moved(struct oracles *oracles)
+{
+    oracles->state.moved = true;
 }
 
 void oracles_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done)

@@ -161,6 +161,8 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
 
 /* The hypervisor has changed shared memory between two instructions of the guest. */
 void oracles_raced(struct oracles *oracles);
+/* And more than the bytes of a watched place: pages came and went, unseen. */
+void oracles_moved(struct oracles *oracles);
 
 /* A guest page that is validated when it all begins. */
 void oracles_validated(struct oracles *oracles, uint32_t guest_page);

@@ -119,7 +119,8 @@ struct oracle_state {
     size_t store_count;
     uint32_t load_next;
     struct oracle_pending pending;
-    bool raced; /* since the latest answer the host has changed memory under its guest */
+    bool raced; /* since the latest answer the host has changed memory under its guest, */
+    bool moved; /* and not at watched places only */
     struct oracle_poll poll[POLL_MAX];
     struct sweep sweep[2]; /* of reads, of writes; exact */
     size_t report_count;

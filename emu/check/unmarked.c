@@ -17,6 +17,10 @@ void unmarked_access(struct oracles *oracles, const struct oracle_access *access
     uint64_t offset;
     char what[64];
 
+    /* Who knows which marks the guest has found there. */
+    if (oracles->state.moved) {
+        return;
+    }
     if (access->write || !access->shared || !vcpu->answer ||
         !oracle_in_ghcb(oracles, access, &offset) || offset >= GHCB_VALID_BITMAP) {
         return;
