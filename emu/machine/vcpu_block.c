@@ -35,7 +35,7 @@ void vcpu_set_limit(struct vcpu *vcpu, uint64_t limit)
 
 static inline uint32_t block_slot(uint64_t gva)
 {
-    return (uint32_t)gva & (BLOCK_SLOTS - 1);
+    return (uint32_t)(gva >> 1) & (BLOCK_SLOTS - 1);
 }
 
 /* Two of them are a number below VCPU_EDGES_SIZE. */
