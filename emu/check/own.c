@@ -63,9 +63,9 @@ static void bitmap_access(struct oracle_vcpu *vcpu, const struct oracle_access *
         uint64_t at = offset + i - GHCB_VALID_BITMAP;
 
         if (offset + i >= GHCB_VALID_BITMAP && at < sizeof(bitmap)) {
-            bitmap[at] = !access->write ? access->bytes[i]
-                         : i < 8        ? (uint8_t)(access->value >> (8 * i))
-                                        : 0;
+            bitmap[at] = (uint8_t)(!access->write ? access->bytes[i]
+                                   : i < 8        ? access->value >> (8 * i)
+                                                  : 0);
         }
     }
     if (access->write) {
