@@ -99,7 +99,11 @@ void run_watch_fired(void *context, void *owner)
 {
     struct run *run = context;
 
+    run->state.watch_fired = true;
     run->state.raced = true;
+    if (run->oracles) {
+        oracles_raced(run->oracles);
+    }
     if (run->host->watch_fired) {
         run->host->watch_fired(run->host, owner);
     }

@@ -191,6 +191,93 @@ START_TEST(rep_faults_between_iterations)
 }
 END_TEST
 
+/* ---- REP in one go ---- */
+
+static const struct {
+    const char *name;
+    uint8_t size;
+    uint8_t code[8];
+} rep_rows[] = {
+    {"stosb", CODE(0xF3, 0xAA, 0xF4)},
+    {"stosw", CODE(0x66, 0xF3, 0xAB, 0xF4)},
+    {"stosd", CODE(0xF3, 0xAB, 0xF4)},
+    {"stosq", CODE(0xF3, 0x48, 0xAB, 0xF4)},
+    {"movsb", CODE(0xF3, 0xA4, 0xF4)},
+    {"movsw", CODE(0xF3, 0x66, 0xA5, 0xF4)},
+    {"movsd", CODE(0xF3, 0xA5, 0xF4)},
+    {"movsq", CODE(0xF3, 0x48, 0xA5, 0xF4)},
+    {"stosq, 32-bit addresses", CODE(0x67, 0xF3, 0x48, 0xAB, 0xF4)},
+    {"movsb of gs", CODE(0x65, 0xF3, 0xA4, 0xF4)},
+    {"scasb", CODE(0xF3, 0xAE, 0xF4)},
+};
+
+#define REP_COUNT 3000
+#define REP_PAGES 16
+
+struct rep_end {
+    uint64_t reg[VCPU_REGISTER_COUNT];
+    uint64_t retired;
+    uint8_t memory[REP_PAGES][PAGE_SIZE];
+};
+
+/* `most` instructions at a time: few are never more than one iteration for the engine. */
+static void rep_run(struct rep_end *end, uint64_t from, uint64_t to, uint64_t flags, uint64_t most)
+{
+    uint64_t before = retired();
+
+    for (unsigned i = 0; i < REP_PAGES; i++) {
+        uint8_t *bytes = guest_at(&guest, GUEST_DATA + i * PAGE_SIZE);
+
+        for (unsigned at = 0; at < PAGE_SIZE; at++) {
+            bytes[at] = (uint8_t)(at * 7 + (at >> 8) + i);
+        }
+    }
+    point_at_code();
+    guest_set(&guest, VCPU_RAX, 0x1122334455667788);
+    guest_set(&guest, VCPU_RSI, from);
+    guest_set(&guest, VCPU_RDI, to);
+    guest_set(&guest, VCPU_RCX, REP_COUNT);
+    guest_set(&guest, VCPU_RFLAGS, RFLAGS_FIXED | flags);
+    do {
+        vcpu_set_limit(guest.machine.vcpu, retired() + most);
+    } while (guest_stop(&guest) == VCPU_STOP_LIMIT);
+    ck_assert_int_eq(guest.stop.kind, VCPU_STOP_HALT);
+    for (unsigned i = 0; i < VCPU_REGISTER_COUNT; i++) {
+        end->reg[i] = guest_get(&guest, i);
+    }
+    end->retired = retired() - before;
+    for (unsigned i = 0; i < REP_PAGES; i++) {
+        memcpy(end->memory[i], guest_at(&guest, GUEST_DATA + i * PAGE_SIZE), PAGE_SIZE);
+    }
+}
+
+/* Whatever is done at once is as if it had been done one by one, up to where the budget ends. */
+START_TEST(rep_at_once)
+{
+    static const uint64_t most[] = {1000000, 1001, 40};
+    static const struct {
+        uint64_t from, to, flags;
+    } places[] = {
+        {GUEST_DATA, GUEST_DATA + 0x8000, 0},
+        {GUEST_DATA + 0xFF9, GUEST_DATA + 0x7FFD, 0},
+        {GUEST_DATA + 0x100, GUEST_DATA + 0x103, 0}, /* reads what it has written */
+        {GUEST_DATA + 0x103, GUEST_DATA + 0x100, 0},
+        {GUEST_DATA + 0x7000, GUEST_DATA + 0xF000, RFLAGS_DF},
+    };
+    static struct rep_end slow, fast;
+
+    guest_copy(&guest, GUEST_CODE, rep_rows[_i].code, rep_rows[_i].size);
+    for (size_t place = 0; place < COUNT(places); place++) {
+        rep_run(&slow, places[place].from, places[place].to, places[place].flags, 3);
+        for (size_t i = 0; i < COUNT(most); i++) {
+            rep_run(&fast, places[place].from, places[place].to, places[place].flags, most[i]);
+            ck_assert_msg(memcmp(&slow, &fast, sizeof(slow)) == 0, "%s, place %zu, %llu at a time",
+                          rep_rows[_i].name, place, (unsigned long long)most[i]);
+        }
+    }
+}
+END_TEST
+
 /* ---- why it stopped ---- */
 
 static const struct {
@@ -1083,6 +1170,7 @@ int main(void)
     tcase_add_loop_test(time, path_in_steps, 1, 6);
     tcase_add_test(time, rep_stops_between_iterations);
     tcase_add_test(time, rep_faults_between_iterations);
+    tcase_add_loop_test(time, rep_at_once, 0, COUNT(rep_rows));
     tcase_add_loop_test(time, stop_table, 0, COUNT(stop_rows));
     tcase_add_loop_test(time, breakpoint, 0, COUNT(break_offsets));
     tcase_add_test(time, breakpoint_in_known_code);

@@ -64,6 +64,7 @@
 #define RFLAGS_SF (1ULL << 7)
 #define RFLAGS_TF (1ULL << 8)
 #define RFLAGS_IF (1ULL << 9)
+#define RFLAGS_DF (1ULL << 10)
 #define RFLAGS_OF (1ULL << 11)
 #define RFLAGS_NT (1ULL << 14)
 #define RFLAGS_RF (1ULL << 16)

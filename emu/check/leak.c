@@ -323,7 +323,7 @@ void leak_exit(struct oracles *oracles, const struct exit *exit)
         return;
     }
     /* Another event, fields, or marks than the guest's: what it passes is not known. */
-    if (!own_exit(&oracles->vcpu[exit->vcpu], exit)) {
+    if (oracles->state.raced || !own_exit(&oracles->vcpu[exit->vcpu], exit)) {
         oracles->state.store_count = 0;
         return;
     }

@@ -81,6 +81,7 @@ struct oracle_vcpu {
     uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
     uint32_t written;
     uint8_t bitmap[GHCB_VALID_BITMAP_SIZE]; /* as the answer left it, or the guest since */
+    bool bitmap_hosts;                      /* the host has changed it since its answer */
     uint64_t stored[FIELD_COUNT];           /* what the guest stored, */
     uint32_t stored_known;                  /* where these FIELD_BIT()s are set */
     uint64_t store_gva[FIELD_COUNT];        /* exact: the instruction that wrote it last */
@@ -118,6 +119,7 @@ struct oracle_state {
     size_t store_count;
     uint32_t load_next;
     struct oracle_pending pending;
+    bool raced; /* since the latest answer the host has changed memory under its guest */
     struct oracle_poll poll[POLL_MAX];
     struct sweep sweep[2]; /* of reads, of writes; exact */
     size_t report_count;

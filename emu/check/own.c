@@ -46,6 +46,7 @@ void own_answer(struct oracles *oracles, struct oracle_vcpu *vcpu, const struct 
     uint32_t expected = reply->marked | (reply->keep_marks ? marked_in(vcpu->bitmap) : 0);
 
     vcpu->stored_known = 0;
+    vcpu->bitmap_hosts = false;
     if (take_bitmap(oracles, vcpu) && known && marked_in(vcpu->bitmap) != expected) {
         vcpu->marked |= marked_in(vcpu->bitmap);
     }
@@ -69,7 +70,8 @@ static void bitmap_access(struct oracle_vcpu *vcpu, const struct oracle_access *
     }
     if (access->write) {
         memcpy(vcpu->bitmap, bitmap, sizeof(bitmap));
-    } else if (memcmp(vcpu->bitmap, bitmap, sizeof(bitmap)) != 0) {
+    } else if (vcpu->bitmap_hosts || memcmp(vcpu->bitmap, bitmap, sizeof(bitmap)) != 0) {
+        vcpu->bitmap_hosts = true; /* what it put back is its word, too */
         vcpu->marked |= marked_in(bitmap);
     }
 }

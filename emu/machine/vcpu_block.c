@@ -35,7 +35,7 @@ void vcpu_set_limit(struct vcpu *vcpu, uint64_t limit)
 
 static inline uint32_t block_slot(uint64_t gva)
 {
-    return (uint32_t)gva & (BLOCK_SLOTS - 1);
+    return (uint32_t)(gva >> 1) & (BLOCK_SLOTS - 1);
 }
 
 /* Two of them are a number below VCPU_EDGES_SIZE. */
@@ -200,6 +200,9 @@ static void block_analyse(struct vcpu *vcpu, struct block *block)
         }
         at += insn.length;
     }
+    if (size <= have && vcpu_rep_is(vcpu, bytes, size)) {
+        block->key |= BLOCK_REP;
+    }
     /* Whatever it is, it must not run for nothing: the budget has to end. */
     block->insns = (uint16_t)(block->insns + (block->insns == 0));
 }
@@ -254,6 +257,17 @@ static bool block_attend(struct vcpu *vcpu, uint64_t gva, uint32_t size)
     return vcpu->clear_resume;
 }
 
+/* The engine has come around to the same block: an iteration is done. */
+static void block_repeat(struct vcpu *vcpu, const struct block *block)
+{
+    uint64_t done = vcpu_rep_run(vcpu, block);
+
+    vcpu->left -= (int64_t)done;
+    if (vcpu->edges) {
+        vcpu->edges[block->edge ^ block->edge >> 1] += (uint8_t)done;
+    }
+}
+
 /* First execution, the end of the budget, a crowded slot, or something that waited for it. */
 __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva, uint32_t size)
 {
@@ -281,6 +295,9 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
         *slot = fresh;
         vcpu->block_count++;
     }
+    if ((slot->key & BLOCK_REP) && vcpu->current == slot) {
+        block_repeat(vcpu, slot);
+    }
     if (vcpu->left < (int64_t)slot->insns) {
         vcpu->stop.kind = VCPU_STOP_LIMIT;
         block_stop(vcpu, gva, size);
@@ -302,7 +319,8 @@ static inline bool block_quick(struct vcpu *vcpu, const struct block *block, uin
 {
     int64_t left = vcpu->left - block->insns;
 
-    if (block->gva != gva || block->key != size || left < 0) { /* never one with BLOCK_MODE */
+    if (block->gva != gva || block->key != size ||
+        left < 0) { /* never one with BLOCK_MODE, BLOCK_REP */
         return false;
     }
     vcpu->left = left;

@@ -6,6 +6,7 @@
  *   vcpu.c           opening, running, what the engine tells us
  *   vcpu_block.c     time: the blocks that run, the instructions in them, and those that trap
  *   vcpu_fill.c      the virtual TLB, watched reads
+ *   vcpu_rep.c       REP STOS and REP MOVS
  *   vcpu_live.c      which translations the engine has
  *   vcpu_register.c  registers
  *   vcpu_segment.c   segments and modes
@@ -34,11 +35,13 @@ _Static_assert(BLOCK_SLOTS == VCPU_BLOCK_MAX, "an observer numbers blocks by the
 #define RESTLESS_MAX 32
 #define LIVE_DROP_MAX 24 /* to take away more than these costs more than a flush */
 #define BLOCK_MODE (1u << 31)
+#define BLOCK_REP (1u << 30)
 
 /* A translated block, as the engine's block hook reports it. key 0: an empty slot. */
 struct block {
     uint64_t gva;
-    uint32_t key; /* its size; with BLOCK_MODE when code may run otherwise after it */
+    /* Its size; with BLOCK_MODE when code may run otherwise after it, BLOCK_REP: see vcpu_rep.c. */
+    uint32_t key;
     uint16_t insns;
     uint16_t edge; /* a hash of gva, for edges */
 };
@@ -47,7 +50,7 @@ _Static_assert(sizeof(struct block) == 16,
 
 static inline uint32_t block_size(const struct block *block)
 {
-    return block->key & ~BLOCK_MODE;
+    return block->key & ~(BLOCK_MODE | BLOCK_REP);
 }
 
 /* How code runs. */
@@ -238,6 +241,11 @@ void vcpu_debug_forget(struct vcpu *vcpu);
 /* vcpu_fill.c */
 bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,
                       void *opaque);
+
+/* vcpu_rep.c: is that one block which may be done so? */
+bool vcpu_rep_is(const struct vcpu *vcpu, const uint8_t *bytes, size_t size);
+/* Before an iteration, after another one: how many were done here. RIP stays. */
+uint64_t vcpu_rep_run(struct vcpu *vcpu, const struct block *block);
 
 /* vcpu_live.c */
 uc_err vcpu_live_open(struct vcpu *vcpu);

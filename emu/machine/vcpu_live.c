@@ -124,7 +124,7 @@ void vcpu_live_note(struct vcpu *vcpu, uint64_t gva, enum mmu_access access,
         .view = vcpu->view ? vcpu->view[place->page] : 0,
     };
 
-    for (uint32_t i = 0; i < vcpu->live_count; i++) {
+    for (uint32_t i = 0; !vcpu->live_full && i < vcpu->live_count; i++) {
         if (live_same(&vcpu->live[i], &fresh)) {
             return;
         }
