@@ -10,7 +10,7 @@ export SNPEMU_COMMAND SNPEMU_IMAGES=$SNPEMU_IMAGE_DIR
 
 few=(mark-ignored bsp-unchecked entry-read-back panic-loops)
 more=(size-overflow pages-overflow sign-extended fetched-twice count-raced stale-list wrong-free
-    carry-ignored retries-for-ever idt-late waits-for-ever)
+    carry-ignored retries-for-ever waits-for-ever)
 
 if [ -n "${SNPEMU_SANITIZED:-}" ]; then
     exec "$SNPEMU_SOURCE_DIR/tools/planted" --limit 1000 --twin-runs 100 "${few[@]}"

@@ -22,6 +22,9 @@ void answer_blame(struct answer *answer, uint64_t gpa, uint64_t size_bytes)
             memory_set_flag(memory, page, MEMORY_HOST_FAULT);
         }
     }
+    /* Any translation may have gone through one of them as a table. Which of these the engine still
+       has must not decide what the guest meets. */
+    vcpu_flush(answer->trap->machine->vcpu);
 }
 
 struct page_request {

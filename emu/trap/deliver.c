@@ -30,6 +30,7 @@ enum attempt attempt_mmu(struct trap_context *trap, const struct mmu_fault *faul
         next->cr2 = fault->gva;
         next->taken_gpa = trap_host_fault(trap, fault->gpa) ? fault->gpa & ~PAGE_MASK : 0;
         next->taken_stack = fault->access == MMU_WRITE && !fault->walk;
+        next->taken_code = next->taken_gpa && fault->access == MMU_FETCH;
         return ATTEMPT_FAULT;
     case MMU_FAULT_NPF:
         trap_nested_fault(trap, fault);

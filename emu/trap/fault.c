@@ -88,12 +88,14 @@ static void fault_report(struct trap_context *trap, const struct fault *fault)
 
 /*
  * No guest has a double fault handled when the host has taken the tables that lead to the handler,
- * or one stack after the other. Where both faults were of one stack, it had no other: that is the
- * guest's.
+ * or one stack after the other; or the code, the handler's, too, which comes again until there is
+ * no stack left. Where both faults were of one stack, it had no other: that is the guest's.
  */
-static bool is_hosts(const struct fault *second, const struct fault *third)
+static bool is_hosts(const struct fault *first, const struct fault *second,
+                     const struct fault *third)
 {
-    return third->taken_gpa != 0 && !(third->taken_stack && third->taken_gpa == second->taken_gpa);
+    return first->taken_code || (third->taken_gpa != 0 &&
+                                 !(third->taken_stack && third->taken_gpa == second->taken_gpa));
 }
 
 enum trap_next fault_raise(struct trap_context *trap, const struct fault *first)
@@ -118,7 +120,7 @@ enum trap_next fault_raise(struct trap_context *trap, const struct fault *first)
         }
         if (fault.vector == VECTOR_DF) {
             fault_report(trap, &next);
-            trap->outcome->host_caused = is_hosts(&second, &next);
+            trap->outcome->host_caused = is_hosts(first, &second, &next);
             break;
         }
         second = next;

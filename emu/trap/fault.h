@@ -30,6 +30,7 @@ struct fault {
     /* #VC for a page that the host has made invalid: its GPA, else 0. By a write: to a stack. */
     uint64_t taken_gpa;
     bool taken_stack;
+    bool taken_code; /* by a fetch */
 };
 
 /*
