@@ -78,6 +78,7 @@ static int write_seeds(const char *directory, struct error *error)
     struct stage_result result;
     struct cover *cover = NULL;
     uint64_t random = 1;
+    unsigned written = 0;
     int status = cover_new(&cover, error);
 
     if (status == SNPEMU_OK && mkdir(directory, 0777) != 0 && errno != EEXIST) {
@@ -91,9 +92,13 @@ static int write_seeds(const char *directory, struct error *error)
         if (status == SNPEMU_OK && result.outcome.kind != OUTCOME_BUDGET &&
             cover_take(cover, stage_map(stage)) == COVER_EDGE && size > 0) {
             status = write_seed(directory, input, size, error);
+            written++;
         }
     }
     cover_free(cover);
+    if (status == SNPEMU_OK) {
+        printf("%s: %u seeds\n", directory, written);
+    }
     return status;
 }
 
