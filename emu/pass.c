@@ -5,7 +5,7 @@
 #include <string.h>
 
 int pass_begin(struct pass *pass, const struct subject *subject, bool with_golden,
-               struct error *error)
+               const struct pass *like, struct error *error)
 {
     struct run_options options = {
         .firmware = subject->firmware,
@@ -26,7 +26,15 @@ int pass_begin(struct pass *pass, const struct subject *subject, bool with_golde
     if (pass->golden) {
         pass->trace.sink[pass->trace.sink_count++] = text_trace_sink(pass->golden);
     }
-    status = run_suspects(subject->scenario, subject->image, &options, error);
+    if (like) {
+        options.oracles_exact = like->oracles_exact;
+        options.oracles_from = like->oracles_from;
+        status = SNPEMU_OK;
+    } else {
+        status = run_suspects(subject->scenario, subject->image, &options, error);
+    }
+    pass->oracles_exact = options.oracles_exact;
+    pass->oracles_from = options.oracles_from;
     if (status == SNPEMU_OK) {
         status = scenario_host(subject->scenario, &pass->host, error);
     }
@@ -114,15 +122,15 @@ static int pass_to_snapshot(struct pass *pass, uint64_t exits, bool *arrived, st
     return status;
 }
 
-int pass_restored(struct pass *pass, const struct subject *subject, uint64_t exits, char **first,
-                  size_t *first_size_bytes, struct error *error)
+int pass_restored(struct pass *pass, const struct subject *subject, const struct pass *like,
+                  uint64_t exits, char **first, size_t *first_size_bytes, struct error *error)
 {
     bool arrived = false;
     size_t start;
     int status;
 
     *first = NULL;
-    status = pass_begin(pass, subject, false, error);
+    status = pass_begin(pass, subject, false, like, error);
     if (status == SNPEMU_OK) {
         status = pass_to_snapshot(pass, exits, &arrived, error);
     }

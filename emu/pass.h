@@ -20,10 +20,14 @@ struct pass {
     struct trace trace;
     struct outcome outcome;
     uint8_t digest[RUN_DIGEST_SIZE]; /* of the final state */
+    bool oracles_exact;              /* as struct run_options has them */
+    uint64_t oracles_from;
 };
 
+/* `like`: a pass over the same subject, which has found out how far its oracles must be exact;
+ * NULL: that is found out by a silent run. */
 int pass_begin(struct pass *pass, const struct subject *subject, bool with_golden,
-               struct error *error);
+               const struct pass *like, struct error *error);
 /* To the end, the digest included. */
 int pass_to_end(struct pass *pass, struct error *error);
 /* A whole run without traces; these oracles (ORACLE_BIT()s) watch fast. */
@@ -37,7 +41,7 @@ void pass_release(struct pass *pass);
  * to the end with a fresh host. `first` is the full trace of the uninterrupted part with the first
  * end, `pass->full` with the second.
  */
-int pass_restored(struct pass *pass, const struct subject *subject, uint64_t exits, char **first,
-                  size_t *first_size_bytes, struct error *error);
+int pass_restored(struct pass *pass, const struct subject *subject, const struct pass *like,
+                  uint64_t exits, char **first, size_t *first_size_bytes, struct error *error);
 
 #endif

@@ -91,6 +91,7 @@ struct answer_ops run_answer_ops(struct run *run)
         .remapped = run_on_remapped,
         .later = run_on_later,
         .context = run,
+        .raced = run->state.raced,
     };
 }
 
@@ -99,6 +100,10 @@ void run_watch_fired(void *context, void *owner)
     struct run *run = context;
 
     run->state.watch_fired = true;
+    run->state.raced = true;
+    if (run->oracles) {
+        oracles_raced(run->oracles);
+    }
     if (run->host->watch_fired) {
         run->host->watch_fired(run->host, owner);
     }
@@ -160,6 +165,7 @@ static int run_hold(struct run *run, const struct answer_ops *ops, struct error 
     int status;
 
     memcpy(run->state.held, run->reply.reason, sizeof(run->state.held));
+    run->state.held_raced = run->state.raced;
     vcpus_set_activity(vcpus, vcpus_current(vcpus), VCPU_HELD);
     status = ghcb_act(&run->trap, &run->hypervisor, &run->exit, &run->reply, ops, error);
     if (status == 0) {
@@ -209,10 +215,11 @@ int run_answer_exit(struct run *run, struct error *error)
     }
     if (run->reply.resume != REPLY_RESUME) {
         trap_end(&run->trap, endings[run->reply.resume].outcome, "%s", run->reply.reason);
-        run->outcome.host_caused = endings[run->reply.resume].host_caused;
+        run->outcome.host_caused = endings[run->reply.resume].host_caused || run->state.raced;
         return 0;
     }
     status = ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
+    run->state.raced = false;
     if (status == 0) {
         status = run_oracles_answer(run, error);
     }

@@ -58,6 +58,8 @@ struct run_state {
     bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
     bool script_acted;
     bool watch_fired;   /* the host changed memory between two instructions of the guest */
+    bool raced;         /* the host has changed memory since its last answer: what the guest asks */
+    bool held_raced;    /* so it was when the guest asked to be held */
     uint64_t slice_end; /* in retired instructions: where another vCPU may run; UINT64_MAX: none */
     uint64_t schedule;  /* state of the random schedule */
     size_t turn;        /* the next of the explicit schedule */

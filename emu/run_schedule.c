@@ -234,6 +234,7 @@ static void schedule_over(struct run *run)
              slot->activity == VCPU_SPINS  ? "jump to itself"
              : slot->activity == VCPU_HELD ? run->state.held
                                            : "");
+    run->outcome.host_caused = slot->activity == VCPU_HELD && run->state.held_raced;
 }
 
 void run_schedule(struct run *run, enum run_cause cause)

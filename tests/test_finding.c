@@ -82,12 +82,32 @@ START_TEST(test_what_is_wrong)
     finding_key(&result, &key);
     ck_assert_str_eq(key.symbol, "copy_list");
     ck_assert_str_eq(key.exit, "apic_id_list");
+    ck_assert_str_eq(key.phrase, "");
     ck_assert_uint_eq(key.oracles, ORACLE_BIT(ORACLE_OVERRUN));
     result = (struct stage_result){.outcome = {.kind = OUTCOME_HALTED, .symbol = "main"}};
     add_hit(&result, ORACLE_DOUBLE_FETCH, "read_list", false);
     finding_key(&result, &key);
     ck_assert_str_eq(key.symbol, "read_list");
     ck_assert_str_eq(key.phrase, "");
+}
+END_TEST
+
+/* An event that the host injects ends the run wherever it comes; another fault does so somewhere.
+ */
+START_TEST(test_where_does_not_tell)
+{
+    struct stage_result result = {
+        .outcome = {.kind = OUTCOME_TRIPLE_FAULT, .symbol = "memcpy", .detail = "after #HV"},
+        .verdict = VERDICT_GUEST_CRASH,
+    };
+    struct finding_key key;
+
+    finding_key(&result, &key);
+    ck_assert_str_eq(key.symbol, "");
+    ck_assert_str_eq(key.phrase, "triple-fault: after #HV");
+    strcpy(result.outcome.detail, "after #PF");
+    finding_key(&result, &key);
+    ck_assert_str_eq(key.symbol, "memcpy");
 }
 END_TEST
 
@@ -333,6 +353,7 @@ int main(void)
 
     tcase_add_test(keys, test_numbers_do_not_tell);
     tcase_add_test(keys, test_what_is_wrong);
+    tcase_add_test(keys, test_where_does_not_tell);
     tcase_add_test(keys, test_what_is_one);
     tcase_add_test(keys, test_names);
     suite_add_tcase(suite, keys);

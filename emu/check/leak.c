@@ -161,7 +161,7 @@ static void leak_registers(struct oracles *oracles, const struct exit *exit)
     uint32_t foreign = vcpu->written & ~(exit->row->required | exit->row->optional | COMMON_FIELDS);
 
     for (enum ghcb_field field = 0; field < FIELD_COUNT; field++) {
-        if ((foreign & FIELD_BIT(field)) && exit->field[field] && own_field(vcpu, exit, field)) {
+        if ((foreign & FIELD_BIT(field)) && exit->field[field]) {
             hit_register(oracles, exit, ghcb_field_rows[field].offset, exit->field[field],
                          vcpu->store_gva[field], ghcb_field_rows[field].name);
         }
@@ -322,12 +322,12 @@ void leak_exit(struct oracles *oracles, const struct exit *exit)
     if (exit->protocol != EXIT_PAGE || exit->row->code == 0) {
         return;
     }
-    leak_registers(oracles, exit);
-    /* What the event passes hangs on the marks, which the host has changed. */
-    if (!own_marks(&oracles->vcpu[exit->vcpu], exit)) {
+    /* Another event, fields, or marks than the guest's: what it passes is not known. */
+    if (oracles->state.raced || !own_exit(&oracles->vcpu[exit->vcpu], exit)) {
         oracles->state.store_count = 0;
         return;
     }
+    leak_registers(oracles, exit);
     if (oracles->exact) {
         leak_stores(oracles, exit);
     } else if (is_lent_suspicious(oracles, exit)) {

@@ -310,8 +310,14 @@ void oracles_answer(struct oracles *oracles, const struct exit *exit, const stru
     vcpu->marked = reply->marked;
     vcpu->written = 0;
     vcpu->stray_count = 0;
+    oracles->state.raced = false;
     own_answer(oracles, vcpu, reply, known);
     leak_answer(vcpu, exit);
+}
+
+void oracles_raced(struct oracles *oracles)
+{
+    oracles->state.raced = true;
 }
 
 void oracles_pvalidate(struct oracles *oracles, const struct oracle_pvalidate *done)

@@ -159,6 +159,9 @@ void oracles_exit(struct oracles *oracles, const struct exit *exit,
 /* The answer stands in the GHCB page and in memory. */
 void oracles_answer(struct oracles *oracles, const struct exit *exit, const struct reply *reply);
 
+/* The hypervisor has changed shared memory between two instructions of the guest. */
+void oracles_raced(struct oracles *oracles);
+
 /* A guest page that is validated when it all begins. */
 void oracles_validated(struct oracles *oracles, uint32_t guest_page);
 /* A PVALIDATE of the SVSM's own memory that has succeeded. */

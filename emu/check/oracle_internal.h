@@ -81,6 +81,7 @@ struct oracle_vcpu {
     uint32_t marked;   /* FIELD_BIT()s: by the hypervisor's answer; `written` by the guest since */
     uint32_t written;
     uint8_t bitmap[GHCB_VALID_BITMAP_SIZE]; /* as the answer left it, or the guest since */
+    bool bitmap_hosts;                      /* the host has changed it since its answer */
     uint64_t stored[FIELD_COUNT];           /* what the guest stored, */
     uint32_t stored_known;                  /* where these FIELD_BIT()s are set */
     uint64_t store_gva[FIELD_COUNT];        /* exact: the instruction that wrote it last */
@@ -118,6 +119,7 @@ struct oracle_state {
     size_t store_count;
     uint32_t load_next;
     struct oracle_pending pending;
+    bool raced; /* since the latest answer the host has changed memory under its guest */
     struct oracle_poll poll[POLL_MAX];
     struct sweep sweep[2]; /* of reads, of writes; exact */
     size_t report_count;
@@ -252,9 +254,8 @@ void own_access(struct oracles *oracles, const struct oracle_access *access);
 void own_ghcb(struct oracles *oracles, struct oracle_vcpu *vcpu);
 void own_answer(struct oracles *oracles, struct oracle_vcpu *vcpu, const struct reply *reply,
                 bool known);
-/* At an exit: does the field hold what the guest stored, and are the marks those that it made? */
-bool own_field(const struct oracle_vcpu *vcpu, const struct exit *exit, enum ghcb_field field);
-bool own_marks(const struct oracle_vcpu *vcpu, const struct exit *exit);
+/* Is what stands in the page at this exit what the guest stored there? */
+bool own_exit(const struct oracle_vcpu *vcpu, const struct exit *exit);
 
 void unmarked_access(struct oracles *oracles, const struct oracle_access *access);
 void leak_access(struct oracles *oracles, const struct oracle_access *access);

@@ -45,6 +45,8 @@ void own_answer(struct oracles *oracles, struct oracle_vcpu *vcpu, const struct 
 {
     uint32_t expected = reply->marked | (reply->keep_marks ? marked_in(vcpu->bitmap) : 0);
 
+    vcpu->stored_known = 0;
+    vcpu->bitmap_hosts = false;
     if (take_bitmap(oracles, vcpu) && known && marked_in(vcpu->bitmap) != expected) {
         vcpu->marked |= marked_in(vcpu->bitmap);
     }
@@ -61,14 +63,15 @@ static void bitmap_access(struct oracle_vcpu *vcpu, const struct oracle_access *
         uint64_t at = offset + i - GHCB_VALID_BITMAP;
 
         if (offset + i >= GHCB_VALID_BITMAP && at < sizeof(bitmap)) {
-            bitmap[at] = !access->write ? access->bytes[i]
-                         : i < 8        ? (uint8_t)(access->value >> (8 * i))
-                                        : 0;
+            bitmap[at] = (uint8_t)(!access->write ? access->bytes[i]
+                                   : i < 8        ? access->value >> (8 * i)
+                                                  : 0);
         }
     }
     if (access->write) {
         memcpy(vcpu->bitmap, bitmap, sizeof(bitmap));
-    } else if (memcmp(vcpu->bitmap, bitmap, sizeof(bitmap)) != 0) {
+    } else if (vcpu->bitmap_hosts || memcmp(vcpu->bitmap, bitmap, sizeof(bitmap)) != 0) {
+        vcpu->bitmap_hosts = true; /* what it put back is its word, too */
         vcpu->marked |= marked_in(bitmap);
     }
 }
@@ -108,12 +111,17 @@ void own_access(struct oracles *oracles, const struct oracle_access *access)
     }
 }
 
-bool own_field(const struct oracle_vcpu *vcpu, const struct exit *exit, enum ghcb_field field)
+bool own_exit(const struct oracle_vcpu *vcpu, const struct exit *exit)
 {
-    return !(vcpu->stored_known & FIELD_BIT(field)) || vcpu->stored[field] == exit->field[field];
-}
+    if (vcpu->ghcb_gpa != exit->ghcb_gpa) {
+        return true; /* nobody has looked */
+    }
+    for (uint32_t left = vcpu->stored_known; left; left &= left - 1) {
+        int field = __builtin_ctz(left);
 
-bool own_marks(const struct oracle_vcpu *vcpu, const struct exit *exit)
-{
-    return vcpu->ghcb_gpa != exit->ghcb_gpa || marked_in(vcpu->bitmap) == exit->marked;
+        if (vcpu->stored[field] != exit->field[field]) {
+            return false;
+        }
+    }
+    return marked_in(vcpu->bitmap) == exit->marked;
 }

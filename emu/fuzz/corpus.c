@@ -165,9 +165,9 @@ static int look(struct corpus *corpus, DIR *dir, struct found **found, size_t *c
     struct stat stat_data;
 
     while ((entry = readdir(dir)) != NULL) {
-        if (!is_input_name(entry->d_name) ||
+        if (!is_input_name(entry->d_name) || is_met(corpus, entry->d_name) ||
             fstatat(dirfd(dir), entry->d_name, &stat_data, 0) != 0 || !S_ISREG(stat_data.st_mode) ||
-            is_met(corpus, entry->d_name) || !meet(corpus, entry->d_name)) {
+            !meet(corpus, entry->d_name)) {
             continue;
         }
         if (*count == capacity) {

@@ -55,13 +55,21 @@ static void put_why(const char *from, char *text, size_t size)
     make_printable(text);
 }
 
+/* #HV comes from the host alone, at an instruction of its choice: where does not tell. */
+static bool ends_where_host_chose(const struct outcome *outcome)
+{
+    return outcome->kind == OUTCOME_TRIPLE_FAULT && strcmp(outcome->detail, "after #HV") == 0;
+}
+
 void finding_key(const struct stage_result *confirmed, struct finding_key *key)
 {
     const struct outcome *outcome = &confirmed->outcome;
     const char *why = outcome->panic[0] ? outcome->panic : outcome->detail;
     bool bad = ends_badly(outcome);
     bool of_hit = confirmed->has_hit && (!bad || confirmed->fresh);
-    const char *symbol = of_hit ? confirmed->hit.symbol : outcome->symbol;
+    const char *symbol = of_hit                           ? confirmed->hit.symbol
+                         : ends_where_host_chose(outcome) ? NULL
+                                                          : outcome->symbol;
     const char *exit = of_hit ? confirmed->hit.exit : confirmed->last_exit;
 
     memset(key, 0, sizeof(*key));
@@ -69,10 +77,10 @@ void finding_key(const struct stage_result *confirmed, struct finding_key *key)
     key->oracles = confirmed->fresh ? confirmed->fresh : outcome->oracles;
     snprintf(key->symbol, sizeof(key->symbol), "%s", symbol ? symbol : "");
     snprintf(key->exit, sizeof(key->exit), "%s", exit ? exit : "");
-    if (bad || key->verdict != VERDICT_VIOLATION) {
+    if (!of_hit) {
         outcome_phrase(outcome, key->phrase, sizeof(key->phrase));
     }
-    if (bad && why[0]) {
+    if (!of_hit && bad && why[0]) {
         size_t used = strlen(key->phrase);
 
         snprintf(key->phrase + used, sizeof(key->phrase) - used, ": ");

@@ -29,8 +29,8 @@ struct finding_key {
         oracles; /* ORACLE_BIT()s of those that hit as they do not in the honest run; else all */
     char symbol[96]; /* the function of that hit, or of the end; empty: not known */
     char exit[32];   /* name of the last exit before; empty: none since the snapshot */
-    /* The end: outcome_phrase, and of a bad one what the guest said, or what happened, with '#' for
-       numbers. Empty: a violation that the guest survived. */
+    /* The end, where that is what is wrong: outcome_phrase and what the guest said, or what
+       happened, with '#' for numbers. Empty: what follows from the hit does not tell. */
     char phrase[160];
 };
 

@@ -122,16 +122,21 @@ static int put_files(FILE *file, const struct subject *subject, const char *path
 static void put_head(FILE *file, const struct subject *subject, const struct stage_result *result)
 {
     const char *from = subject->scenario->path ? subject->scenario->name : subject->image->name;
-    unsigned deviations = (unsigned)__builtin_popcountll(result->done);
+    int deviations = __builtin_popcountll(result->done);
     struct finding_key key;
     char words[640];
 
     finding_key(result, &key);
     finding_words(&key, words, sizeof(words));
     put_comment(file, words);
-    snprintf(words, sizeof(words),
-             "Found by fuzzing %.200s: the host deviates from honest answers in %u place%s.", from,
-             deviations, deviations == 1 ? "" : "s");
+    if (deviations == 0) {
+        snprintf(words, sizeof(words),
+                 "Found by fuzzing %.200s: it takes no more than an honest host.", from);
+    } else {
+        snprintf(words, sizeof(words),
+                 "Found by fuzzing %.200s: the host deviates from honest answers in %d place%s.",
+                 from, deviations, deviations == 1 ? "" : "s");
+    }
     for (char *c = words; *c; c++) {
         *c = *c < ' ' || *c > '~' ? '?' : *c;
     }
@@ -160,7 +165,9 @@ static void put_expect(FILE *file, const struct scenario *scenario,
 static void put_watching(FILE *file, uint32_t oracles)
 {
     fputs("  oracles = ", file);
-    if (oracles == ORACLES_CHEAP || oracles == ORACLES_NONE) {
+    if (oracles == ORACLES_ALL) {
+        fputs("\"all\"", file);
+    } else if (oracles == ORACLES_CHEAP || oracles == ORACLES_NONE) {
         fputs(oracles ? "true" : "false", file);
     } else {
         put_oracles(file, oracles);
@@ -237,7 +244,7 @@ static int try_scenario(struct finding_scenario *scenario, const char *path, con
     int status = subject_read(&subject, path, scenario->lua, scenario->lua_size_bytes, &why);
 
     if (status == SNPEMU_OK) {
-        status = pass_begin(&pass, &subject, true, &why);
+        status = pass_begin(&pass, &subject, true, NULL, &why);
     }
     if (status == SNPEMU_OK) {
         status = pass_to_end(&pass, &why);

@@ -29,13 +29,13 @@ static bool has_more(const struct reduce *reduce)
     return reduce->runs < reduce->runs_max && reduce->spent / RUN_INSTRUCTIONS < reduce->runs_max;
 }
 
-/* A fast run misses no hit but those of oracles that it has not; it may suspect too much. */
+/* A fast run misses no hit but those of oracles that it has not; it may suspect too much. Its end
+   is what it is. */
 static bool may_be(const struct reduce *reduce, const struct stage_result *fast,
                    const struct finding_key *fast_key)
 {
     return (reduce->key->oracles & ~ORACLES_EXACT_ONLY & ~fast->outcome.oracles) == 0 &&
-           (fast_key->verdict != reduce->key->verdict ||
-            strcmp(fast_key->phrase, reduce->key->phrase) == 0);
+           (!reduce->key->phrase[0] || strcmp(fast_key->phrase, reduce->key->phrase) == 0);
 }
 
 static bool is_alike(const struct reduce *reduce, const struct stage_result *fast,

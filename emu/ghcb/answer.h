@@ -22,6 +22,8 @@ struct answer_ops {
     int (*later)(void *context, const struct reply_action *action, const uint8_t *data,
                  struct error *error);
     void *context;
+    bool raced; /* the host has changed what the guest asks: what it does about it is its own doing
+                 */
 };
 
 /*

@@ -124,8 +124,13 @@ void answer_judge_uninvited(struct answer *answer)
         struct event event;
 
         if ((action->kind != REPLY_ASSIGN && action->kind != REPLY_UNASSIGN) ||
-            action->delay.instructions ||
-            (answer->exit && request_exists(answer->exit, &next, action))) {
+            action->delay.instructions) {
+            continue;
+        }
+        if (answer->exit && request_exists(answer->exit, &next, action)) {
+            if (answer->ops->raced) {
+                answer_blame(answer, action->gpa, action->size_bytes);
+            }
             continue;
         }
         answer_blame(answer, action->gpa, action->size_bytes);

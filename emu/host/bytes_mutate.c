@@ -60,11 +60,19 @@ static uint8_t draw_kind(uint64_t *random)
     return 0;
 }
 
+static uint8_t draw_what(uint64_t *random, uint8_t kind)
+{
+    const struct deviation_row *row = deviation_rows[kind];
+    bool often = row->what_often && one_in(random, 2);
+
+    return (uint8_t)draw_below(random, often ? row->what_often : row->what_count);
+}
+
 static uint16_t draw_index(uint64_t *random)
 {
     return one_in(random, 4)
                ? (uint16_t)bytes_interesting[draw_below(random, bytes_interesting_count)]
-               : (uint16_t)draw_small(random, 12);
+               : (uint16_t)draw_small(random, one_in(random, 4) ? 12 : 4);
 }
 
 /* An operand that goes with the form. */
@@ -126,7 +134,7 @@ static void draw_record(const struct draft *draft, struct bytes_record *record)
         .index = draw_index(random),
         .flag = one_in(random, 6),
     };
-    record->what = (uint8_t)draw_below(random, deviation_rows[record->kind]->what_count);
+    record->what = draw_what(random, record->kind);
     record->when = (deviation_rows[record->kind]->parts & PART_DELAY) && !one_in(random, 4)
                        ? 0
                        : (uint8_t)draw_small(random, 8);
@@ -172,7 +180,7 @@ static void change_part(struct draft *draft, struct bytes_record *record)
         record->kind = draw_kind(random);
         break;
     case 3:
-        record->what = (uint8_t)draw_below(random, deviation_rows[record->kind]->what_count);
+        record->what = draw_what(random, record->kind);
         if (one_in(random, 16)) {
             record->what |= 0x80; /* a page: the large one around it */
         }

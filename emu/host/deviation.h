@@ -129,6 +129,7 @@ struct deviation_row {
     const char *name;
     unsigned parts;      /* enum deviation_part */
     uint16_t what_count; /* `what` counts modulo this */
+    uint16_t what_often; /* a mutator should think of the first so many more often; 0: of none */
     uint8_t weight;      /* how often a mutator should think of it */
     bool alone;          /* there is no honest answer beside it */
     /* False: it has no meaning here. The deviation arrives with row, what, flag, nth and delay. */

@@ -38,6 +38,7 @@ uint64_t deviation_value(const struct deviation_context *context, uint64_t hones
 
 /* Where an exit has no such place, or names no such page, the next kind of it stands for it. */
 #define DEVIATION_PLACE_COUNT 13
+#define DEVIATION_PLACE_OFTEN 6 /* of the lists that come and go with requests */
 bool deviation_place(const struct deviation_context *context, unsigned what, unsigned index,
                      struct deviation_place *place);
 #define DEVIATION_WORDS 88

@@ -143,10 +143,9 @@ void vcpu_flush(struct vcpu *vcpu)
  * The presence of memory hooks is compiled into blocks, of either kind for itself; and whether an
  * observed page is memory goes by it, too.
  */
-static void watch_change(struct vcpu *vcpu, bool writes)
+static void watch_change(struct vcpu *vcpu)
 {
-    /* Watched often, writes are hooked as well with an observer: vcpu_watch_often. */
-    if (!vcpu->watch_often || (writes && !vcpu->observer.view)) {
+    if (!vcpu->watch_often) {
         engine_flush_blocks(vcpu->uc);
     }
     vcpu_flush(vcpu);
@@ -183,7 +182,7 @@ int vcpu_watch_add(struct vcpu *vcpu, uint64_t gpa, uint32_t size_bytes, bool wr
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
     if (vcpu->watch_count == 1 || writes) {
-        watch_change(vcpu, writes);
+        watch_change(vcpu);
     }
     return 0;
 }
@@ -198,13 +197,12 @@ void vcpu_watch_clear(struct vcpu *vcpu)
     }
     vcpu->watch_count = 0;
     vcpu_observe_unwatched(vcpu);
-    watch_change(vcpu, false);
+    watch_change(vcpu);
 }
 
 int vcpu_watch_often(struct vcpu *vcpu, struct error *error)
 {
-    /* With an observer watched memory has hooks on writes as well. */
-    int kinds = vcpu->observer.view ? UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE : UC_HOOK_MEM_READ;
+    const int kinds = UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE;
     uc_hook hook;
 
     /* Of an address that no memory has: it is there, and is never called. */
@@ -212,7 +210,7 @@ int vcpu_watch_often(struct vcpu *vcpu, struct error *error)
                     UINT64_MAX)) {
         return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a memory hook");
     }
-    watch_change(vcpu, false);
+    watch_change(vcpu);
     vcpu->watch_often = true;
     return 0;
 }

@@ -160,8 +160,8 @@ static void restored_compare(struct check *check)
     struct pass pass;
     struct error error;
     char *first;
-    int status = pass_restored(&pass, &check->subject, check->pass.outcome.exits, &first,
-                               &kept.size_bytes, &error);
+    int status = pass_restored(&pass, &check->subject, &check->pass, check->pass.outcome.exits,
+                               &first, &kept.size_bytes, &error);
 
     if (status != SNPEMU_OK) {
         report_error(check, status, &error);
@@ -303,7 +303,7 @@ static void check_runs(struct check *check)
     int status;
 
     replay_start(check);
-    status = pass_begin(&check->pass, &check->subject, true, &error);
+    status = pass_begin(&check->pass, &check->subject, true, NULL, &error);
     if (status == SNPEMU_OK) {
         status = pass_to_end(&check->pass, &error);
     }
@@ -384,7 +384,7 @@ int fixture_replay(const char *path, int fd)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     status = subject_open(&subject, path, NULL, &error);
     if (status == SNPEMU_OK) {
-        status = pass_begin(&pass, &subject, false, &error);
+        status = pass_begin(&pass, &subject, false, NULL, &error);
     }
     if (status == SNPEMU_OK) {
         status = pass_to_end(&pass, &error);

@@ -189,7 +189,7 @@ static void put_row(const struct class_row *row, const struct widths *widths)
     printf("%-*s %12" PRIu64 " %12s  %-*s  %-*s  %-*s  %s\n", widths->verdict,
            verdict_name(row->key.verdict), atomic_load(&row->runs), first, widths->oracles, oracles,
            widths->symbol, or_dash(row->key.symbol), widths->exit, or_dash(row->key.exit),
-           *phrase ? phrase : "(the guest survives)");
+           *phrase ? phrase : "(whatever follows)");
 }
 
 static void put_classes(const struct classes *classes)
