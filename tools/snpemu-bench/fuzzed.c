@@ -10,6 +10,7 @@
 #include "check/oracle.h"
 #include "fuzz/stage.h"
 #include "host/bytes.h"
+#include "host/bytes_mutate.h"
 #include "measure.h"
 #include "ours.h"
 #include "recording.h"
@@ -17,7 +18,7 @@
 #define ROUND_NS 20e6
 #define LOOPS_MAX 100000
 #define SEED 1
-#define RECORDS_MAX 8
+#define MUTATIONS_MAX 8
 #define AT_ONCE 256 /* runs of the campaign between two looks at the clock */
 
 struct fuzzed {
@@ -166,23 +167,14 @@ static long resident_kib(void)
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-static uint64_t draw(uint64_t *random)
-{
-    *random ^= *random << 13;
-    *random ^= *random >> 7;
-    *random ^= *random << 17;
-    return *random;
-}
-
-/* A few records of anything: what a fuzzer has in its corpus is not known here. */
+/* Each from nothing: what a fuzzer has in its corpus is not known here. */
 static size_t random_input(uint8_t *input, uint64_t *random)
 {
-    size_t size = (1 + draw(random) % RECORDS_MAX) * BYTES_RECORD_SIZE;
+    size_t size = 0;
+    uint64_t count = 1 + *random % MUTATIONS_MAX;
 
-    for (size_t at = 0; at < size; at += sizeof(uint64_t)) {
-        uint64_t word = draw(random);
-
-        memcpy(input + at, &word, sizeof(word));
+    for (uint64_t i = 0; i < count; i++) {
+        size = bytes_mutate(input, size, BYTES_INPUT_MAX, random);
     }
     return size;
 }
