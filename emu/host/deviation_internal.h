@@ -7,7 +7,8 @@
  *   deviation_memory.c  bytes in memory that the host and the guest share
  *   deviation_page.c    pages: page states, the RMP, the nested map
  *   deviation_event.c   events that the guest takes, and who runs
- *   deviation_place.c   where: bytes and pages that an exit names
+ *   deviation_place.c   where: bytes in regions that an exit has
+ *   deviation_named.c   where: pages that an exit names
  *   deviation_value.c   what: values
  */
 #ifndef SNPEMU_HOST_DEVIATION_INTERNAL_H
@@ -35,6 +36,8 @@ uint64_t deviation_value(const struct deviation_context *context, uint64_t hones
                          unsigned size_bytes);
 
 /* ---- places ---- */
+
+#define DEVIATION_GPA_LIMIT (1ULL << 52) /* AMD APM Vol 2, 5.3 */
 
 /* Where an exit has no such place, or names no such page, the next kind of it stands for it. */
 #define DEVIATION_PLACE_COUNT 13

@@ -188,8 +188,9 @@ static void print_watch(const struct deviation *deviation, FILE *file, const cha
 
     deviation_number(value, deviation->value);
     deviation_number(offset, place->offset);
-    deviation_line(file, "-- %s becomes %s %s %" PRIu64 "%s.", deviation_place_words(place, words),
-                   value, when, deviation->nth, deviation->flag ? ", and goes back after it" : "");
+    deviation_comment(file, "%s becomes %s %s %" PRIu64 "%s.", deviation_place_words(place, words),
+                      value, when, deviation->nth,
+                      deviation->flag ? ", and goes back after it" : "");
     deviation_action(deviation, file, name,
                      "region = \"%s\", offset = %s, size = %u, nth = %" PRIu64 ", value = %s%s",
                      deviation_place_region(place), offset, place->size_bytes, deviation->nth,
