@@ -13,6 +13,6 @@ more=(size-overflow pages-overflow sign-extended fetched-twice count-raced stale
     carry-ignored retries-for-ever waits-for-ever)
 
 if [ -n "${SNPEMU_SANITIZED:-}" ]; then
-    exec "$SNPEMU_SOURCE_DIR/tools/planted" --limit 1000 --twin-runs 100 "${few[@]}"
+    exec "$SNPEMU_SOURCE_DIR/tools/planted" --limit 4000 --twin-runs 100 "${few[@]}"
 fi
-exec "$SNPEMU_SOURCE_DIR/tools/planted" --limit 8000 --twin-runs 500 "${few[@]}" "${more[@]}"
+exec "$SNPEMU_SOURCE_DIR/tools/planted" --twin-runs 500 "${few[@]}" "${more[@]}"
