@@ -61,11 +61,10 @@ static void bitmap_access(struct oracle_vcpu *vcpu, const struct oracle_access *
     memcpy(bitmap, vcpu->bitmap, sizeof(bitmap));
     for (uint32_t i = 0; i < access->size_bytes; i++) {
         uint64_t at = offset + i - GHCB_VALID_BITMAP;
+        uint64_t stored = i < 8 ? access->value >> (8 * i) : 0;
 
         if (offset + i >= GHCB_VALID_BITMAP && at < sizeof(bitmap)) {
-            bitmap[at] = (uint8_t)(!access->write ? access->bytes[i]
-                                   : i < 8        ? access->value >> (8 * i)
-                                                  : 0);
+            bitmap[at] = access->write ? (uint8_t)stored : access->bytes[i];
         }
     }
     if (access->write) {
