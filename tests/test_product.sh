@@ -108,7 +108,7 @@ played 'no such function' 2 'no symbol named "nowhere"' svsm --until nowhere
 played 'a function before the question' 2 'does not ask for the APIC IDs' svsm --until idt_init
 played 'a function that is not reached' 2 'does not bring this image to svsm_panic' svsm \
     --until svsm_panic
-played 'an image that does not ask' 2 'does not ask for the APIC IDs' port_io
+played 'an image that does not ask' 2 'does not ask for the APIC IDs' port_io --until tss_fill
 played 'an unknown option' 2 "unknown option '--seeds'; nearest: --seed" svsm --seeds 3
 played 'help has the rows' 0 '^  count@4 ~0 +the count at its 4th read: all ones' --help
 

@@ -272,8 +272,9 @@ void fuzz_report(struct fuzz *fuzz)
     printf("findings  %zu, %" PRIu64 " of them new\n", findings, fresh_findings(fuzz));
     if (findings > 0) {
         printf("          to run all: snpemu test %s/findings\n"
-               "          to look at one: snpemu replay %s %s/findings/NAME.input\n",
-               fuzz->dir, fuzz->path, fuzz->dir);
+               "          to look at one: snpemu replay %s --cpus %" PRIu32
+               " %s/findings/NAME.input\n",
+               fuzz->dir, fuzz->path, fuzz->subject.scenario->cpus, fuzz->dir);
     }
     if (apart > 0) {
         printf("emulator  %zu inputs at which the emulator itself failed in %s/emulator; please "
