@@ -32,6 +32,8 @@
 
 #define EXIT_KINDS_MAX 128
 #define CONSOLE_LINE_MAX 120
+#define STILL_SAME_MAX 16            /* faults alike, one after the other: all that follow are */
+#define STILL_FAULTS_MAX 65536       /* in turns: frames that fill no stack go in a circle */
 #define CANCEL_INTERVAL (1ULL << 24) /* instructions between two questions */
 
 /* How many exits of one kind there were. */
@@ -57,9 +59,14 @@ struct run_state {
     uint64_t exits;
     bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
     bool script_acted;
-    bool watch_fired;   /* the host changed memory between two instructions of the guest */
-    bool raced;         /* the host has changed memory since its last answer: what the guest asks */
-    bool held_raced;    /* so it was when the guest asked to be held */
+    bool watch_fired; /* the host changed memory between two instructions of the guest */
+    bool raced;       /* the host has changed memory since its last answer: what the guest asks */
+    bool held_raced;  /* so it was when the guest asked to be held */
+    /* Faults since an instruction has retired, and how often the last one came just so before. */
+    struct {
+        uint64_t retired, rip, rsp;
+        uint32_t faults, same;
+    } still;
     uint64_t slice_end; /* in retired instructions: where another vCPU may run; UINT64_MAX: none */
     uint64_t schedule;  /* state of the random schedule */
     size_t turn;        /* the next of the explicit schedule */
