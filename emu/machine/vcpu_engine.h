@@ -29,7 +29,7 @@ _Static_assert(BLOCK_SLOTS == VCPU_BLOCK_MAX, "an observer numbers blocks by the
 #define BLOCK_BYTES_MAX 8192 /* 512 instructions of at most 15 bytes fit */
 #define SITE_MAX 1024        /* a hook costs at each instruction that is translated */
 #define DEBUG_MAX 4
-#define CODE_VIEW_SLOTS 256
+#define CODE_VIEW_SLOTS 4096 /* 16 MiB of code: two pages in one slot forget all blocks in turn */
 #define OFFSET_SLOTS 256
 #define LIVE_MAX 256 /* translations that are known one by one */
 #define RESTLESS_MAX 32
