@@ -90,6 +90,9 @@ void image_dwarf_free(struct image_file *file)
 {
     image_lines_free(file);
     image_functions_free(file);
+    if (file->eh_frame) {
+        dwarf_cfi_end(file->eh_frame);
+    }
     dwarf_end(file->dwarf);
     elf_end(file->dwarf_elf);
     tdestroy(file->paths, free);

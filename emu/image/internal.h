@@ -15,6 +15,7 @@
 
 struct Elf;
 struct Dwarf;
+struct Dwarf_CFI_s;
 struct image_line;
 struct image_function;
 
@@ -35,6 +36,8 @@ struct image_file {
     bool dwarf_asked, lines_asked, functions_asked;
     struct Elf *dwarf_elf;
     struct Dwarf *dwarf;
+    bool eh_frame_asked; /* unwind.c */
+    struct Dwarf_CFI_s *eh_frame;
     struct image_line *line;
     size_t line_count;
     struct image_function *function;

@@ -24,6 +24,7 @@ int show_open(struct show *show, const struct subject *subject, const char *trac
             return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
         }
         show->trace.sink[show->trace.sink_count++] = text_trace_sink(show->text);
+        show->trace.places = form == TEXT_FULL;
     }
     show->ladder = ladder_new(stderr, output_has_colour(stderr));
     if (!show->ladder) {
@@ -108,7 +109,7 @@ void show_outcome(struct run *run, const struct outcome *outcome, bool dump_perc
     } else {
         output_percpu(stderr, run, colour);
     }
-    output_outcome(stderr, outcome, outcome_verdict(outcome), colour);
+    output_outcome(stderr, run, outcome, outcome_verdict(outcome), colour);
 }
 
 int show_status(enum verdict verdict)
