@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "coverage_option.h"
 #include "options.h"
 #include "output.h"
 #include "run.h"
@@ -36,12 +37,14 @@ struct run_command {
     bool dump_percpu;
     enum text_form form;
     bool form_given;
+    struct coverage_option coverage;
 
     /* While it runs. */
     struct subject subject;
     struct host *host;
     struct run *run;
     struct show show;
+    struct coverage_file coverage_file;
 };
 
 static const struct argp_option run_options[] = {
@@ -72,6 +75,7 @@ static const struct argp_option run_options[] = {
      "End the run at the Nth exit of that name (by default the first), before it is answered", 0},
     {"dump", KEY_DUMP, "percpu", 0,
      "After the run, write the guest's per-CPU areas to standard output", 0},
+    COVERAGE_OPTIONS,
     {0},
 };
 
@@ -152,9 +156,9 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
         if (command->form_given && !command->trace_path) {
             return option_fail(state, "--trace-form needs --trace FILE");
         }
-        return 0;
+        return coverage_option_end(state, &command->coverage);
     default:
-        return option_other(key, state);
+        return coverage_option_parse(key, arg, state, &command->coverage);
     }
 }
 
@@ -171,9 +175,13 @@ static int run_prepare(struct run_command *command, struct error *error)
         status =
             show_open(&command->show, &command->subject, command->trace_path, command->form, error);
     }
+    if (status == SNPEMU_OK) {
+        status = coverage_file_open(&command->coverage_file, &command->coverage, error);
+    }
     if (status != SNPEMU_OK) {
         return status;
     }
+    options.ran = command->coverage_file.ran;
     options.oracles = command->subject.scenario->oracles;
     options.firmware = command->subject.firmware;
     show_run(&command->show, &options);
@@ -226,6 +234,7 @@ static void run_release(struct run_command *command)
         command->host->free(command->host);
     }
     show_close(&command->show);
+    coverage_file_close(&command->coverage_file);
     subject_close(&command->subject);
 }
 
@@ -248,6 +257,13 @@ int cmd_run(int argc, char **argv)
     }
     if (status == SNPEMU_OK) {
         status = show_to_end(&command->show, command->run, &outcome, &command->options.error);
+    }
+    if (status == SNPEMU_OK) {
+        status =
+            coverage_file_take(&command->coverage_file, &command->subject, &command->options.error);
+    }
+    if (status == SNPEMU_OK) {
+        status = coverage_file_commit(&command->coverage_file, &command->options.error);
     }
     if (command_interrupted()) {
         exit_status = command_say_interrupted();
