@@ -100,18 +100,19 @@ static bool add_entry(struct drcov *drcov, uint32_t module, uint32_t start, uint
     return true;
 }
 
-/* The module of that path; it must lie where it did. */
+/* The module of that path that begins there; it must end where it did. */
 static int find_module(struct drcov *drcov, const char *path, uint64_t base, uint64_t end,
                        uint32_t *number, struct error *error)
 {
     size_t i = 0;
 
-    while (i < drcov->modules && strcmp(drcov->module[i].path, path) != 0) {
+    while (i < drcov->modules &&
+           (drcov->module[i].base != base || strcmp(drcov->module[i].path, path) != 0)) {
         i++;
     }
     *number = (uint32_t)i;
     if (i < drcov->modules) {
-        return drcov->module[i].base == base && drcov->module[i].end == end
+        return drcov->module[i].end == end
                    ? SNPEMU_OK
                    : error_set(error, SNPEMU_ERR_INPUT,
                                "coverage of two builds of %.300s does not go together; name "
@@ -133,21 +134,45 @@ static int find_module(struct drcov *drcov, const char *path, uint64_t base, uin
     return SNPEMU_OK;
 }
 
-int drcov_image(struct drcov *drcov, const struct image *image, const struct block_count *block,
-                size_t count, struct error *error)
+/* Blocks inside [base, end), which is one module. */
+static int add_module(struct drcov *drcov, const char *path, uint64_t base, uint64_t end,
+                      const struct block_count *block, size_t count, struct error *error)
 {
-    uint64_t base = image->load_gpa + image->gva_offset, size = image->end_gpa - image->load_gpa;
     uint32_t module;
-    int status = find_module(drcov, image->path, base, base + size, &module, error);
+    int status = find_module(drcov, path, base, end, &module, error);
 
     for (size_t i = 0; status == SNPEMU_OK && i < count; i++) {
         uint64_t start = block[i].gva - base;
 
-        if (start < size && start <= UINT32_MAX && block[i].size_bytes <= UINT16_MAX &&
-            block[i].times > 0 &&
+        if (start < end - base && block[i].size_bytes <= UINT16_MAX && block[i].times > 0 &&
             !add_entry(drcov, module, (uint32_t)start, (uint16_t)block[i].size_bytes)) {
             status = no_memory(error);
         }
+    }
+    return status;
+}
+
+int drcov_image(struct drcov *drcov, const struct image *image, const struct block_count *block,
+                size_t count, struct error *error)
+{
+    int status = SNPEMU_OK;
+
+    for (size_t i = 0, next; i < image->segment_count && status == SNPEMU_OK; i = next) {
+        uint64_t start = image->segment[i].gpa, end = start;
+
+        /* A block's distance from its module's start has 32 bits; firmware begins at the reset
+           vector and goes on in the upper half. */
+        for (next = i; next < image->segment_count &&
+                       image->segment[next].gpa + image->segment[next].memory_size_bytes - start <=
+                           UINT32_MAX;
+             next++) {
+            end = image->segment[next].gpa + image->segment[next].memory_size_bytes;
+        }
+        if (next == i) {
+            break;
+        }
+        status = add_module(drcov, image->path, start + image->gva_offset, end + image->gva_offset,
+                            block, count, error);
     }
     return status;
 }

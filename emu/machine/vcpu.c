@@ -198,6 +198,7 @@ void vcpu_close(struct vcpu *vcpu)
     }
     free(vcpu->ran_inside);
     free(vcpu->ran_outside);
+    free(vcpu->ran_slot);
     free(vcpu->site);
     free(vcpu->fill);
     free(vcpu->view);

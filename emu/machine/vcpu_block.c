@@ -296,6 +296,9 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
             slot = block_find(vcpu, gva, size);
         }
         *slot = fresh;
+        if (vcpu->ran) {
+            vcpu->ran_slot[vcpu->block_count] = (uint32_t)(slot - vcpu->block);
+        }
         vcpu->block_count++;
     }
     if ((slot->key & BLOCK_REP) && vcpu->current == slot) {
@@ -442,11 +445,13 @@ int vcpu_count_ran(struct vcpu *vcpu, vcpu_ran *ran, void *context, struct error
 
     vcpu->ran_inside = calloc(BLOCK_SLOTS, sizeof(*vcpu->ran_inside));
     vcpu->ran_outside = calloc(BLOCK_SLOTS, sizeof(*vcpu->ran_outside));
-    if (!vcpu->ran_inside || !vcpu->ran_outside) {
+    vcpu->ran_slot = calloc(BLOCK_SLOTS, sizeof(*vcpu->ran_slot));
+    if (!vcpu->ran_inside || !vcpu->ran_outside || !vcpu->ran_slot) {
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for coverage");
     }
     vcpu->tell_ran = ran;
     vcpu->tell_ran_context = context;
+    vcpu_block_forget_all(vcpu);
     vcpu_ran_switch(vcpu);
     err = uc_hook_del(vcpu->uc, vcpu->block_hook);
     if (!err) {

@@ -124,6 +124,7 @@ struct vcpu {
     uc_engine *uc;
     uc_hook block_hook;
     uint64_t *ran_inside, *ran_outside; /* of VMPL0, of the others; BLOCK_SLOTS each */
+    uint32_t *ran_slot;                 /* of each block that is known; NULL as `ran` */
     vcpu_ran *tell_ran;
     void *tell_ran_context;
     struct memory *memory;

@@ -9,7 +9,8 @@
 
 static void tell(struct vcpu *vcpu, uint64_t *ran, unsigned vmpl)
 {
-    for (uint32_t slot = 0; slot < BLOCK_SLOTS; slot++) {
+    for (uint32_t i = 0; i < vcpu->block_count; i++) {
+        uint32_t slot = vcpu->ran_slot[i];
         const struct block *block = &vcpu->block[slot];
 
         if (ran[slot]) {
