@@ -15,12 +15,12 @@ struct stage {
     struct place place;       /* of the snapshot */
     struct host *honest_host; /* up to the snapshot */
     struct host *host;
-    struct run *fast;    /* for inputs that change no memory at an access; */
-    struct run *watched; /* for those that do, made when it is first needed, */
-    struct run *exact;   /* and so is this */
+    struct run *fast;     /* for inputs that change no memory at an access; */
+    struct run *watched;  /* for those that do, made when it is first needed, */
+    struct run *exact;    /* and so is this */
     struct run *counting; /* and this, */
     struct blocks *ran;   /* which counts here */
-    struct run *last;    /* of the last stage_play */
+    struct run *last;     /* of the last stage_play */
     uint64_t first_exit;
     uint64_t snapshot_instructions;
     struct outcome honest;

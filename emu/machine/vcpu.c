@@ -199,6 +199,7 @@ void vcpu_close(struct vcpu *vcpu)
     free(vcpu->ran_inside);
     free(vcpu->ran_outside);
     free(vcpu->ran_slot);
+    free(vcpu->last);
     free(vcpu->site);
     free(vcpu->fill);
     free(vcpu->view);

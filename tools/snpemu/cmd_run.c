@@ -14,6 +14,8 @@
 #include "show.h"
 #include "subject.h"
 
+#define INSNS_DEFAULT 32
+
 enum {
     KEY_CPUS = 0x100,
     KEY_APIC_IDS,
@@ -28,6 +30,7 @@ enum {
     KEY_STRICT,
     KEY_ORACLES,
     KEY_FIRMWARE,
+    KEY_TRACE_INSNS,
 };
 
 struct run_command {
@@ -38,6 +41,7 @@ struct run_command {
     enum text_form form;
     bool form_given;
     struct coverage_option coverage;
+    uint64_t insns;
 
     /* While it runs. */
     struct subject subject;
@@ -60,6 +64,10 @@ static const struct argp_option run_options[] = {
     {"trace-form", KEY_TRACE_FORM, "FORM", 0,
      "full (default): counts, addresses and the digest of the final state; golden: what does not "
      "depend on the guest's compiler",
+     0},
+    {"trace-insns", KEY_TRACE_INSNS, "N", OPTION_ARG_OPTIONAL,
+     "Show the last N instructions (32) that ran, of all vCPUs, and those behind where it ended; "
+     "they are in the trace, too",
      0},
     {"seed", KEY_SEED, "N", 0, "Seed of all random numbers", 0},
     {"budget", KEY_BUDGET, "N", 0, "End the run after N instructions", 0},
@@ -113,6 +121,10 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
             }
         }
         return option_fail(state, "--trace-form: '%.100s' is neither full nor golden", arg);
+    case KEY_TRACE_INSNS:
+        command->insns = INSNS_DEFAULT;
+        return arg ? option_number(state, "--trace-insns", arg, 1, RUN_INSNS_MAX, &command->insns)
+                   : 0;
     case KEY_SEED:
         overrides->seed_given = true;
         return option_number(state, "--seed", arg, 0, UINT64_MAX, &overrides->seed);
@@ -182,6 +194,7 @@ static int run_prepare(struct run_command *command, struct error *error)
         return status;
     }
     options.ran = command->coverage_file.ran;
+    options.insns = command->insns;
     options.oracles = command->subject.scenario->oracles;
     options.firmware = command->subject.firmware;
     show_run(&command->show, &options);
@@ -211,6 +224,7 @@ static int run_report(struct run_command *command, const struct outcome *outcome
     struct error unused = {0};
     char why[512] = "";
 
+    output_insns(stderr, command->run, command->insns);
     show_outcome(command->run, outcome, command->dump_percpu);
     if (!expect->given) {
         return show_status(verdict);

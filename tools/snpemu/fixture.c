@@ -33,9 +33,9 @@ struct check {
     struct fixture_report *report;
     FILE *details;
     struct subject subject;
-    struct pass pass; /* the first run */
-    pid_t replay;     /* the second process; 0: none */
-    int replay_fd;    /* -1: none */
+    struct pass pass;   /* the first run */
+    pid_t replay;       /* the second process; 0: none */
+    int replay_fd;      /* -1: none */
     struct blocks *ran; /* of the first run; NULL: nobody asks */
 };
 

@@ -37,7 +37,7 @@ struct fixture_report {
     char why[512];     /* the first problem, in one line; empty when it passed */
     char *coverage;    /* of the first run; owned; NULL when there is none */
     size_t coverage_size_bytes;
-    char *details;     /* all problems with their diffs; owned; NULL when there are none */
+    char *details; /* all problems with their diffs; owned; NULL when there are none */
 };
 
 /* Check the scenario at `path`, shown as `name`. */
