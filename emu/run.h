@@ -145,10 +145,10 @@ int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *e
 /* Whether a handler of a script has answered an exit. */
 bool run_script_acted(const struct run *run);
 
-/* What is known of an address of the code that runs, or has run last. */
+/* Symbol and line of an address of the code that runs, or has run last: no inlined functions. */
 void run_place(const struct run *run, uint64_t gva, struct image_place *place);
 
-/* The same of the SVSM's code, whatever runs now. */
+/* All that is known of an address of the SVSM's, whatever runs now. */
 void run_place_svsm(const struct run *run, uint64_t gva, struct image_place *place);
 
 #define RUN_BACKTRACE_MAX 64

@@ -30,7 +30,7 @@ void run_place_of(void *context, uint64_t gva, struct image_place *place)
 
 void run_place(const struct run *run, uint64_t gva, struct image_place *place)
 {
-    image_place_at(run_program(run), gva, place);
+    image_place_line(run_program(run), gva, place);
 }
 
 void run_place_svsm(const struct run *run, uint64_t gva, struct image_place *place)

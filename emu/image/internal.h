@@ -137,6 +137,8 @@ int image_symbols_read(struct image *image, const struct flat *flat, struct erro
 void image_dwarf_free(struct image_file *file);
 /* line.c: NULL: none is known. */
 const struct image_line *image_line_find(const struct image *image, uint64_t gva);
+/* Of one address, without making the tables. */
+bool image_line_source(const struct image *image, uint64_t gva, const char **path, unsigned *line);
 const char *image_file_name(const char *path); /* without its directories */
 void image_lines_free(struct image_file *file);
 /* function.c: index of the innermost range that covers gva; SIZE_MAX: none does. */

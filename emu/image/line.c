@@ -145,15 +145,71 @@ const char *image_file_name(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
-bool image_line_at(const struct image *image, uint64_t gva, const char **file, unsigned *line)
+/* The unit that covers the address. Not every compiler writes the table that says which. */
+static Dwarf_Die *unit_at(Dwarf *dwarf, uint64_t gva, Dwarf_Die *unit)
 {
-    const struct image_line *found = image_line_find(image, gva);
+    Dwarf_Off offset = 0, next;
+    size_t header_size;
 
+    if (dwarf_addrdie(dwarf, gva, unit)) {
+        return unit;
+    }
+    while (dwarf_nextcu(dwarf, offset, &next, &header_size, NULL, NULL, NULL) == 0 &&
+           next > offset) {
+        if (dwarf_offdie(dwarf, offset + header_size, unit) && dwarf_haspc(unit, gva) == 1) {
+            return unit;
+        }
+        offset = next;
+    }
+    return NULL;
+}
+
+/* From its unit alone: most runs ask about one address, and the whole table costs milliseconds. */
+static bool line_of_unit(struct image_file *file, uint64_t gva, struct image_line *line)
+{
+    Dwarf *dwarf = dwarf_of_image(file);
+    Dwarf_Line *found;
+    Dwarf_Die unit;
+    int number;
+
+    if (!dwarf || !unit_at(dwarf, gva, &unit)) {
+        return false;
+    }
+    found = dwarf_getsrc_die(&unit, gva);
+    line->path = found ? dwarf_path(file, &unit, dwarf_linesrc(found, NULL, NULL)) : NULL;
+    if (!line->path || dwarf_lineno(found, &number) != 0 || number <= 0) {
+        return false;
+    }
+    line->line = (unsigned)number;
+    return true;
+}
+
+bool image_line_source(const struct image *image, uint64_t gva, const char **path, unsigned *line)
+{
+    const struct image_line *found = NULL;
+    struct image_line one = {0};
+
+    if (image->file->lines_asked) {
+        found = image_line_find(image, gva);
+    } else if (line_of_unit(image->file, gva, &one)) {
+        found = &one;
+    }
     if (!found) {
         return false;
     }
-    *file = image_file_name(found->path);
+    *path = found->path;
     *line = found->line;
+    return true;
+}
+
+bool image_line_at(const struct image *image, uint64_t gva, const char **file, unsigned *line)
+{
+    const char *path;
+
+    if (!image_line_source(image, gva, &path, line)) {
+        return false;
+    }
+    *file = image_file_name(path);
     return true;
 }
 

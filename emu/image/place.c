@@ -61,6 +61,20 @@ void image_place_at(const struct image *image, uint64_t gva, struct image_place 
     *place = *kept;
 }
 
+void image_place_line(const struct image *image, uint64_t gva, struct image_place *place)
+{
+    const char *path;
+    unsigned line;
+
+    *place = (struct image_place){.gva = gva};
+    if (image) {
+        place->symbol = image_symbol_at(image, gva, &place->offset);
+        if (image_line_source(image, gva, &path, &line)) {
+            frame_add(place, path, line, NULL);
+        }
+    }
+}
+
 /* A text that is cut at its size, and how long it would be. */
 struct place_text {
     char *text;

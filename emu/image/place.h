@@ -42,6 +42,9 @@ struct image_place {
 /* `image` may be NULL: nothing is known. */
 void image_place_at(const struct image *image, uint64_t gva, struct image_place *place);
 
+/* The same without functions that were inlined: the line alone, which costs much less once. */
+void image_place_line(const struct image *image, uint64_t gva, struct image_place *place);
+
 /*
  * "svsm_panic+0x1c at panic.c:77"; inlined "main+0x40 at list.c:12 in list_read, inlined at
  * main.c:9"; without DWARF "svsm_panic+0x1c"; without a symbol "". Returns the length of the whole,
