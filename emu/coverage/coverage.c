@@ -90,25 +90,34 @@ static int take_program(struct coverage *coverage, const struct blocks *blocks,
     return status;
 }
 
+int coverage_check(const struct coverage *coverage, const struct image *svsm, struct error *error)
+{
+    size_t lines = 1;
+
+    if (coverage->lcov) {
+        image_lines(svsm, &lines);
+    }
+    return lines > 0
+               ? SNPEMU_OK
+               : error_set(error, SNPEMU_ERR_INPUT,
+                           "%.300s: has no lines of source (DWARF); build it with debugging "
+                           "information, or write coverage of blocks: --coverage-format drcov",
+                           svsm->path);
+}
+
 int coverage_take(struct coverage *coverage, const struct blocks *blocks, const struct image *svsm,
                   const struct image *guest, struct error *error)
 {
-    size_t lines;
-    int status;
+    int status = coverage_check(coverage, svsm, error);
 
-    if (blocks_overflowed(blocks)) {
+    if (status == SNPEMU_OK && blocks_overflowed(blocks)) {
         return error_set(error, SNPEMU_ERR_MEMORY,
                          "coverage: the guest ran more than %u different pieces of code",
                          BLOCKS_MAX);
     }
-    image_lines(svsm, &lines);
-    if (coverage->lcov && lines == 0) {
-        return error_set(error, SNPEMU_ERR_INPUT,
-                         "%.300s: has no lines of source (DWARF); build it with debugging "
-                         "information, or write coverage of blocks: --coverage-format drcov",
-                         svsm->path);
+    if (status == SNPEMU_OK) {
+        status = take_program(coverage, blocks, BLOCKS_SVSM, svsm, error);
     }
-    status = take_program(coverage, blocks, BLOCKS_SVSM, svsm, error);
     if (status == SNPEMU_OK && guest) {
         status = take_program(coverage, blocks, BLOCKS_GUEST, guest, error);
     }

@@ -32,10 +32,12 @@ struct coverage; /* opaque */
 int coverage_new(struct coverage **coverage, enum coverage_format format, struct error *error);
 void coverage_free(struct coverage *coverage); /* takes NULL */
 
+/* Whether there can be coverage of this image: lines need DWARF. 0, or SNPEMU_ERR_INPUT. */
+int coverage_check(const struct coverage *coverage, const struct image *svsm, struct error *error);
+
 /*
- * What has run since the last call that had these blocks, of the SVSM and of its guest, whose
- * program may be NULL: then nothing is known of it. Lines need DWARF: SNPEMU_ERR_INPUT where the
- * SVSM's image has none.
+ * Add what ran of the SVSM and of its guest, whose program may be NULL: then nothing is known of
+ * it. Once for all that `blocks` will ever hold. Fails as coverage_check does.
  */
 int coverage_take(struct coverage *coverage, const struct blocks *blocks, const struct image *svsm,
                   const struct image *guest, struct error *error);

@@ -228,6 +228,9 @@ static int fuzz_prepare(struct fuzz_command *command, struct error *error)
     if (status == SNPEMU_OK) {
         status = coverage_file_open(&command->coverage_file, &command->coverage, error);
     }
+    if (status == SNPEMU_OK && command->coverage_file.coverage) {
+        status = coverage_check(command->coverage_file.coverage, fuzz->subject.image, error);
+    }
     if (status == SNPEMU_OK) {
         status = lock_dir(command, error);
     }

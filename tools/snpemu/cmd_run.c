@@ -190,6 +190,9 @@ static int run_prepare(struct run_command *command, struct error *error)
     if (status == SNPEMU_OK) {
         status = coverage_file_open(&command->coverage_file, &command->coverage, error);
     }
+    if (status == SNPEMU_OK && command->coverage_file.coverage) {
+        status = coverage_check(command->coverage_file.coverage, command->subject.image, error);
+    }
     if (status != SNPEMU_OK) {
         return status;
     }
