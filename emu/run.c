@@ -163,8 +163,8 @@ static void run_conclude(struct run *run)
     outcome->rip = vcpu_code_gva(run->machine.vcpu);
     outcome->instructions = vcpu_retired(run->machine.vcpu);
     outcome->exits = run->state.exits;
-    /* What the guest asked for may not be what the host was asked: it has changed what passed. */
-    if (outcome->kind == OUTCOME_NESTED_FAULT && run->state.watch_fired) {
+    /* A page is not what the guest asked for when the host changed the request on its way. */
+    if (outcome->kind == OUTCOME_NESTED_FAULT && run->state.asked_otherwise) {
         outcome->host_caused = true;
     }
     /* After HLT and VMGEXIT, RIP may stand at the start of the next function. */

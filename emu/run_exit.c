@@ -99,7 +99,6 @@ void run_watch_fired(void *context, void *owner)
 {
     struct run *run = context;
 
-    run->state.watch_fired = true;
     run->state.raced = true;
     if (run->oracles) {
         oracles_raced(run->oracles);
@@ -134,6 +133,7 @@ static bool run_take_exit(struct run *run)
         run->outcome.host_caused = run->state.script_acted;
         return false;
     }
+    run->state.asked_otherwise |= run->state.raced;
     exit->number = run->state.exits + 1;
     exit->nth = run_count_exit(run, exit->row);
     run->state.exits++;

@@ -59,9 +59,10 @@ struct run_state {
     uint64_t exits;
     bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
     bool script_acted;
-    bool watch_fired; /* the host changed memory between two instructions of the guest */
-    bool raced;       /* the host has changed memory since its last answer: what the guest asks */
-    bool held_raced;  /* so it was when the guest asked to be held */
+    /* The host has changed memory since its last answer: what the guest reads, or asks next. */
+    bool raced;
+    bool asked_otherwise; /* so it was at an exit: what was asked may not be what the guest asked */
+    bool held_raced;      /* so it was when the guest asked to be held */
     /* Faults since an instruction has retired, and how often the last one came just so before. */
     struct {
         uint64_t retired, rip, rsp;
