@@ -67,36 +67,6 @@ bool run_is_place(const struct run *run, const struct vcpu_stop *stop)
     return run->place.wanted && stop->kind == VCPU_STOP_BREAK && stop->code_gva == run->place.gva;
 }
 
-/*
- * A handler whose first instruction faults, on a stack that each frame begins anew, never begins:
- * faults follow each other for ever, and no instruction retires that a budget could count. True
- * when the run ends with that.
- */
-static bool run_stands_still(struct run *run, const struct vcpu_stop *stop)
-{
-    uint64_t retired = vcpu_retired(run->machine.vcpu);
-    uint64_t rsp = vcpu_get(run->machine.vcpu, VCPU_RSP);
-    bool moved = run->state.still.retired != retired;
-    bool same = !moved && run->state.still.rip == stop->rip && run->state.still.rsp == rsp;
-
-    if (stop->kind != VCPU_STOP_FAULT && stop->kind != VCPU_STOP_INVALID &&
-        stop->kind != VCPU_STOP_INTERRUPT) {
-        return false;
-    }
-    run->state.still.faults = moved ? 0 : run->state.still.faults + 1;
-    run->state.still.same = same ? run->state.still.same + 1 : 0;
-    run->state.still.retired = retired;
-    run->state.still.rip = stop->rip;
-    run->state.still.rsp = rsp;
-    if (run->state.still.same < STILL_SAME_MAX && run->state.still.faults < STILL_FAULTS_MAX) {
-        return false;
-    }
-    trap_end(&run->trap, OUTCOME_STUCK, "a fault's handler begins with a fault, for ever");
-    run->outcome.host_caused =
-        stop->kind == VCPU_STOP_FAULT && trap_host_fault(&run->trap, stop->fault.gpa);
-    return true;
-}
-
 int run_guest(struct run *run, struct error *error)
 {
     struct vcpu *vcpu = run->machine.vcpu;
@@ -128,7 +98,7 @@ int run_guest(struct run *run, struct error *error)
         if (vcpu_retired(vcpu) >= budget) {
             trap_end(&run->trap, OUTCOME_BUDGET, "instructions");
         } else if (stop.kind != VCPU_STOP_LIMIT) {
-            if (!run_stands_still(run, &stop)) {
+            if (!run_faults_for_ever(run, &stop)) {
                 enum trap_next next = trap_handle(&run->trap, &stop);
 
                 run_taint_trap(run, &stop);

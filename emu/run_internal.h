@@ -9,6 +9,7 @@
  *   run_later.c     what the host does between two instructions
  *   run_schedule.c  which vCPU runs
  *   run_spin.c      loops that nobody ends
+ *   run_fault.c     faults that nobody ends
  *   run_oracle.c    what the oracles are told
  *   run_percpu.c    what the oracle percpu looks at
  *   run_taint.c     the same for the one that follows values
@@ -32,8 +33,7 @@
 
 #define EXIT_KINDS_MAX 128
 #define CONSOLE_LINE_MAX 120
-#define STILL_SAME_MAX 16            /* faults alike, one after the other: all that follow are */
-#define STILL_FAULTS_MAX 65536       /* in turns: frames that fill no stack go in a circle */
+#define ROUND_PAGES 8                /* pages that a circle of faults may be about */
 #define CANCEL_INTERVAL (1ULL << 24) /* instructions between two questions */
 
 /* How many exits of one kind there were. */
@@ -68,6 +68,13 @@ struct run_state {
         uint64_t retired, rip, rsp;
         uint32_t faults, same;
     } still;
+    /* Faults on pages that the host took, since the last exit and the last one on another page. */
+    struct {
+        uint64_t exits;
+        uint32_t faults;
+        uint32_t page_count; /* of the ring: how many have been put there */
+        uint64_t page_gpa[ROUND_PAGES];
+    } round;
     uint64_t slice_end; /* in retired instructions: where another vCPU may run; UINT64_MAX: none */
     uint64_t schedule;  /* state of the random schedule */
     size_t turn;        /* the next of the explicit schedule */
@@ -191,6 +198,10 @@ void run_spin_quantum(struct run *run); /* a turn is over */
 int run_spin_may_part(const struct run *run, struct error *error);
 /* When spin.due: end the run if its loop never ends. 0, or the emulator's own failure. */
 int run_spin_examine(struct run *run, struct error *error);
+
+/* run_fault.c: whether the run ends here because faults follow each other for ever; the outcome is
+ * set then. */
+bool run_faults_for_ever(struct run *run, const struct vcpu_stop *stop);
 
 /* run_oracle.c: what the oracles are told. Nothing happens when none is on. */
 int run_oracles_open(struct run *run, struct error *error);
