@@ -4,8 +4,8 @@
  * with one; half of the blocks of a guest that clears pages are nothing else. Here what is left of
  * a page is done at once, in the block hook before an iteration, when nobody could tell the
  * difference: the iteration before was the engine's own, in the same pages, so they are there and
- * may be written; nobody watches these pages; and the budget does not end on the way. The engine does the
- * rest, the last iteration at least, and all that is less simple.
+ * may be written; nobody watches these pages; and the budget does not end on the way. The engine
+ * does the rest, the last iteration at least, and all that is less simple.
  */
 #include <string.h>
 
