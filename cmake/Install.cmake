@@ -4,7 +4,8 @@
 #   bin/snpemu  lib/libsnpemu.so*  include/snpemu.h  lib/pkgconfig/snpemu.pc
 #   lib/snpemu/libunicorn.so.2 with its licence in share/doc/snpemu/unicorn/, unless the system's
 #   Unicorn is used
-#   share/snpemu/images/ (by svsm/CMakeLists.txt)  share/man/man1/snpemu.1  share/doc/snpemu/
+#   share/snpemu/images/ (by svsm/CMakeLists.txt)  share/man/man1/  share/doc/snpemu/
+#   the completions, where bash, zsh and fish look for them
 # All paths between them are relative, so that the tree can be moved.
 
 set(doc_dir "${CMAKE_INSTALL_DATADIR}/doc/snpemu")
@@ -35,7 +36,15 @@ configure_file(cmake/snpemu.pc.in snpemu.pc @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/snpemu.pc"
     DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
-install(FILES docs/man/snpemu.1 DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" OPTIONAL)
+# What tools/snpemu-pages/ makes.
+install(DIRECTORY "${PROJECT_BINARY_DIR}/man/" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1"
+    FILES_MATCHING PATTERN "*.1")
+install(FILES "${PROJECT_BINARY_DIR}/completions/snpemu.bash" RENAME snpemu
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
+install(FILES "${PROJECT_BINARY_DIR}/completions/snpemu.zsh" RENAME _snpemu
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
+install(FILES "${PROJECT_BINARY_DIR}/completions/snpemu.fish"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")
 install(FILES README.md DESTINATION "${doc_dir}" OPTIONAL)
 install(FILES LICENSE DESTINATION "${doc_dir}")
 install(DIRECTORY LICENSES DESTINATION "${doc_dir}")

@@ -228,14 +228,15 @@ static void cmin_release(struct cmin_command *command)
     subject_close(&command->subject);
 }
 
+const struct argp cmd_cmin_argp = {
+    cmin_options, cmin_parse, "SCENARIO.lua DIR\nIMAGE DIR", cmin_doc, NULL, NULL, NULL,
+};
+
 int cmd_cmin(int argc, char **argv)
 {
-    static const struct argp argp = {
-        cmin_options, cmin_parse, "SCENARIO.lua DIR\nIMAGE DIR", cmin_doc, NULL, NULL, NULL,
-    };
     struct cmin_command command = {0};
     struct error *error = &command.options.error;
-    int status = options_parse(&argp, argc, argv, &command.options), exit_status;
+    int status = options_parse(&cmd_cmin_argp, argc, argv, &command.options), exit_status;
 
     if (status == SNPEMU_OK) {
         command_catch_signals();

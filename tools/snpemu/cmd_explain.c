@@ -172,18 +172,19 @@ static int explain_word(const char *word, struct error *error)
     return SNPEMU_OK;
 }
 
+const struct argp cmd_explain_argp = {explain_options,
+                                      explain_parse,
+                                      "[SET:CODE | OUTCOME | VERDICT | ORACLE | oracles]",
+                                      explain_doc,
+                                      NULL,
+                                      NULL,
+                                      NULL};
+
 int cmd_explain(int argc, char **argv)
 {
-    static const struct argp argp = {explain_options,
-                                     explain_parse,
-                                     "[SET:CODE | OUTCOME | VERDICT | ORACLE | oracles]",
-                                     explain_doc,
-                                     NULL,
-                                     NULL,
-                                     NULL};
     struct explain explain = {0};
     struct error *error = &explain.options.error;
-    int status = options_parse(&argp, argc, argv, &explain.options);
+    int status = options_parse(&cmd_explain_argp, argc, argv, &explain.options);
     const char *word = explain.word[0];
 
     if (status == SNPEMU_OK && explain.word_count == 2) {

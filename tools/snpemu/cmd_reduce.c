@@ -106,12 +106,12 @@ static int run_reduce(struct reduce_command *command, struct error *error)
     return status;
 }
 
+const struct argp cmd_reduce_argp = {
+    reduce_options, reduce_parse, "SCENARIO.lua INPUT\nIMAGE INPUT", reduce_doc, NULL, NULL, NULL,
+};
+
 int cmd_reduce(int argc, char **argv)
 {
-    static const struct argp argp = {
-        reduce_options, reduce_parse, "SCENARIO.lua INPUT\nIMAGE INPUT", reduce_doc, NULL,
-        NULL,           NULL,
-    };
     struct reduce_command *command = calloc(1, sizeof(*command));
     struct error *error;
     int status, exit_status;
@@ -121,7 +121,7 @@ int cmd_reduce(int argc, char **argv)
     }
     error = &command->options.error;
     command->runs = FINDING_REDUCE_RUNS;
-    status = options_parse(&argp, argc, argv, &command->options);
+    status = options_parse(&cmd_reduce_argp, argc, argv, &command->options);
     if (status == SNPEMU_OK) {
         status = input_file_read(command->input_path, command->input, &command->size_bytes, error);
     }

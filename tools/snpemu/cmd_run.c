@@ -46,32 +46,52 @@ struct run_command {
 
 static const struct argp_option run_options[] = {
     OPTION_HELP,
-    {"cpus", KEY_CPUS, "N", 0, "Number of CPUs that the hypervisor has", 0},
+    {"cpus", KEY_CPUS, "N", 0,
+     "Number of CPUs that the hypervisor has, 1 to 4096 (what the scenario says, else 1)", 0},
     {"apic-ids", KEY_APIC_IDS, "ID,...", 0,
-     "The APIC IDs that it lists, as given; the first is the boot CPU's", 0},
+     "The APIC IDs that it lists, as given; the first is the boot CPU's. Without --cpus there are "
+     "as "
+     "many CPUs as IDs",
+     0},
     {"firmware", KEY_FIRMWARE, "FILE", 0,
      "The firmware that the SVSM starts at VMPL1: a flat image that ends at 4 GiB, the name of a "
-     "built one, or 'none'. Without a scenario the default is the built one",
+     "built one, or 'none'. It must carry SEV metadata, as OVMF does; an ELF file of its name "
+     "beside "
+     "it gives symbols to its code. The default is what the scenario says; without one, the built "
+     "one where it is installed",
      0},
-    {"trace", KEY_TRACE, "FILE", 0, "Write the trace to FILE; '-': standard output", 0},
-    {"trace-form", KEY_TRACE_FORM, "FORM", 0,
+    {"trace", KEY_TRACE, "FILE", 0,
+     "Write the trace to FILE, which appears when it is complete; '-': standard output", 0},
+    {"trace-form", KEY_TRACE_FORM, "full|golden", 0,
      "full (default): counts, addresses and the digest of the final state; golden: what does not "
      "depend on the guest's compiler",
      0},
-    {"seed", KEY_SEED, "N", 0, "Seed of all random numbers", 0},
-    {"budget", KEY_BUDGET, "N", 0, "End the run after N instructions", 0},
-    {"exit-budget", KEY_EXIT_BUDGET, "N", 0, "End the run after N exits", 0},
+    {"seed", KEY_SEED, "N", 0, "Seed of all random numbers (what the scenario says, else 1)", 0},
+    {"budget", KEY_BUDGET, "N", 0,
+     "End the run after N instructions (what the scenario says, else 4000000000)", 0},
+    {"exit-budget", KEY_EXIT_BUDGET, "N", 0,
+     "End the run after N exits (what the scenario says, else 1000000)", 0},
     {"strict", KEY_STRICT, NULL, 0,
      "End the run as unmodelled where it rests on a fact that nobody could check", 0},
     {"oracles", KEY_ORACLES, "NAME,...", 0,
      "Watch for what the SVSM must not do: 'cheap' (all but trusted-unchecked), 'all', 'none', or "
-     "names of oracles; 'snpemu explain oracles' lists them",
+     "names of oracles; 'snpemu explain oracles' lists them. A hit is an event of the trace with "
+     "its "
+     "instruction, and makes the verdict violation. A silent run looks first; only where it "
+     "suspects something is the run itself exact, which is several times slower",
      0},
-    {"until", KEY_UNTIL, "SYMBOL", 0, "End the run when SYMBOL is about to execute", 0},
+    {"until", KEY_UNTIL, "SYMBOL", 0,
+     "End the run when SYMBOL is about to execute. A Rust item is named by its path, whole or from "
+     "any part of it on: percpu::percpu_init",
+     0},
     {"stop-at-exit", KEY_STOP_AT_EXIT, "NAME[:N]", 0,
-     "End the run at the Nth exit of that name (by default the first), before it is answered", 0},
+     "End the run at the Nth exit of that name (by default the first), before it is answered. "
+     "The names are those of the events of a scenario",
+     0},
     {"dump", KEY_DUMP, "percpu", 0,
-     "After the run, write the guest's per-CPU areas to standard output", 0},
+     "After the run, write the guest's per-CPU areas to standard output: index, APIC ID, and the "
+     "addresses of GHCB, save areas, calling area and TSS, read through the image's symbols",
+     0},
     {0},
 };
 
@@ -229,11 +249,12 @@ static void run_release(struct run_command *command)
     subject_close(&command->subject);
 }
 
+const struct argp cmd_run_argp = {
+    run_options, run_parse, "SCENARIO.lua | IMAGE", run_doc, NULL, NULL, NULL,
+};
+
 int cmd_run(int argc, char **argv)
 {
-    static const struct argp argp = {
-        run_options, run_parse, "SCENARIO.lua | IMAGE", run_doc, NULL, NULL, NULL,
-    };
     struct run_command *command = calloc(1, sizeof(*command));
     struct outcome outcome;
     int status, exit_status;
@@ -241,7 +262,7 @@ int cmd_run(int argc, char **argv)
     if (!command) {
         return command_fail(SNPEMU_ERR_MEMORY, &(struct error){"out of memory"});
     }
-    status = options_parse(&argp, argc, argv, &command->options);
+    status = options_parse(&cmd_run_argp, argc, argv, &command->options);
     if (status == SNPEMU_OK) {
         command_catch_signals();
         status = run_prepare(command, &command->options.error);

@@ -55,7 +55,11 @@ static const struct argp_option test_options[] = {
     {"accept", KEY_ACCEPT, NULL, 0,
      "Write the golden trace of each fixture that is right in all else, and show what changed", 0},
     {"junit", KEY_JUNIT, "FILE", 0, "Write the results as JUnit XML, too", 0},
-    {"out", KEY_OUT, "DIR", 0, "Keep scenario, trace and diff of each failure in DIR", 0},
+    {"out", KEY_OUT, "DIR", 0,
+     "Keep scenario, full trace and differences of each failure in DIR, as NAME.lua, NAME.trace "
+     "and "
+     "NAME.diff, with two underscores for each slash of the name",
+     0},
     {FIXTURE_OPTION_REPLAY, KEY_REPLAY, "FD", OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -305,11 +309,12 @@ static void test_release(struct test_command *command)
     aside_drop(&command->junit_file);
 }
 
+const struct argp cmd_test_argp = {
+    test_options, test_parse, "PATH...", test_doc, NULL, NULL, NULL,
+};
+
 int cmd_test(int argc, char **argv)
 {
-    static const struct argp argp = {
-        test_options, test_parse, "PATH...", test_doc, NULL, NULL, NULL,
-    };
     static const int exit_statuses[] = {
         [FIXTURE_PASSED] = EXIT_MET,        [FIXTURE_ACCEPTED] = EXIT_MET,
         [FIXTURE_FAILED] = EXIT_NOT_MET,    [FIXTURE_INPUT] = EXIT_INPUT,
@@ -317,7 +322,7 @@ int cmd_test(int argc, char **argv)
     };
     struct test_command command = {.max_workers = 1};
     struct error *error = &command.options.error;
-    int status = options_parse(&argp, argc, argv, &command.options), exit_status;
+    int status = options_parse(&cmd_test_argp, argc, argv, &command.options), exit_status;
 
     if (status == SNPEMU_OK && command.replay) {
         return fixture_replay(command.path[0], (int)command.replay_fd);
