@@ -8,8 +8,8 @@
 #include "check/expect.h"
 #include "check/oracle.h"
 #include "check/outcome.h"
+#include "program_host.h"
 #include "run.h"
-#include "snpemu_host.h"
 #include "subject.h"
 #include "trace/text.h"
 
@@ -31,7 +31,7 @@ struct snpemu {
     void *console_context;
     snpemu_line *line;
     void *line_context;
-    struct snpemu_host program;
+    struct program_host program;
     struct run_percpu *percpu;
     size_t percpu_count;
 };
@@ -144,7 +144,7 @@ void snpemu_on_trace(struct snpemu *snpemu, snpemu_line *callback, void *context
 
 void snpemu_on_exit(struct snpemu *snpemu, snpemu_answer *callback, void *context)
 {
-    snpemu->program = (struct snpemu_host){.answer = callback, .context = context};
+    snpemu->program = (struct program_host){.answer = callback, .context = context};
 }
 
 /* ---- a run ---- */
@@ -247,7 +247,7 @@ static int run_once(struct snpemu *snpemu, struct run *run, struct host *host,
 /* The scenario's host, or the program's function. */
 static int run_host(struct snpemu *snpemu, struct host **host, struct error *error)
 {
-    return snpemu->program.answer ? snpemu_host_new(host, &snpemu->program, error)
+    return snpemu->program.answer ? program_host_new(host, &snpemu->program, error)
                                   : scenario_host(snpemu->subject.scenario, host, error);
 }
 

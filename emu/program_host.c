@@ -2,7 +2,7 @@
 /*
  * The hypervisor of a program: the public form of an exit and of an answer.
  */
-#include "snpemu_host.h"
+#include "program_host.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -67,14 +67,14 @@ static void fill_exit(const struct callback *callback, struct snpemu_exit *out)
 
 static void ask_program(void *context, struct callback *callback)
 {
-    struct snpemu_host *program = context;
+    struct program_host *program = context;
     struct snpemu_exit exit;
 
     fill_exit(callback, &exit);
     program->answer(program->context, &exit, (struct snpemu_reply *)callback);
 }
 
-int snpemu_host_new(struct host **host, struct snpemu_host *program, struct error *error)
+int program_host_new(struct host **host, struct program_host *program, struct error *error)
 {
     *host = callback_host_new(ask_program, program);
     return *host ? SNPEMU_OK : error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
