@@ -151,6 +151,7 @@ wrong 'explain: nonsense' 2 'no termination such as' explain frobnicate-it
 wrong 'explain: near an outcome' 2 'nearest: halted' explain haltd
 wrong 'explain: unknown code' 2 'no meaning is known' explain 0xf:0xf7
 wrong 'explain: set out of range' 2 'no termination such as' explain 0x10:0x0
+wrong 'explain: unknown set' 2 'no termination such as' explain 0x7:
 wrong 'explain: two things' 2 'one word too many' explain halted hang
 wrong 'explain: three things' 2 'one word too many' explain a b c
 wrong 'explain: empty' 2 'explain' explain ''
@@ -283,6 +284,9 @@ right 'explain an MSR value' 0 out 'GHCB response invalid' explain 0x6f100
 right 'explain our own image' 0 out 'svsm-hardened: not where it was linked' explain 0xf:0x41
 right 'explain an outcome' 0 out 'contained' explain nested-fault
 right 'explain a verdict' 0 out 'hostile' explain contained
+right 'explain a set' 0 out '0x1:0xc   Linux guest kernel: Secure AVIC failed' explain 0x1:
+right 'explain what a guest means' 0 out 'COCONUT-SVSM' explain 0x0:0x0
+right 'explain a list' 0 out 'emulator-bug' explain verdicts
 right 'explain all' 0 out 'triple-fault' explain
 right 'a scenario as expected' 0 err 'expected  met' run good.lua
 check 'the console is on standard output' eval '[ -s out ]'
