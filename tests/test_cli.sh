@@ -428,5 +428,18 @@ status=$?
 check 'test: interrupted' eval '[ $status -eq 143 ] && grep -qx "snpemu: interrupted" err &&
     [ ! -e interrupted.xml ] && no_leftover'
 
+# What takes longer than a second says how far it is: at a terminal, on a line that is gone before
+# anything else is written.
+scenario endless.lua 'return { image = "svsm-percpu", cpus = 2, exit_budget = 1000000000000,
+  budget = 1000000000000, on = { page_state_change = { keep_marks = true, honest = false } } }'
+TERM=xterm python3 "$SNPEMU_SOURCE_DIR/tests/terminal.py" 'million instructions' \
+    "$SNPEMU_COMMAND" run endless.lua >out 2>err
+status=$?
+check 'run: progress at a terminal' eval '[ $status -eq 130 ] &&
+    tr "\r" "\n" <out | grep -qE "^\[[0-9]+ s\] [0-9.]+ million instructions, last exit: page_state_change" &&
+    grep -qP "\r\x1b\[K  \|   \.\.\. and" out && tail -n 1 out | grep -q "^snpemu: interrupted"'
+timeout -s INT 2 "$SNPEMU_COMMAND" run endless.lua >out 2>err
+check 'run: no such line elsewhere' eval '! grep -qP "\x1b|\r" err'
+
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -13,6 +13,7 @@
 #include "fuzz/input_file.h"
 #include "fuzz/reduce.h"
 #include "options.h"
+#include "progress.h"
 #include "stage_option.h"
 
 enum {
@@ -83,6 +84,7 @@ static size_t records(size_t size_bytes)
 static int run_reduce(struct reduce_command *command, struct error *error)
 {
     size_t before = command->size_bytes;
+    struct progress progress;
     char name[FINDING_NAME_MAX], words[640];
     struct stage_result result;
     struct finding_key key;
@@ -92,8 +94,10 @@ static int run_reduce(struct reduce_command *command, struct error *error)
         finding_key(&result, &key);
         finding_name(&key, name);
         finding_words(&key, words, sizeof(words));
+        progress_start_blind(&progress, "trying what is simpler");
         status = reduce(command->stage, &key, command->input, &command->size_bytes, &command->runs,
                         error);
+        progress_stop(&progress);
     }
     if (status == SNPEMU_OK) {
         fwrite(command->input, 1, command->size_bytes, command->output.file);

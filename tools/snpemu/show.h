@@ -12,6 +12,7 @@
 #include "aside.h"
 #include "check/outcome.h"
 #include "error.h"
+#include "progress.h"
 #include "run.h"
 #include "subject.h"
 #include "trace/ladder.h"
@@ -23,6 +24,9 @@ struct show {
     struct ladder *ladder;
     struct trace trace;
     FILE *console;
+    struct trace_sink before; /* takes the line of progress away before something else is shown */
+    struct progress progress;
+    const struct run *run; /* NULL: oracles look first, and silently */
 };
 
 /* What cannot be written shows before anything runs. `trace_path` may be NULL: no trace. */
