@@ -77,6 +77,7 @@ static const struct {
     void (*words)(struct value *value);
 } rows[] = {
     {"FILE", VALUE_FILE, NULL},
+    {"FILE.html", VALUE_FILE, NULL},
     {"INPUT", VALUE_FILE, NULL},
     {"FILE.lua", VALUE_SCENARIO, NULL},
     {"SCENARIO.lua", VALUE_SCENARIO, NULL},
