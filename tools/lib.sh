@@ -107,6 +107,7 @@ missing_packages() {
     has_library lua5.4 liblua5.4-dev || say liblua5.4-dev
     has_library zydis libzydis-dev || say libzydis-dev
     has_library libgcrypt libgcrypt20-dev || say libgcrypt20-dev
+    has_library jansson libjansson-dev || say libjansson-dev
     has_library check check || say check
     has_unicorn || has_pip || say python3-pip
     [ "$1" = check ] || return 0

@@ -18,6 +18,7 @@ enum {
     KEY_APIC_IDS,
     KEY_TRACE,
     KEY_TRACE_FORM,
+    KEY_TRACE_FORMAT,
     KEY_SEED,
     KEY_BUDGET,
     KEY_EXIT_BUDGET,
@@ -32,10 +33,10 @@ enum {
 struct run_command {
     struct options options;
     struct overrides overrides;
-    const char *path, *trace_path, *until, *stop_at_exit;
+    const char *path, *until, *stop_at_exit;
     bool dump_percpu;
-    enum text_form form;
-    bool form_given;
+    struct show_trace trace;
+    bool form_given, format_given;
 
     /* While it runs. */
     struct subject subject;
@@ -57,6 +58,10 @@ static const struct argp_option run_options[] = {
     {"trace-form", KEY_TRACE_FORM, "FORM", 0,
      "full (default): counts, addresses and the digest of the final state; golden: what does not "
      "depend on the guest's compiler",
+     0},
+    {"trace-format", KEY_TRACE_FORMAT, "FORMAT", 0,
+     "text (default); json: an object a line; perfetto: a timeline for Perfetto and "
+     "chrome://tracing, where one instruction is one nanosecond",
      0},
     {"seed", KEY_SEED, "N", 0, "Seed of all random numbers", 0},
     {"budget", KEY_BUDGET, "N", 0, "End the run after N instructions", 0},
@@ -85,6 +90,22 @@ static const char run_doc[] =
     "standard error. Exit status: 0 expectation met (without one: pass or contained), 1 not met, "
     "2 bad input or usage, 3 the emulator's own failure.";
 
+/* What is said of a trace must fit together. */
+static error_t run_parse_trace(const struct run_command *command, struct argp_state *state)
+{
+    if (command->form_given && !command->trace.path) {
+        return option_fail(state, "--trace-form needs --trace FILE");
+    }
+    if (command->format_given && !command->trace.path) {
+        return option_fail(state, "--trace-format needs --trace FILE");
+    }
+    if (command->trace.format == TRACE_PERFETTO && command->trace.form == TEXT_GOLDEN) {
+        return option_fail(state, "--trace-format perfetto: a timeline needs the full form, for "
+                                  "the golden one has no time; leave out --trace-form");
+    }
+    return 0;
+}
+
 static error_t run_parse(int key, char *arg, struct argp_state *state)
 {
     struct run_command *command = state->input;
@@ -98,17 +119,24 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
         return option_numbers(state, "--apic-ids", arg, overrides->apic_id, HYPERVISOR_APIC_ID_MAX,
                               &overrides->apic_id_count);
     case KEY_TRACE:
-        command->trace_path = arg;
+        command->trace.path = arg;
         return *arg ? 0 : option_fail(state, "--trace: the path is empty");
     case KEY_TRACE_FORM:
         command->form_given = true;
         for (int form = TEXT_FULL; form <= TEXT_GOLDEN; form++) {
             if (strcmp(arg, text_form_name((enum text_form)form)) == 0) {
-                command->form = (enum text_form)form;
+                command->trace.form = (enum text_form)form;
                 return 0;
             }
         }
         return option_fail(state, "--trace-form: '%.100s' is neither full nor golden", arg);
+    case KEY_TRACE_FORMAT:
+        command->format_given = true;
+        command->trace.format = trace_format_named(arg);
+        return command->trace.format != TRACE_FORMAT_COUNT
+                   ? 0
+                   : option_fail(state, "--trace-format: '%.100s' is none of text, json, perfetto",
+                                 arg);
     case KEY_SEED:
         overrides->seed_given = true;
         return option_number(state, "--seed", arg, 0, UINT64_MAX, &overrides->seed);
@@ -149,10 +177,7 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
         if (!command->path) {
             return option_fail(state, "run: no scenario or image; see 'snpemu run --help'");
         }
-        if (command->form_given && !command->trace_path) {
-            return option_fail(state, "--trace-form needs --trace FILE");
-        }
-        return 0;
+        return run_parse_trace(command, state);
     default:
         return option_other(key, state);
     }
@@ -168,8 +193,7 @@ static int run_prepare(struct run_command *command, struct error *error)
     int status = subject_open(&command->subject, command->path, &command->overrides, error);
 
     if (status == SNPEMU_OK) {
-        status =
-            show_open(&command->show, &command->subject, command->trace_path, command->form, error);
+        status = show_open(&command->show, &command->subject, &command->trace, error);
     }
     if (status != SNPEMU_OK) {
         return status;
