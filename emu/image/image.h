@@ -118,5 +118,7 @@ bool image_symbol_find(const struct image *image, const char *name, uint64_t *gv
  * false without. `file` is without its directories, and lives as long as the image.
  */
 bool image_line_at(const struct image *image, uint64_t gva, const char **file, unsigned *line);
+/* The same with the path as the DWARF has it, behind its directory of compilation if relative. */
+bool image_source_at(const struct image *image, uint64_t gva, const char **path, unsigned *line);
 
 #endif

@@ -201,7 +201,8 @@ static int write_plain(const char *bytes, size_t size, void *file)
 bool json_write(FILE *file, const json_t *value, bool in_page)
 {
     return json_dump_callback(value, in_page ? write_in_page : write_plain, file,
-                              JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15)) == 0;
+                              JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII |
+                                  JSON_REAL_PRECISION(15)) == 0;
 }
 
 /* ---- the trace ---- */

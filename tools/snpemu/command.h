@@ -19,6 +19,7 @@ enum exit_status {
 
 /* argv[0] is the whole name, such as "snpemu run". Each returns an exit status. */
 int cmd_run(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_test(int argc, char **argv);
 int cmd_fuzz(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", "snpemu run", cmd_run},
+    {"report", "snpemu report", cmd_report},
     {"test", "snpemu test", cmd_test},
     {"fuzz", "snpemu fuzz", cmd_fuzz},
     {"replay", "snpemu replay", cmd_replay},
@@ -46,6 +47,7 @@ static const char main_doc[] =
     "A deterministic software emulator of AMD SEV-SNP for bringing up an SVSM.\v"
     "Commands:\n"
     "  run          run an SVSM image against a scripted hypervisor\n"
+    "  report       write a run as a page for a browser\n"
     "  test         run scenarios as fixtures and compare their traces\n"
     "  fuzz         look for answers that an image does not stand\n"
     "  replay       run one input of the fuzzer from launch on\n"
@@ -149,10 +151,11 @@ static int fail_unknown(const char *name)
         error_set(&error, SNPEMU_ERR_INPUT, "unknown command '%.100s'; nearest: %s", name,
                   option_nearest(&nearest));
     } else {
-        error_set(&error, SNPEMU_ERR_INPUT,
-                  "unknown command '%.100s'; there are run, test, fuzz, replay, reduce, cmin, "
-                  "explain and certificate",
-                  name);
+        error_set(
+            &error, SNPEMU_ERR_INPUT,
+            "unknown command '%.100s'; there are run, report, test, fuzz, replay, reduce, cmin, "
+            "explain and certificate",
+            name);
     }
     return command_fail(SNPEMU_ERR_INPUT, &error);
 }
@@ -166,9 +169,10 @@ static int run_command(int argc, char **argv)
     char whole_name[32];
 
     if (argc < 2) {
-        error_set(&options.error, SNPEMU_ERR_INPUT,
-                  "no command; there are run, test, fuzz, replay, reduce, cmin, explain and "
-                  "certificate; see 'snpemu --help'");
+        error_set(
+            &options.error, SNPEMU_ERR_INPUT,
+            "no command; there are run, report, test, fuzz, replay, reduce, cmin, explain and "
+            "certificate; see 'snpemu --help'");
         return command_fail(SNPEMU_ERR_INPUT, &options.error);
     }
     if (argv[1][0] == '-') {
