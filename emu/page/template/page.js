@@ -15,6 +15,7 @@ const ROWS_AT_ONCE = 256;
 const RANGES_MAX = 2000;
 const SOURCE_AROUND = 60;
 const PERMISSIONS = "rwusS"; /* read, write, execute at CPL 3, below it, shadow stack */
+const VMPLS = "VMPL0 VMPL1 VMPL2 VMPL3";
 
 const $ = (id) => document.getElementById(id);
 const facts = JSON.parse($("facts").textContent);
@@ -75,7 +76,7 @@ function action(text, act, properties) {
 
 function table_head(...names) {
   return element("thead", {}, element("tr", {}, ...names.map((name) =>
-    element("th", {scope: "col", className: name.startsWith("#") ? "figure" : ""},
+    element("th", {scope: "col", className: name.startsWith("#") ? "figure" : name === VMPLS ? "permissions" : ""},
       name.replace("#", "")))));
 }
 
@@ -121,7 +122,7 @@ function event_line(event) {
   return visible(event.words || (event_name(event) + " " + field_text(event)));
 }
 
-const sides = {exit: "exit", reply: "reply", oracle: "bad", nested_fault: "bad", denied: "bad"};
+const sides = {exit: "exit", reply: "reply", oracle: "bad", nested_fault: "bad", denied: "bad", outcome: "inside"};
 
 function event_side(event) {
   return sides[event.event] || (event.words ? "inside" : "quiet");
@@ -284,6 +285,9 @@ function select(index, keep_view) {
     return;
   }
   index = Math.max(0, Math.min(events.length - 1, index));
+  if (shown && shown[shown_at(index)] !== index) {
+    show_all(); /* it is not among what was found */
+  }
   if (selected >= 0) {
     mark_row(selected, false);
   }
@@ -308,11 +312,20 @@ function move(by) {
   }
 }
 
+function show_found() {
+  $("found").textContent = (shown ? count(shown.length) + " of " : "") + plural(events.length, "event", "events");
+  redraw_list();
+}
+
+function show_all() {
+  $("search").value = "";
+  shown = null;
+  show_found();
+}
+
 function search(text) {
   shown = text.trim() ? matches(text) : null;
-  $("found").textContent = shown ? count(shown.length) + " of " + plural(events.length, "event", "events")
-                                 : plural(events.length, "event", "events");
-  redraw_list();
+  show_found();
   if (shown && shown.length && shown[shown_at(selected)] !== selected) {
     list.scrollTop = 0;
     select(shown[Math.min(shown_at(selected), shown.length - 1)]);
@@ -354,7 +367,7 @@ const lines_of = new Map();
 
 function source_lines(number) {
   if (!lines_of.has(number)) {
-    lines_of.set(number, facts.sources[number].text.split("\n").map((line) => visible(line, true)));
+    lines_of.set(number, facts.sources[number].text.split("\n"));
   }
   return lines_of.get(number);
 }
@@ -363,7 +376,7 @@ function show_source(place) {
   const lines = source_lines(place.source), line = place.line;
   const first = Math.max(1, line - SOURCE_AROUND), end = Math.min(lines.length, line + SOURCE_AROUND);
   const numbers = [];
-  const part = (from, to) => lines.slice(from - 1, to).join("\n");
+  const part = (from, to) => visible(lines.slice(from - 1, to).join("\n"), true);
 
   if (line > lines.length) {
     return element("p", {className: "dim"}, "The file has only " + plural(lines.length, "line", "lines") +
@@ -516,12 +529,10 @@ function gpa_of(page) {
   return "?";
 }
 
+/* Below the names in VMPLS. */
 function permission_text(state) {
-  if (!state.assigned) {
-    return "";
-  }
-  return state.permissions.map((mask, vmpl) => "VMPL" + vmpl + " " +
-    (mask ? [...PERMISSIONS].map((c, bit) => mask >> bit & 1 ? c : "-").join("") : "none")).join("  ");
+  return state.assigned ? state.permissions.map((mask) =>
+    [...PERMISSIONS].map((c, bit) => mask >> bit & 1 ? c : "-").join("")).join(" ") : "";
 }
 
 function state_text(state) {
@@ -599,14 +610,14 @@ function page_at(map, event) {
 
 function draw_map(map, changed) {
   const paint = map.cells.getContext("2d"), mark = map.ticks.getContext("2d");
-  const kind = memory.states.map((state) => colours[state.kind]);
+  const colour = Uint32Array.from(memory.states, (state) => colours[state.kind]);
   const pixels = map.pixels = map.pixels || paint.createImageData(LARGE, map.rows);
   const marks = map.marks = map.marks || mark.createImageData(1, map.rows);
   const words = new Uint32Array(pixels.data.buffer), tick = new Uint32Array(marks.data.buffer);
   const {first, pages} = map.slot;
 
   for (let i = 0; i < pages; i++) {
-    words[i] = kind[now[first + i]];
+    words[i] = colour[now[first + i]];
   }
   tick.fill(colours.back);
   for (const [page, length] of changed) {
@@ -622,20 +633,23 @@ function draw_map(map, changed) {
 
 function point_at(page) {
   if (page >= 0) {
-    fill($("pointed"), gpa_of(page), ": ", state_text(state_of(page)), " ",
-      permission_text(state_of(page)));
+    $("pointed").textContent = gpa_of(page) + ": " + state_text(state_of(page)) + "  " +
+      permission_text(state_of(page));
   }
 }
 
 const kinds_met = new Set(memory.states.map((state) => state.kind));
 
 function show_kinds() {
-  const pages = memory.kinds.map(() => 0);
+  const pages = memory.kinds.map(() => 0), of_state = new Uint32Array(memory.states.length);
   const texts = [];
 
   for (let page = 0; page < page_count; page++) {
-    pages[memory.states[now[page]].kind]++;
+    of_state[now[page]]++;
   }
+  memory.states.forEach((state, number) => {
+    pages[state.kind] += of_state[number];
+  });
   fill($("kinds"), ...memory.kinds.flatMap((kind, number) => {
     if (pages[number]) {
       texts.push(kind.name + " " + pages_text(pages[number]));
@@ -660,7 +674,7 @@ function show_changed(own) {
     fill($("changed"), element("p", {className: "dim"}, "Nothing in the RMP."));
     return;
   }
-  fill($("changed"), element("table", {}, table_head("from gpa", "#pages", "to", "permissions"), body));
+  fill($("changed"), element("table", {}, table_head("from gpa", "#pages", "to", VMPLS), body));
   add_rows(body, own.map(([, , , page, pages, state]) => () => table_row(
     action(gpa_of(page), () => inspect(page)), pages, state_cell(memory.states[state]),
     permission_text(memory.states[state]))));
@@ -700,7 +714,7 @@ function inspect(page) {
   if (page_of($("page-gpa").value) !== page) {
     $("page-gpa").value = gpa_of(page);
   }
-  fill($("page-history"), element("table", {}, table_head("event", "#instruction", "state", "permissions"), body));
+  fill($("page-history"), element("table", {}, table_head("event", "#instruction", "state", VMPLS), body));
   body.append(table_row("launch", 0, state_cell(launch_state(page)), permission_text(launch_state(page))));
   add_rows(body, page_story(page).map(({index, time, state}) => () => table_row(
     index >= 0 && index < events.length
@@ -727,7 +741,7 @@ function show_ranges() {
         permission_text(memory.states[state])));
     }
   }
-  fill($("ranges").querySelector("div"), element("table", {}, table_head("from gpa", "#pages", "state", "permissions"), body),
+  fill($("ranges").querySelector("div"), element("table", {}, table_head("from gpa", "#pages", "state", VMPLS), body),
     ranges > rows.length ? element("p", {className: "dim"}, "and " + count(ranges - rows.length) + " more") : "");
   add_rows(body, rows);
 }
@@ -870,13 +884,10 @@ function show_head() {
   $("verdict").textContent = outcome.verdict;
   $("verdict").className = good ? "good" : "bad";
   $("what").textContent = visible(parts.join(" · "));
-  if (outcome.detail) {
-    why.push(outcome.detail + ".");
-  }
-  why.push(outcome.termination && outcome.termination.name
-    ? [outcome.termination.who, outcome.termination.name].join(": ") + "." : outcome.meaning);
+  why.push((outcome.detail ? outcome.detail + ". " : "") + (outcome.termination && outcome.termination.name
+    ? [outcome.termination.who, outcome.termination.name].join(": ") + "." : outcome.meaning));
   if (outcome.panic) {
-    why.push("Panic: " + outcome.panic);
+    why.push("Panic: " + outcome.panic + ".");
   }
   if (expected) {
     why.push(expected.met ? "Expectation met." : "Expectation not met: " + expected.why);
@@ -887,7 +898,7 @@ function show_head() {
   if (memory.lost) {
     why.push(count(memory.lost) + " changes of the RMP found no room and are missing.");
   }
-  $("why").textContent = visible(why.join(" "));
+  fill($("why"), ...why.map((line) => element("p", {}, visible(line))));
   $("tab-oracles").textContent = hits.length ? "Oracles (" + count(hits.length) + ")" : "Oracles";
 }
 
@@ -932,18 +943,19 @@ function tab_key(event) {
 /* ---- theme ---- */
 
 const themes = ["system", "light", "dark"];
+const system_dark = matchMedia("(prefers-color-scheme: dark)");
+let theme = "system";
 
-function next_theme() {
-  const root = document.documentElement;
-  const theme = themes[(themes.indexOf(root.dataset.theme || "system") + 1) % themes.length];
-
-  if (theme === "system") {
-    delete root.dataset.theme;
-  } else {
-    root.dataset.theme = theme;
-  }
+/* The first one is set where the page begins, before anything is painted. */
+function set_theme() {
+  document.documentElement.dataset.theme = theme === "system" ? system_dark.matches ? "dark" : "light" : theme;
   $("theme").textContent = "Theme: " + theme;
   repaint();
+}
+
+function next_theme() {
+  theme = themes[(themes.indexOf(theme) + 1) % themes.length];
+  set_theme();
 }
 
 function repaint() {
@@ -965,8 +977,8 @@ function step_hit(by) {
 }
 
 function clear_search() {
-  $("search").value = "";
-  search("");
+  show_all();
+  show_row(selected);
   list.focus();
 }
 
@@ -1057,7 +1069,7 @@ function start() {
   $("help-open").addEventListener("click", () => $("help").showModal());
   $("tabs").addEventListener("keydown", tab_key);
   tabs.forEach((tab) => tab.addEventListener("click", () => open_tab(tab, false)));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  system_dark.addEventListener("change", set_theme);
   addEventListener("hashchange", () => {
     const now_asked = /^#([0-9]+)$/.exec(location.hash);
 
