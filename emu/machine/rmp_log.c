@@ -121,12 +121,18 @@ static bool log_reserve(void **array, size_t size, size_t count, size_t *capacit
     return true;
 }
 
+/*
+ * Neighbours that come to say the same one after the other become one change. Where the host has
+ * remapped, neighbouring pages may be far from each other for the guest, and have events of their
+ * own: then only those of one instruction do, until log_resolve knows.
+ */
 static void log_change(struct rmp_log *log, uint32_t page, uint16_t state)
 {
     struct rmp_log_change *last = log->change_count ? &log->change[log->change_count - 1] : NULL;
 
     if (last && last->event == log->touched.event && last->state == state &&
-        last->page + last->count == page) {
+        last->page + last->count == page &&
+        (last->last == log->touched.time || !log->machine->memory.nested)) {
         last->count++;
         last->last = log->touched.time;
         return;
