@@ -31,7 +31,7 @@ struct timeline {
     bool failed; /* no memory for an event */
     json_t *header;
     uint8_t named[HYPERVISOR_APIC_ID_MAX]; /* VMPLs whose names are written, a bit each */
-    struct track runs;                 /* who has the processor */
+    struct track runs;                     /* who has the processor */
     uint64_t now;
     struct {
         const char *topic; /* NULL: none waits for its reply */
