@@ -214,6 +214,7 @@ static void log_emit(struct trace_sink *sink, const struct event *event)
     }
     log->event[log->event_count].time = event->instructions;
     log->event[log->event_count].own = event_is_own(event->name);
+    log->event[log->event_count].oracle = strcmp(event->name, "oracle") == 0;
     log->event_count++;
 }
 
@@ -227,8 +228,13 @@ static uint32_t log_owner(const struct rmp_log *log, uint32_t event, uint64_t ti
     while (event < log->event_count && log->event[event].time < time) {
         event++;
     }
-    if (event < log->event_count && log->event[event].time == time && log->event[event].own) {
-        return event;
+    for (uint32_t own = event; own < log->event_count && log->event[own].time == time; own++) {
+        if (log->event[own].own) {
+            return own;
+        }
+        if (!log->event[own].oracle) {
+            break;
+        }
     }
     return event > 0 ? event - 1 : RMP_LOG_LAUNCH;
 }

@@ -75,7 +75,8 @@ struct rmp_log {
     struct machine *machine; /* NULL: closed */
     struct {
         uint64_t time;
-        bool own; /* told of after the change that it is about */
+        bool own;    /* told of after the change that it is about */
+        bool oracle; /* what an oracle says comes before both */
     } * event;
     size_t event_count, event_capacity, change_capacity;
     uint16_t *known;       /* of each page */

@@ -92,6 +92,14 @@ static bool put_place(struct page *page, json_t *object, const char *key,
     return number < 0 || json_object_set_new(object, key, json_integer(number)) == 0;
 }
 
+/* Where it happens. At an exit and its reply RIP is behind VMGEXIT, which may be another line. */
+static uint64_t event_gva(const struct event *event)
+{
+    bool behind = strcmp(event->name, "exit") == 0 || strcmp(event->name, "reply") == 0;
+
+    return event->rip - (behind && event->rip > 0 ? 1 : 0);
+}
+
 static void page_emit(struct trace_sink *sink, const struct event *event)
 {
     struct page *page = (struct page *)sink;
@@ -103,7 +111,7 @@ static void page_emit(struct trace_sink *sink, const struct event *event)
         return;
     }
     object = json_event(event, TEXT_FULL);
-    if (!object || !put_place(page, object, "place", program, event->rip) ||
+    if (!object || !put_place(page, object, "place", program, event_gva(event)) ||
         (other && !put_place(page, object, "other_place", program, other))) {
         page->failed = true;
     } else {

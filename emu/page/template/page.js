@@ -423,7 +423,7 @@ function show_event(index) {
   $("event-title").textContent = count(index) + "  " + event_name(event);
   $("event-words").textContent = visible(event.words || "");
   fill($("fields"), ...Object.entries(event.fields).map(([key, value]) => field_pair(key, value)),
-    pair("at", event.rip + ", " + cpu_name(event) + " at VMPL" + event.vmpl + ", after " +
+    pair("rip", event.rip + ", " + cpu_name(event) + " at VMPL" + event.vmpl + ", after " +
       plural(event.time, "instruction", "instructions")));
   if (other >= 0) {
     links.push(action(event.event === "exit" ? "its reply" : "its exit", () => select(other)));
