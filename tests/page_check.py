@@ -38,9 +38,9 @@ const done = arguments[1];
 const row = document.querySelectorAll('#list .row')[arguments[0]];
 const start = performance.now();
 row.click();
+document.body.offsetHeight;
 const worked = performance.now() - start;
 requestAnimationFrame(() => {
-  document.body.offsetHeight;
   setTimeout(() => done([performance.now() - start, worked]), 0);
 });
 """
@@ -169,14 +169,15 @@ def check_speed(browser, checks):
         times.append(browser.run_async(CLICK, 25))
     worked = sorted(work for _, work in times)
     times = sorted(time for time, _ in times)
-    print("its script works %d ms, at most %d ms" % (worked[len(worked) // 2], worked[-1]))
-    print("%d events: first paint after %d ms, shown after %d ms; a click is answered in %d ms, "
-          "at most %d ms" % (events, paint, shown, times[len(times) // 2], times[-1]))
+    print("%d events: first paint after %d ms, shown after %d ms; a click is work for %d ms, at most "
+          "%d ms, and seen after %d ms" % (events, paint, shown, worked[len(worked) // 2], worked[-1],
+                                           times[len(times) // 2]))
     checks.check(events >= EVENTS, "events", events)
     checks.check(paint < PAINT_MS, "first paint", paint)
     checks.check(shown < PAINT_MS, "shown", shown)
-    # One of the clicks may meet something else on the machine.
-    checks.check(times[-2] < CLICK_MS, "a click", times)
+    # What else runs on the machine may come between a click and its frame, but not each time.
+    checks.check(worked[-2] < CLICK_MS, "the work of a click", worked)
+    checks.check(times[len(times) // 2] < CLICK_MS, "a click", times)
 
 
 def check_select(browser, checks):
