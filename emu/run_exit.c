@@ -201,13 +201,14 @@ int run_answer_exit(struct run *run, struct error *error)
         run_terminate(run);
         return 0;
     }
-    if (run->host->handles && run->host->handles(run->host, &run->exit)) {
-        run->state.script_acted = true;
-    }
     reply_reset(&run->reply);
     status = run->host->answer(run->host, &run->hypervisor, &run->exit, &run->reply, error);
     if (status != 0) {
         return status;
+    }
+    /* Now that it has answered: one that is no script knows only then whether it did anything. */
+    if (run->host->handles && run->host->handles(run->host, &run->exit)) {
+        run->state.script_acted = true;
     }
     run_report_reply(run);
     if (run->reply.resume == REPLY_HOLD) {

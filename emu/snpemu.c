@@ -8,6 +8,7 @@
 #include "check/expect.h"
 #include "check/oracle.h"
 #include "check/outcome.h"
+#include "program_host.h"
 #include "run.h"
 #include "subject.h"
 #include "trace/text.h"
@@ -30,6 +31,7 @@ struct snpemu {
     void *console_context;
     snpemu_line *line;
     void *line_context;
+    struct program_host program;
     struct run_percpu *percpu;
     size_t percpu_count;
 };
@@ -140,6 +142,11 @@ void snpemu_on_trace(struct snpemu *snpemu, snpemu_line *callback, void *context
     snpemu->line_context = context;
 }
 
+void snpemu_on_exit(struct snpemu *snpemu, snpemu_answer *callback, void *context)
+{
+    snpemu->program = (struct program_host){.answer = callback, .context = context};
+}
+
 /* ---- a run ---- */
 
 static void forward_console(void *context, const uint8_t *bytes, size_t size_bytes)
@@ -237,6 +244,23 @@ static int run_once(struct snpemu *snpemu, struct run *run, struct host *host,
     return status;
 }
 
+/* The scenario's host, or the program's function. */
+static int run_host(struct snpemu *snpemu, struct host **host, struct error *error)
+{
+    return snpemu->program.answer ? program_host_new(host, &snpemu->program, error)
+                                  : scenario_host(snpemu->subject.scenario, host, error);
+}
+
+/* The function must not be asked twice, so nobody looks first. */
+static int run_look(struct snpemu *snpemu, struct run_options *options, struct error *error)
+{
+    if (!snpemu->program.answer) {
+        return run_suspects(snpemu->subject.scenario, snpemu->subject.image, options, error);
+    }
+    options->oracles_exact = options->oracles != 0;
+    return SNPEMU_OK;
+}
+
 int snpemu_run(struct snpemu *snpemu, struct snpemu_result *result, char *text)
 {
     struct text_header header = subject_header(&snpemu->subject);
@@ -264,10 +288,10 @@ int snpemu_run(struct snpemu *snpemu, struct snpemu_result *result, char *text)
         sinks.sink[sinks.sink_count++] = trace ? text_trace_sink(trace) : NULL;
     }
     if (snpemu->percpu && (trace || !snpemu->line)) {
-        status = run_suspects(snpemu->subject.scenario, snpemu->subject.image, &options, &error);
+        status = run_look(snpemu, &options, &error);
     }
     if (status == 0) {
-        status = scenario_host(snpemu->subject.scenario, &host, &error);
+        status = run_host(snpemu, &host, &error);
     }
     if (status == 0) {
         status =

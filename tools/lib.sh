@@ -120,6 +120,7 @@ missing_packages() {
     has_command python3 || say python3
     has_command chromium || has_command google-chrome || say chromium
     has_command chromedriver || say chromium-driver
+    has_command dpkg-shlibdeps || say dpkg-dev
 }
 
 # Without lists (a fresh container) or with old ones, apt-get finds nothing until it has updated.

@@ -11,29 +11,21 @@
 #include "command.h"
 #include "options.h"
 #include "page/page.h"
+#include "progress.h"
 #include "run.h"
+#include "run_option.h"
 #include "subject.h"
 
 enum {
     KEY_OUTPUT = 'o',
-    KEY_CPUS = 0x100,
-    KEY_APIC_IDS,
-    KEY_SEED,
-    KEY_BUDGET,
-    KEY_EXIT_BUDGET,
-    KEY_UNTIL,
-    KEY_STOP_AT_EXIT,
-    KEY_STRICT,
-    KEY_ORACLES,
-    KEY_FIRMWARE,
-    KEY_SOURCE,
+    KEY_SOURCE = 0x100,
     KEY_NO_SOURCE,
 };
 
 struct report_command {
     struct options options; /* first: see options.h */
-    struct overrides overrides;
-    const char *path, *output_path, *until, *stop_at_exit;
+    struct run_option run_option;
+    const char *path, *output_path;
     struct page_facts facts;
 
     struct aside aside;
@@ -42,8 +34,9 @@ struct report_command {
     struct page *page;
     struct rmp_log *rmp_log;
     struct trace trace;
-    struct run *run;
+    struct run *run; /* NULL: oracles look first, and silently */
     struct outcome outcome;
+    struct progress progress;
 };
 
 static const struct argp_option report_options[] = {
@@ -54,25 +47,7 @@ static const struct argp_option report_options[] = {
      "times. The current directory comes last",
      0},
     {"no-source", KEY_NO_SOURCE, NULL, 0, "Take no source into the page", 0},
-    {"cpus", KEY_CPUS, "N", 0, "Number of CPUs that the hypervisor has", 0},
-    {"apic-ids", KEY_APIC_IDS, "ID,...", 0,
-     "The APIC IDs that it lists, as given; the first is the boot CPU's", 0},
-    {"firmware", KEY_FIRMWARE, "FILE", 0,
-     "The firmware that the SVSM starts at VMPL1: a flat image that ends at 4 GiB, the name of a "
-     "built one, or 'none'. Without a scenario the default is the built one",
-     0},
-    {"seed", KEY_SEED, "N", 0, "Seed of all random numbers", 0},
-    {"budget", KEY_BUDGET, "N", 0, "End the run after N instructions", 0},
-    {"exit-budget", KEY_EXIT_BUDGET, "N", 0, "End the run after N exits", 0},
-    {"strict", KEY_STRICT, NULL, 0,
-     "End the run as unmodelled where it rests on a fact that nobody could check", 0},
-    {"oracles", KEY_ORACLES, "NAME,...", 0,
-     "Watch for what the SVSM must not do: 'cheap' (all but trusted-unchecked), 'all', 'none', or "
-     "names of oracles; 'snpemu explain oracles' lists them",
-     0},
-    {"until", KEY_UNTIL, "SYMBOL", 0, "End the run when SYMBOL is about to execute", 0},
-    {"stop-at-exit", KEY_STOP_AT_EXIT, "NAME[:N]", 0,
-     "End the run at the Nth exit of that name (by default the first), before it is answered", 0},
+    RUN_OPTIONS,
     {0},
 };
 
@@ -102,7 +77,6 @@ static error_t report_parse_source(struct report_command *command, const char *d
 static error_t report_parse(int key, char *arg, struct argp_state *state)
 {
     struct report_command *command = state->input;
-    struct overrides *overrides = &command->overrides;
 
     switch (key) {
     case KEY_OUTPUT:
@@ -113,36 +87,6 @@ static error_t report_parse(int key, char *arg, struct argp_state *state)
     case KEY_NO_SOURCE:
         command->facts.no_sources = true;
         return 0;
-    case KEY_CPUS:
-        overrides->cpus_given = true;
-        return option_number(state, "--cpus", arg, 1, HYPERVISOR_CPU_MAX, &overrides->cpus);
-    case KEY_APIC_IDS:
-        return option_numbers(state, "--apic-ids", arg, overrides->apic_id, HYPERVISOR_APIC_ID_MAX,
-                              &overrides->apic_id_count);
-    case KEY_SEED:
-        overrides->seed_given = true;
-        return option_number(state, "--seed", arg, 0, UINT64_MAX, &overrides->seed);
-    case KEY_BUDGET:
-        overrides->budget_given = true;
-        return option_number(state, "--budget", arg, 1, UINT64_MAX, &overrides->budget);
-    case KEY_EXIT_BUDGET:
-        overrides->exit_budget_given = true;
-        return option_number(state, "--exit-budget", arg, 1, UINT64_MAX, &overrides->exit_budget);
-    case KEY_STRICT:
-        overrides->strict = true;
-        return 0;
-    case KEY_ORACLES:
-        overrides->oracles_given = true;
-        return option_oracles(state, arg, &overrides->oracles);
-    case KEY_FIRMWARE:
-        overrides->firmware = arg;
-        return *arg ? 0 : option_fail(state, "--firmware: the path is empty");
-    case KEY_UNTIL:
-        command->until = arg;
-        return *arg ? 0 : option_fail(state, "--until: the symbol is empty");
-    case KEY_STOP_AT_EXIT:
-        command->stop_at_exit = arg;
-        return *arg ? 0 : option_fail(state, "--stop-at-exit: the name is empty");
     case ARGP_KEY_ARG:
         if (command->path) {
             return option_fail(
@@ -156,25 +100,37 @@ static error_t report_parse(int key, char *arg, struct argp_state *state)
         }
         return command->output_path ? 0 : option_fail(state, "report: where to? Say -o FILE.html");
     default:
-        return option_other(key, state);
+        return run_option_parse(key, arg, state, &command->run_option);
     }
 }
 
 static bool report_cancelled(void *context)
 {
-    (void)context;
+    struct report_command *command = context;
+
+    if (progress_due(&command->progress)) {
+        if (command->run) {
+            progress_show(&command->progress, "%.1f million instructions, %zu events",
+                          (double)run_instructions(command->run) / 1e6,
+                          page_event_count(command->page));
+        } else {
+            progress_show(&command->progress, "looking whether an oracle has something to show");
+        }
+    }
     return command_interrupted();
 }
 
 static int report_prepare(struct report_command *command, struct error *error)
 {
     struct run_options options = {
-        .until = command->until,
-        .stop_at_exit = command->stop_at_exit,
+        .until = command->run_option.until,
+        .stop_at_exit = command->run_option.stop_at_exit,
         .trace = &command->trace,
         .cancelled = report_cancelled,
+        .context = command,
     };
-    int status = subject_open(&command->subject, command->path, &command->overrides, error);
+    int status =
+        subject_open(&command->subject, command->path, &command->run_option.overrides, error);
 
     /* What cannot be written shows before anything runs. */
     if (status == SNPEMU_OK) {
@@ -190,6 +146,7 @@ static int report_prepare(struct report_command *command, struct error *error)
     }
     command->trace.sink[command->trace.sink_count++] = page_sink(command->page);
     command->trace.sink[command->trace.sink_count++] = rmp_log_sink(command->rmp_log);
+    progress_start(&command->progress);
     options.rmp_log = command->rmp_log;
     options.oracles = command->subject.scenario->oracles;
     options.firmware = command->subject.firmware;
@@ -283,6 +240,7 @@ static int report(struct report_command *command, struct error *error)
     if (status == SNPEMU_OK) {
         status = report_write(command, percpu, error);
     }
+    progress_stop(&command->progress);
     free(percpu);
     return status;
 }
@@ -299,18 +257,19 @@ static void report_release(struct report_command *command)
     subject_close(&command->subject);
 }
 
+const struct argp cmd_report_argp = {
+    report_options, report_parse, "SCENARIO.lua | IMAGE", report_doc, NULL, NULL, NULL,
+};
+
 int cmd_report(int argc, char **argv)
 {
-    static const struct argp argp = {
-        report_options, report_parse, "SCENARIO.lua | IMAGE", report_doc, NULL, NULL, NULL,
-    };
     struct report_command *command = calloc(1, sizeof(*command));
     int status, exit_status;
 
     if (!command) {
         return command_fail(SNPEMU_ERR_MEMORY, &(struct error){"out of memory"});
     }
-    status = options_parse(&argp, argc, argv, &command->options);
+    status = options_parse(&cmd_report_argp, argc, argv, &command->options);
     if (status == SNPEMU_OK) {
         command_catch_signals();
         status = report(command, &command->options.error);

@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "show.h"
 
+#include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "command.h"
 #include "output.h"
 #include "timeline_pages.h"
+
+static void before_event(struct trace_sink *sink, const struct event *event)
+{
+    struct show *show = (struct show *)((char *)sink - offsetof(struct show, before));
+
+    (void)event;
+    progress_clear(&show->progress);
+}
 
 /* The trace comes to be beside its file. */
 static int open_trace(struct show *show, const struct subject *subject,
@@ -48,6 +58,8 @@ int show_open(struct show *show, const struct subject *subject, const struct sho
     if (!show->ladder) {
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
     }
+    show->before.emit = before_event;
+    show->trace.sink[show->trace.sink_count++] = &show->before;
     show->trace.sink[show->trace.sink_count++] = ladder_sink(show->ladder);
     show->console = trace->path && strcmp(trace->path, "-") == 0 ? stderr : stdout;
     return SNPEMU_OK;
@@ -55,6 +67,7 @@ int show_open(struct show *show, const struct subject *subject, const struct sho
 
 void show_close(struct show *show)
 {
+    progress_stop(&show->progress);
     ladder_free(show->ladder);
     trace_writer_free(show->writer);
     rmp_log_free(show->rmp_log);
@@ -65,12 +78,23 @@ static void console_bytes(void *context, const uint8_t *bytes, size_t size_bytes
 {
     struct show *show = context;
 
+    progress_clear(&show->progress);
     output_console(show->console, bytes, size_bytes);
 }
 
 static bool cancelled(void *context)
 {
-    (void)context;
+    struct show *show = context;
+
+    if (progress_due(&show->progress)) {
+        if (show->run) {
+            progress_show(&show->progress, "%.1f million instructions, last exit: %s",
+                          (double)run_instructions(show->run) / 1e6,
+                          run_last_exit(show->run) ? run_last_exit(show->run) : "none");
+        } else {
+            progress_show(&show->progress, "looking whether an oracle has something to show");
+        }
+    }
     return command_interrupted();
 }
 
@@ -81,6 +105,7 @@ void show_run(struct show *show, struct run_options *options)
     options->console = console_bytes;
     options->cancelled = cancelled;
     options->context = show;
+    progress_start(&show->progress);
 }
 
 /* The trace appears. */
@@ -114,8 +139,11 @@ static int finish_trace(struct show *show, struct run *run, struct error *error)
 
 int show_to_end(struct show *show, struct run *run, struct outcome *outcome, struct error *error)
 {
-    int status = run_to_end(run, outcome, error);
+    int status;
 
+    show->run = run;
+    status = run_to_end(run, outcome, error);
+    progress_stop(&show->progress);
     ladder_finish(show->ladder);
     return status == SNPEMU_OK ? finish_trace(show, run, error) : status;
 }

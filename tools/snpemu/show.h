@@ -12,6 +12,7 @@
 #include "aside.h"
 #include "check/outcome.h"
 #include "error.h"
+#include "progress.h"
 #include "run.h"
 #include "subject.h"
 #include "trace/ladder.h"
@@ -24,6 +25,9 @@ struct show {
     struct ladder *ladder;
     struct trace trace;
     FILE *console;
+    struct trace_sink before; /* takes the line of progress away before something else is shown */
+    struct progress progress;
+    const struct run *run; /* NULL: oracles look first, and silently */
 };
 
 /* A trace as the user wants it. */
