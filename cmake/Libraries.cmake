@@ -5,6 +5,7 @@
 
 pkg_check_modules(SNPEMU_ELF REQUIRED IMPORTED_TARGET libelf libdw)
 pkg_check_modules(SNPEMU_GCRYPT REQUIRED IMPORTED_TARGET libgcrypt)
+pkg_check_modules(SNPEMU_JSON REQUIRED IMPORTED_TARGET jansson>=2.12)
 # Distributions disagree about the name.
 pkg_search_module(SNPEMU_LUA QUIET IMPORTED_TARGET lua5.4 lua-5.4 lua54 lua>=5.4)
 if(NOT SNPEMU_LUA_FOUND OR NOT SNPEMU_LUA_VERSION VERSION_LESS 5.5)

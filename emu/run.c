@@ -346,6 +346,9 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         return status;
     }
     status = run_oracles_open(run, error);
+    if (status == 0 && options->rmp_log) {
+        status = rmp_log_open(options->rmp_log, &run->machine, error);
+    }
     if (status != 0) {
         run_free(run);
         return status;

@@ -123,7 +123,7 @@ mkfifo fifo.lua
 # Commands and options
 wrong 'no command' 2 'no command'
 wrong 'unknown command' 2 'nearest: run' rum good.lua
-wrong 'unknown command, nothing near' 2 'there are run, test, fuzz, replay, reduce, cmin, explain and certificate' frobnicate
+wrong 'unknown command, nothing near' 2 'there are run, report, test, fuzz, replay, reduce, cmin, explain and certificate' frobnicate
 wrong 'option before the command' 2 'the command comes first' -- run
 wrong 'main option with a value' 2 '--version takes no value' --version=3
 wrong 'unknown main option' 2 'nearest: --version' --versoin

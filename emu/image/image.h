@@ -121,5 +121,7 @@ const char *image_symbol_name(const struct image *image, size_t i);
  * false without. `file` is without its directories, and lives as long as the image.
  */
 bool image_line_at(const struct image *image, uint64_t gva, const char **file, unsigned *line);
+/* The same with the path as the DWARF has it, behind its directory of compilation if relative. */
+bool image_source_at(const struct image *image, uint64_t gva, const char **path, unsigned *line);
 
 #endif

@@ -110,8 +110,9 @@ static int replay(struct replay_command *command, struct outcome *outcome, struc
     int status = stage_play(command->stage, command->input, command->size_bytes, &fast, error);
 
     if (status == SNPEMU_OK) {
-        status =
-            show_open(&command->show, &command->subject, command->trace_path, TEXT_FULL, error);
+        const struct show_trace trace = {.path = command->trace_path};
+
+        status = show_open(&command->show, &command->subject, &trace, error);
     }
     if (status != SNPEMU_OK) {
         return status;

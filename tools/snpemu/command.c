@@ -19,6 +19,8 @@
 static const struct command commands[] = {
     {"run", "snpemu run", "run an SVSM image against a scripted hypervisor", cmd_run,
      &cmd_run_argp},
+    {"report", "snpemu report", "write a run as a page for a browser", cmd_report,
+     &cmd_report_argp},
     {"test", "snpemu test", "run scenarios as fixtures and compare their traces", cmd_test,
      &cmd_test_argp},
     {"fuzz", "snpemu fuzz", "look for answers that an image does not stand", cmd_fuzz,

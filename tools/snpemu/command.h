@@ -39,6 +39,7 @@ extern const struct argp command_main_argp;
 int command_run(int argc, char **argv);
 
 int cmd_run(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_test(int argc, char **argv);
 int cmd_fuzz(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
@@ -47,8 +48,8 @@ int cmd_cmin(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_certificate(int argc, char **argv);
 
-extern const struct argp cmd_run_argp, cmd_test_argp, cmd_fuzz_argp, cmd_replay_argp,
-    cmd_reduce_argp, cmd_cmin_argp, cmd_explain_argp, cmd_certificate_argp;
+extern const struct argp cmd_run_argp, cmd_report_argp, cmd_test_argp, cmd_fuzz_argp,
+    cmd_replay_argp, cmd_reduce_argp, cmd_cmin_argp, cmd_explain_argp, cmd_certificate_argp;
 
 /* The exit status that belongs to a negative status. */
 int command_status(int status);
