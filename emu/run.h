@@ -19,6 +19,7 @@
 #include "host/scenario.h"
 #include "image/firmware.h"
 #include "image/image.h"
+#include "machine/rmp_log.h"
 #include "machine/vcpu.h"
 #include "trace/event.h"
 
@@ -36,6 +37,8 @@ struct run_options {
     const char *until;
     const char *stop_at_exit; /* stop as `reached` at this exit: NAME or NAME:N; NULL: never */
     struct trace *trace;      /* not owned; NULL: no events */
+    /* Of the RMP's changes, not owned; the caller closes it before the run goes. NULL: none. */
+    struct rmp_log *rmp_log;
     void (*console)(void *context, const uint8_t *bytes, size_t size_bytes); /* NULL: dropped */
     void *context;
     /* Asked now and then; true ends the run with SNPEMU_ERR_INTERNAL. May be NULL.
@@ -147,6 +150,9 @@ size_t run_percpu_count(struct run *run);
 /* The per-CPU table: number of rows (0 before percpu_init's end or without symbols), at most max.
  */
 size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max);
+
+/* SNPEMU_ERR_INPUT, with the nearest name that the image has. */
+int run_no_symbol(const struct image *image, const char *symbol, struct error *error);
 
 /* Read guest state named by an expectation. */
 bool run_read_state(struct run *run, const struct expect_state *state, uint64_t *value);

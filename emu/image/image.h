@@ -113,10 +113,15 @@ const char *image_symbol_at(const struct image *image, uint64_t gva, uint64_t *o
 bool image_symbol_find(const struct image *image, const char *name, uint64_t *gva,
                        uint64_t *size_bytes);
 
+/* The name of symbol number i, by address; NULL after the last. */
+const char *image_symbol_name(const struct image *image, size_t i);
+
 /*
  * The line of source that the instruction at `gva` was made from, as the image's DWARF has it;
  * false without. `file` is without its directories, and lives as long as the image.
  */
 bool image_line_at(const struct image *image, uint64_t gva, const char **file, unsigned *line);
+/* The same with the path as the DWARF has it, behind its directory of compilation if relative. */
+bool image_source_at(const struct image *image, uint64_t gva, const char **path, unsigned *line);
 
 #endif

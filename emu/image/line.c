@@ -38,25 +38,34 @@ static Dwarf_Die *line_unit(Dwarf *dwarf, uint64_t gva, Dwarf_Die *die)
     return NULL;
 }
 
-bool image_line_at(const struct image *image, uint64_t gva, const char **file, unsigned *line)
+bool image_source_at(const struct image *image, uint64_t gva, const char **path, unsigned *line)
 {
     Dwarf *dwarf = line_dwarf(image->file);
     Dwarf_Die die;
     Dwarf_Line *found;
-    const char *path, *slash;
     int number;
 
     if (!dwarf || !line_unit(dwarf, gva, &die)) {
         return false;
     }
     found = dwarf_getsrc_die(&die, gva);
-    path = found ? dwarf_linesrc(found, NULL, NULL) : NULL;
-    if (!path || dwarf_lineno(found, &number) != 0 || number <= 0) {
+    *path = found ? dwarf_linesrc(found, NULL, NULL) : NULL;
+    if (!*path || dwarf_lineno(found, &number) != 0 || number <= 0) {
+        return false;
+    }
+    *line = (unsigned)number;
+    return true;
+}
+
+bool image_line_at(const struct image *image, uint64_t gva, const char **file, unsigned *line)
+{
+    const char *path, *slash;
+
+    if (!image_source_at(image, gva, &path, line)) {
         return false;
     }
     slash = strrchr(path, '/');
     *file = slash ? slash + 1 : path;
-    *line = (unsigned)number;
     return true;
 }
 
