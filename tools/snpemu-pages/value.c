@@ -221,3 +221,8 @@ char option_letter(const struct argp_option *option)
 {
     return option->key > ' ' && option->key <= '~' ? (char)option->key : 0;
 }
+
+bool option_takes_word(const struct argp_option *option)
+{
+    return option->arg && !(option->flags & OPTION_ARG_OPTIONAL);
+}
