@@ -295,6 +295,12 @@ const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
 return out.concat(ids.filter((id, at) => ids.indexOf(id) !== at));
 """)
     checks.check(not problems, "roles", problems)
+    # The selected event stays in the page when the list is scrolled away from it.
+    browser.press("g")
+    browser.run_async(MIDDLE, 100000)
+    found = browser.run("const list = document.getElementById('list');"
+                        "return !!document.getElementById(list.getAttribute('aria-activedescendant'))")
+    checks.check(found, "the active row is in the page")
 
 
 def check_contrast(browser, checks):

@@ -231,9 +231,10 @@ function draw_list() {
   const first = Math.max(0, Math.floor(list.scrollTop / ROW_PX) - ROWS_BEYOND);
   const end = Math.min(total, Math.ceil((list.scrollTop + list.clientHeight) / ROW_PX) + ROWS_BEYOND);
   const fresh = document.createDocumentFragment();
+  const kept = selected < 0 ? -1 : shown_at(selected); /* what has the focus stays, wherever it is */
 
   for (const [at, row] of drawn) {
-    if (at < first || at >= end) {
+    if ((at < first || at >= end) && at !== kept) {
       row.remove();
       drawn.delete(at);
     }
