@@ -36,6 +36,18 @@ if(CMAKE_READELF AND SNPEMU_ZYDIS_FILE MATCHES "\\.so")
     endif()
 endif()
 
+# The demanglers of GCC and binutils, an archive of position-independent code.
+find_path(SNPEMU_IBERTY_INCLUDE NAMES libiberty/demangle.h)
+find_library(SNPEMU_IBERTY_LIBRARY NAMES iberty)
+if(NOT SNPEMU_IBERTY_INCLUDE OR NOT SNPEMU_IBERTY_LIBRARY)
+    message(FATAL_ERROR "libiberty (header and library) not found. Debian: apt-get install "
+        "libiberty-dev")
+endif()
+add_library(Snpemu::iberty UNKNOWN IMPORTED)
+set_target_properties(Snpemu::iberty PROPERTIES
+    IMPORTED_LOCATION "${SNPEMU_IBERTY_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${SNPEMU_IBERTY_INCLUDE}")
+
 if(SNPEMU_TESTS)
     pkg_check_modules(SNPEMU_CHECK IMPORTED_TARGET check)
     if(NOT SNPEMU_CHECK_FOUND)

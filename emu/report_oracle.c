@@ -81,8 +81,7 @@ void report_oracle(struct trap_context *trap, const struct image *image,
     }
     event.vcpu = hit->vcpu;
     event.instructions = hit->retired;
-    event.rip = code_gva;
-    event.symbol = trap->symbol ? trap->symbol(trap->symbol_context, code_gva) : NULL;
+    trap_event_place(trap, &event, code_gva);
     event.full_only = !first;
     report_bytes(&event, hit);
     event_string(&event, "what", hit->what);

@@ -145,6 +145,7 @@ static void run_conclude(struct run *run)
     run_flush_line(run);
     run_oracles_end(run);
     report_outcome(&run->trap);
+    run_report_backtrace(run);
 }
 
 int run_round(struct run *run, struct error *error)
@@ -287,6 +288,7 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         .outcome = &run->outcome,
         .trace = options->trace,
         .symbol = run_symbol,
+        .place = run_place_of,
         .symbol_context = run,
         .strict = scenario->strict,
         .unknown_msr_gp = scenario->unknown_msr_gp,

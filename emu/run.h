@@ -19,6 +19,7 @@
 #include "host/scenario.h"
 #include "image/firmware.h"
 #include "image/image.h"
+#include "image/place.h"
 #include "machine/rmp_log.h"
 #include "machine/vcpu.h"
 #include "trace/event.h"
@@ -141,6 +142,25 @@ int run_digest(struct run *run, uint8_t digest[RUN_DIGEST_SIZE], struct error *e
 
 /* Whether a handler of a script has answered an exit. */
 bool run_script_acted(const struct run *run);
+
+/* What is known of an address of the code that runs, or has run last. */
+void run_place(const struct run *run, uint64_t gva, struct image_place *place);
+
+#define RUN_BACKTRACE_MAX 64
+
+/* A function that had not returned. */
+struct run_frame {
+    uint64_t gva; /* where it stands; in all but the first, and after an exception, behind a call */
+    bool guessed; /* by what lies on the stack: the image does not say where its caller is */
+    bool interrupted;         /* by an exception or interrupt, whose handler is the frame before */
+    struct image_place place; /* of gva; the lines are those of the call */
+};
+
+/*
+ * Who called whom, from where the vCPU stands: at most max frames, the innermost first. Reads the
+ * guest's memory and changes nothing.
+ */
+size_t run_backtrace(const struct run *run, struct run_frame *frame, size_t max);
 
 /* All console bytes so far, NUL-terminated; owned by the run. */
 const char *run_console(const struct run *run);

@@ -13,6 +13,7 @@
  *   run_oracle.c    what the oracles are told
  *   run_percpu.c    what the oracle percpu looks at
  *   run_taint.c     the same for the one that follows values
+ *   run_backtrace.c who called whom
  *   run_view.c  looking at the result
  */
 #ifndef SNPEMU_RUN_INTERNAL_H
@@ -237,8 +238,14 @@ int run_find_symbol(const struct run *run, const char *symbol, uint64_t *gva, st
 /* What a handled trap means for who runs. */
 void run_after_trap(struct run *run, enum trap_next next);
 
+/* run_backtrace.c: the calls that led to an abnormal outcome, as events. */
+void run_report_backtrace(struct run *run);
+
 /* run_view.c */
 const char *run_symbol(void *context, uint64_t gva);
+void run_place_of(void *context, uint64_t gva, struct image_place *place);
+/* What runs at the VMPL that the machine has; NULL: not known. */
+const struct image *run_program(const struct run *run);
 bool run_peek(struct run *run, uint64_t gva, void *bytes, size_t size);
 void run_read_panic(struct run *run);
 

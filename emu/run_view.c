@@ -6,15 +6,31 @@
 #include "machine/digest.h"
 #include "run_internal.h"
 
-const char *run_symbol(void *context, uint64_t gva)
+const struct image *run_program(const struct run *run)
 {
-    const struct run *run = context;
     const struct firmware *firmware = run->options.firmware;
 
     if (vcpu_vmpl(run->machine.vcpu) == 0) {
-        return image_symbol_at(run->image, gva, NULL);
+        return run->image;
     }
-    return firmware && firmware->program ? image_symbol_at(firmware->program, gva, NULL) : NULL;
+    return firmware ? firmware->program : NULL;
+}
+
+const char *run_symbol(void *context, uint64_t gva)
+{
+    const struct image *program = run_program(context);
+
+    return program ? image_symbol_at(program, gva, NULL) : NULL;
+}
+
+void run_place_of(void *context, uint64_t gva, struct image_place *place)
+{
+    image_place_at(run_program(context), gva, place);
+}
+
+void run_place(const struct run *run, uint64_t gva, struct image_place *place)
+{
+    image_place_at(run_program(run), gva, place);
 }
 
 bool run_peek(struct run *run, uint64_t gva, void *bytes, size_t size)

@@ -8,7 +8,8 @@ import sys
 from collections import Counter
 
 JSON_KEYS = {"time": int, "vcpu": int, "vmpl": int, "rip": str, "event": str, "fields": dict}
-JSON_MORE = {"topic": str, "symbol": str, "words": str}
+JSON_MORE = {"topic": str, "symbol": str, "offset": int, "lines": list, "words": str}
+LINE_KEYS = {"file": str, "line": int}
 HEADER_KEYS = {"trace": str, "version": int, "form": str, "image": str, "cpus": int,
                "memory_mib": int, "seed": int}
 NUMBER_MAX = 2 ** 53 - 1
@@ -50,13 +51,25 @@ def value_text(value):
     return quote(value) if isinstance(value, str) else str(value)
 
 
+def source_text(lines):
+    """The innermost line, and for what is inlined there where it is called."""
+    texts = []
+    for at, line in enumerate(lines):
+        inner = at + 1 < len(lines) and "function" in line
+        texts.append("%s:%d%s" % (line["file"], line["line"], " in " + line["function"] if inner else ""))
+    return ", inlined at ".join(texts)
+
+
 def text_line(event):
-    """The line of the text form: "time cpu rip event topic fields @symbol"."""
+    """The line of the text form: "time cpu rip event topic fields @symbol+offset (source)"."""
     cpu = "cpu%d" % event["vcpu"] + (".vmpl%d" % event["vmpl"] if event["vmpl"] else "")
     words = [str(event["time"]), cpu, event["rip"], event["event"]]
     words += [event["topic"]] if "topic" in event else []
     words += ["%s=%s" % (key, value_text(value)) for key, value in event["fields"].items()]
-    words += ["@" + quote(event["symbol"])] if "symbol" in event else []
+    if "symbol" in event:
+        words.append("@%s+0x%x" % (quote(event["symbol"]), event["offset"]))
+    if "lines" in event:
+        words.append("(%s)" % source_text(event["lines"]))
     return " ".join(words)
 
 
@@ -71,6 +84,8 @@ def check_json(text, path):
         check_types("an event", event, JSON_KEYS, JSON_MORE)
         if not HEX.match(event["rip"]):
             problem("rip", event)
+        for line in event.get("lines", []):
+            check_types("a line", line, LINE_KEYS, {"function": str})
         for key, value in event["fields"].items():
             if type(value) not in (int, str) or type(value) is int and not 0 <= value <= NUMBER_MAX:
                 problem("field", key, value)
@@ -211,15 +226,30 @@ def count_kinds(facts):
     return {name: total[name] for name in names}
 
 
+def check_place(facts, event, traced):
+    """The page has places of its own; takes them away, for the rest to be compared."""
+    offset, lines = traced.pop("offset", None), traced.pop("lines", [])
+    other = event.pop("other_place", 0)
+    number = event.pop("place", None)
+    if number is None:
+        return
+    if not 0 <= number < len(facts["places"]) or not 0 <= other < len(facts["places"]):
+        problem("place", number, other)
+        return
+    place = facts["places"][number]
+    if event["event"] not in ("exit", "reply"):  # these stand behind VMGEXIT
+        shown = [{key: line[key] for key in line if key not in ("path", "source")}
+                 for line in place["lines"]]
+        if place.get("offset") != offset or shown != lines:
+            problem("place", place, offset, lines)
+
+
 def check_page(path, header, events, counters):
     facts, shown = page_data(path, "facts"), page_data(path, "events")
     if facts["report"] != "snpemu" or facts["version"] != 1 or facts["event_count"] != len(events):
         problem("page", facts["version"], facts["event_count"])
-    for event in shown:
-        for key in ("place", "other_place"):
-            number = event.pop(key, None)
-            if number is not None and not 0 <= number < len(facts["places"]):
-                problem("place", number)
+    for event, traced in zip(shown, events):
+        check_place(facts, event, traced)
     if shown != events:
         problem("the page has other events than the trace")
     if any(facts["run"][key] != header[key] for key in ("image", "cpus", "seed", "memory_mib")):

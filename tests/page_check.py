@@ -32,6 +32,16 @@ return {selected: Number(document.querySelector('#list [aria-selected=true]')?.d
 
 DATA = "return JSON.parse(document.getElementById('events').textContent)[arguments[0]];"
 
+# The row in the middle of the list, once it has been scrolled there and drawn.
+MIDDLE = """
+const done = arguments[1], list = document.getElementById('list');
+list.scrollTop = arguments[0];
+requestAnimationFrame(() => requestAnimationFrame(() => {
+  const box = list.getBoundingClientRect();
+  done(document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2).closest('.row').id);
+}));
+"""
+
 # A click and the work that follows it, up to the frame that shows it.
 CLICK = """
 const done = arguments[1];
@@ -165,7 +175,7 @@ def check_speed(browser, checks):
     events = browser.run("return JSON.parse(document.getElementById('events').textContent).length")
     times = []
     for i in range(25):
-        browser.run("document.getElementById('list').scrollTop = arguments[0]", i * 7919 * 22 % 200000)
+        browser.run_async(MIDDLE, i * 7919 * 22 % 200000)
         times.append(browser.run_async(CLICK, 25))
     worked = sorted(work for _, work in times)
     times = sorted(time for time, _ in times)
@@ -181,9 +191,10 @@ def check_speed(browser, checks):
 
 
 def check_select(browser, checks):
-    browser.run("document.getElementById('list').scrollTop = 2200")
-    browser.click("#list .row:nth-of-type(30)")
+    row = browser.run_async(MIDDLE, 2200)
+    browser.click("#" + row)
     state = browser.run(STATE)
+    checks.check(row == "event-%d" % state["selected"], "what is clicked is selected", row, state)
     event = browser.run(DATA, state["selected"])
     checks.check(state["selected"] > 0, "a click selects", state)
     checks.check(state["slider"] == state["selected"], "the slider follows", state)
@@ -284,6 +295,12 @@ const ids = [...document.querySelectorAll('[id]')].map((element) => element.id);
 return out.concat(ids.filter((id, at) => ids.indexOf(id) !== at));
 """)
     checks.check(not problems, "roles", problems)
+    # The selected event stays in the page when the list is scrolled away from it.
+    browser.press("g")
+    browser.run_async(MIDDLE, 100000)
+    found = browser.run("const list = document.getElementById('list');"
+                        "return !!document.getElementById(list.getAttribute('aria-activedescendant'))")
+    checks.check(found, "the active row is in the page")
 
 
 def check_contrast(browser, checks):

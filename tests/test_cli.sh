@@ -322,7 +322,7 @@ if command -v objcopy >/dev/null; then
     objcopy --redefine-sym vc_get_apic_ids=_ZN4svsm2vc15vc_get_apic_ids17h0123456789abcdefE \
         "$image" rust.elf
     for name in vc_get_apic_ids vc::vc_get_apic_ids svsm::vc::vc_get_apic_ids; do
-        right "until the Rust item $name" 0 err 'outcome   reached _ZN4svsm2vc' run rust.elf \
+        right "until the Rust item $name" 0 err 'outcome   reached svsm::vc::vc_get_apic_ids' run rust.elf \
             --until "$name"
     done
     wrong 'a Rust item that is not there' 2 'no symbol named "vc::get_apic_ids"' run rust.elf \

@@ -79,6 +79,9 @@ run "two scenarios" 2 'one too many' report -o page.html svsm svsm
 run "a directory that is not there" 2 'no/page.html' report -o no/page.html svsm
 run "a scenario that is not there" 2 'no.lua' report -o other.html no.lua
 run "too many directories" 2 'at most 31' report -o page.html svsm $(printf -- '--source . %.0s' {1..32})
+timeout --preserve-status -s INT 0.3 "$SNPEMU_COMMAND" report svsm --cpus 1000 -o no.html >out 2>err
+[ $? -eq 130 ]
+note $? "interrupted"
 check "nothing is left of what failed" sh -c '! ls no* other* *.tmp.* x'
 run "to standard output" 0 '^<!DOCTYPE html>' report svsm-percpu --budget 1000 -o -
 run "no sources" 0 '"sources":\[\]' report svsm-percpu --budget 1000 --no-source -o -

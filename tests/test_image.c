@@ -777,7 +777,7 @@ static const struct symbol_row {
     {"by name where all else is equal", GVA + 0x200, "b_alias", 0},
     {"last byte", GVA + 0x21F, "b_alias", 0x1F},
     {"behind the last byte", GVA + 0x220, NULL, 0},
-    {"mangled name as it is", GVA + 0x704, "_ZN4svsm4boot17h0123456789abcdefE", 4},
+    {"demangled", GVA + 0x704, "svsm::boot", 4},
     {"not in a loaded section", GVA + 0x600, NULL, 0},
     {"label up to its section's end", GVA + 0x8FF, "tail_label", 0xF},
     {"no further than its section", GVA + 0x900, NULL, 0},
@@ -912,14 +912,14 @@ START_TEST(no_symbols)
 }
 END_TEST
 
-/* ---- names of Rust items ---- */
+/* ---- names as their language writes them ---- */
 
 #define RUST_HASH "17h0123456789abcdefE"
 
-static const struct rust_row {
+static const struct item_row {
     const char *mangled, *path;
     bool is;
-} rust_rows[] = {
+} item_rows[] = {
     {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "PERCPU_VA", true},
     {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "percpu::PERCPU_VA", true},
     {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "svsm::percpu::PERCPU_VA", true},
@@ -929,44 +929,92 @@ static const struct rust_row {
     {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "::", false},
     {"_ZN4main" RUST_HASH, "main", true},
     {"_ZN4main" RUST_HASH ".llvm.123", "main", true}, /* what optimisation adds */
-    {"_ZN12_$LT$T$GT$$u20" RUST_HASH, "_$LT$T$GT$$u", false},
-    {"_ZN4main17h0123456789abcdef", "main", false},  /* no end */
-    {"_ZN4mainE", "main", false},                    /* no hash */
-    {"_ZN4main17x0123456789abcdefE", "main", false}, /* another last part */
+    {"_ZN4main" RUST_HASH ".0", "main", true},
+    {"_ZN4main" RUST_HASH ".0", ".0", false},
     {"_ZN17h0123456789abcdefE", "", false},
-    {"_ZN17h0123456789abcdefE", "h0123456789abcdef", false},
-    {"_ZN0" RUST_HASH, "", false},
     {"_ZN5main" RUST_HASH, "main1", false}, /* the length runs into the next part */
     {"_ZN9999999999999999999999main" RUST_HASH, "main", false},
-    {"_ZN18446744073709551620main" RUST_HASH, "main", false}, /* 2^64 + 4 */
     {"_ZN4ma", "ma", false},
     {"_ZN", "", false},
-    {"_Z4mainv", "main", false},
+    {"_RNvNtCs1234_4svsm6percpu4init", "percpu::init", true},
+    {"_RNvNtCs1234_4svsm6percpu4init", "svsm::percpu::init", true},
+    {"_RNvNtCs1234_4svsm6percpu4init", "Cs1234_4svsm", false},
+    {"_Z4mainv", "main", true}, /* C++ */
+    {"_ZN4svsm4initEv", "svsm::init", true},
     {"", "", false},
-    {"main", "main", false}, /* a plain name is not this file's business */
+    {"main", "main", false}, /* a plain name is found as it is */
 };
 
-START_TEST(rust_names)
+START_TEST(item_names)
 {
-    const struct rust_row *row = &rust_rows[_i];
+    const struct item_row *row = &item_rows[_i];
+    struct image_file file = {0};
 
-    ck_assert_msg(image_is_rust_item(row->mangled, row->path) == row->is, "%s as '%s'",
-                  row->mangled, row->path);
+    for (int twice = 0; twice < 2; twice++) {
+        ck_assert_msg(image_is_item(&file, row->mangled, row->path) == row->is, "%s as '%s'",
+                      row->mangled, row->path);
+    }
+    image_demangled_free(&file);
 }
 END_TEST
 
-/* More parts than there is room for. */
-START_TEST(rust_names_of_many_parts)
+static const struct demangle_row {
+    const char *mangled, *name;
+} demangle_rows[] = {
+    {"_ZN4svsm6percpu9PERCPU_VA" RUST_HASH, "svsm::percpu::PERCPU_VA"},
+    {"_ZN4svsm7AP_SYNC" RUST_HASH ".0", "svsm::AP_SYNC"},
+    {"_ZN62_$LT$svsm..idt..Frame$u20$as$u20$core..fmt..Debug$GT$3fmt" RUST_HASH, NULL},
+    {"_ZN48_$LT$svsm..Frame$u20$as$u20$core..fmt..Debug$GT$3fmt" RUST_HASH,
+     "<svsm::Frame as core::fmt::Debug>::fmt"},
+    {"_RNvNtCs1234_4svsm6percpu4init", "svsm::percpu::init"},
+    {"_RINvNtC3std3mem8align_ofhE", "std::mem::align_of::<u8>"},
+    {"_ZN4svsm4initEv", "svsm::init"},
+    {"_start", NULL},
+    {"__rust_alloc", NULL},
+    {"_", NULL},
+    {"", NULL},
+};
+
+START_TEST(demangled)
 {
-    char mangled[512] = "_ZN";
+    const struct demangle_row *row = &demangle_rows[_i];
+    struct image_file file = {0};
 
-    for (unsigned parts = 1; parts < 64; parts++) {
-        char whole[600];
+    ck_assert_str_eq(image_demangle(&file, row->mangled), row->name ? row->name : row->mangled);
+    image_demangled_free(&file);
+}
+END_TEST
 
-        strcat(mangled, "1a");
-        snprintf(whole, sizeof(whole), "%s%s", mangled, RUST_HASH);
-        ck_assert_msg(image_is_rust_item(whole, "a") == (parts < 32), "%u parts", parts);
+/* Each part is a pair of the one before: 2^40 of them, and as many references that lead nowhere. */
+START_TEST(demangled_without_end)
+{
+    char mangled[1024] = "_RINvC4svsm1fTuuE";
+    struct image_file file = {0};
+    size_t before = strlen("_RINvC4svsm1f") - 2;
+
+    for (unsigned i = 0; i < 40; i++) {
+        static const char digits[] =
+            "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        char reference[16];
+        size_t target = before - 1, here = strlen(mangled) - 2;
+
+        /* B, then the place in base 62, one less. */
+        if (target < 62) {
+            snprintf(reference, sizeof(reference), "B%c_", digits[target]);
+        } else {
+            snprintf(reference, sizeof(reference), "B%c%c_", digits[target / 62],
+                     digits[target % 62]);
+        }
+        strcat(mangled, "T");
+        strcat(mangled, reference);
+        strcat(mangled, reference);
+        strcat(mangled, "E");
+        before = here;
     }
+    strcat(mangled, "E");
+    ck_assert_msg(strlen(image_demangle(&file, mangled)) == 1023, "%s",
+                  image_demangle(&file, mangled));
+    image_demangled_free(&file);
 }
 END_TEST
 
@@ -1119,8 +1167,9 @@ static Suite *image_suite(void)
     tcase_add_test(symbol_case, symbol_order);
     tcase_add_loop_test(symbol_case, symbol_find, 0, COUNT(find_rows));
     tcase_add_test(symbol_case, no_symbols);
-    tcase_add_loop_test(symbol_case, rust_names, 0, COUNT(rust_rows));
-    tcase_add_test(symbol_case, rust_names_of_many_parts);
+    tcase_add_loop_test(symbol_case, item_names, 0, COUNT(item_rows));
+    tcase_add_loop_test(symbol_case, demangled, 0, COUNT(demangle_rows));
+    tcase_add_test(symbol_case, demangled_without_end);
     tcase_add_test(mutation_case, mutations);
     tcase_set_timeout(hostile_case, 60);
     tcase_set_timeout(mutation_case, 60);

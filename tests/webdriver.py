@@ -50,11 +50,22 @@ class Browser:
     def open_session(self, browser):
         arguments = ["--headless=new", "--disable-gpu", "--window-size=1440,900",
                      "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking"]
-        if os.geteuid() == 0:
-            arguments.append("--no-sandbox")  # Chromium refuses otherwise
         wanted = {"browserName": "chrome",
                   "goog:chromeOptions": {"binary": browser, "args": arguments},
                   "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"}}
+        # Its sandbox refuses root, and does not start everywhere else.
+        if os.geteuid() == 0 or not self.try_session(wanted):
+            arguments.append("--no-sandbox")
+            self.start_session(wanted)
+
+    def try_session(self, wanted):
+        try:
+            self.start_session(wanted)
+        except Failed:
+            return False
+        return True
+
+    def start_session(self, wanted):
         opened = self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self.session = opened["sessionId"]
 

@@ -104,6 +104,7 @@ missing_packages() {
     has_command pkg-config || say pkg-config
     has_library libelf libelf-dev || say libelf-dev
     has_library libdw libdw-dev || say libdw-dev
+    has_package libiberty-dev || [ -e /usr/include/libiberty/demangle.h ] || say libiberty-dev
     has_library lua5.4 liblua5.4-dev || say liblua5.4-dev
     has_library zydis libzydis-dev || say libzydis-dev
     has_library libgcrypt libgcrypt20-dev || say libgcrypt20-dev

@@ -76,6 +76,12 @@ void outcome_phrase(const struct outcome *outcome, char *text, size_t size)
     }
 }
 
+bool outcome_is_abnormal(const struct outcome *outcome)
+{
+    return outcome->kind != OUTCOME_NONE && outcome->kind != OUTCOME_HALTED &&
+           outcome->kind != OUTCOME_REACHED;
+}
+
 enum verdict outcome_verdict(const struct outcome *outcome)
 {
     const struct outcome_row *row = &outcome_rows[outcome->kind];

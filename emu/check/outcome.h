@@ -60,6 +60,10 @@ enum verdict verdict_named(const char *name);
 /* "terminated 0xf:0x6", "halted": one phrase, equal for equal outcomes. */
 void outcome_phrase(const struct outcome *outcome, char *text, size_t size);
 
+/* All but a guest that did what it set out to do, or was not to go further: who called whom is
+ * worth knowing. */
+bool outcome_is_abnormal(const struct outcome *outcome);
+
 /* The verdict: `violation` where an oracle hit, else what the outcome says by itself. */
 enum verdict outcome_verdict(const struct outcome *outcome);
 

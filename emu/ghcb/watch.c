@@ -37,7 +37,8 @@ static void watch_report(const struct watch *watch)
     event.instructions = watch->last_retired - !request->on_write;
     event.vcpu = watch->vcpu;
     event.vmpl = watch->vmpl;
-    event.rip = watch->rip;
+    trap_event_place(trap, &event, watch->rip);
+    event.placed = event.placed && watch->vmpl == vcpu_vmpl(trap->machine->vcpu);
     event.symbol = watch->symbol;
     event_hex(&event, "gpa", request->gpa);
     event_dec(&event, "size", request->size_bytes);

@@ -173,7 +173,8 @@ void image_close(struct image *image)
     }
     image_symbols_free(image->symbols);
     if (image->file != NULL) {
-        image_lines_free(image->file);
+        image_dwarf_free(image->file);
+        image_demangled_free(image->file);
         free(image->file->bytes);
     }
     free(image->file);

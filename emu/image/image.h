@@ -100,15 +100,16 @@ void image_close(struct image *image); /* takes NULL */
  * name, so that the choice does not depend on file order. Zero-sized symbols (assembly labels)
  * reach up to the next symbol of the same section or its end, and are asked only where no sized
  * symbol covers the address; zero-sized absolute symbols cover nothing. `offset` may be NULL. The
- * name lives as long as the image.
+ * name is as its language writes it (Rust's and C++'s are demangled), and lives as long as the
+ * image.
  */
 const char *image_symbol_at(const struct image *image, uint64_t gva, uint64_t *offset);
 
 /*
- * The address of a symbol by exact name, else of a Rust item by the end of its path ("ITEM",
- * "module::ITEM"); false when there is none. Of several (static functions of different files) a
- * global one wins over a weak and a local one, then FUNC, OBJECT, NOTYPE, then the lowest address.
- * `gva` and `size_bytes` may be NULL.
+ * The address of a symbol by exact name, else of an item of Rust or C++ by the end of its path
+ * ("ITEM", "module::ITEM"); false when there is none. Of several (static functions of different
+ * files) a global one wins over a weak and a local one, then FUNC, OBJECT, NOTYPE, then the lowest
+ * address. `gva` and `size_bytes` may be NULL.
  */
 bool image_symbol_find(const struct image *image, const char *name, uint64_t *gva,
                        uint64_t *size_bytes);
@@ -121,7 +122,5 @@ const char *image_symbol_name(const struct image *image, size_t i);
  * false without. `file` is without its directories, and lives as long as the image.
  */
 bool image_line_at(const struct image *image, uint64_t gva, const char **file, unsigned *line);
-/* The same with the path as the DWARF has it, behind its directory of compilation if relative. */
-bool image_source_at(const struct image *image, uint64_t gva, const char **path, unsigned *line);
 
 #endif

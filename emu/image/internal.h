@@ -8,18 +8,41 @@
 #define SNPEMU_IMAGE_INTERNAL_H
 
 #include "image/image.h"
+#include "image/place.h"
+
+#define PLACE_SLOTS 1024
+#define PATH_MEMOS 64
 
 struct Elf;
 struct Dwarf;
+struct Dwarf_CFI_s;
+struct image_line;
+struct image_function;
+
+struct path_memo {
+    const char *path; /* as a unit has it, */
+    const void *unit;
+    const char *whole; /* and what it became */
+};
 
 struct image_file {
     uint8_t *bytes;
     size_t size_bytes;
     struct Elf *elf; /* NULL except while the image is being opened */
-    /* line.c */
-    bool dwarf_asked;
+    void *demangled; /* demangle.c: a tree of names */
+    /* dwarf.c, line.c, function.c: each made at the first question */
+    void *paths; /* a tree of those that were made */
+    struct path_memo path_memo[PATH_MEMOS];
+    bool dwarf_asked, lines_asked, functions_asked;
     struct Elf *dwarf_elf;
     struct Dwarf *dwarf;
+    bool eh_frame_asked; /* unwind.c */
+    struct Dwarf_CFI_s *eh_frame;
+    struct image_line *line;
+    size_t line_count;
+    struct image_function *function;
+    size_t function_count;
+    struct image_place place[PLACE_SLOTS]; /* place.c: the latest answers; no symbol: none */
 };
 
 /* One PT_LOAD without leading pages that hold nothing but ELF headers. */
@@ -51,8 +74,12 @@ int image_elf_flatten(const struct image *image, struct flat *flat, struct error
 /* Copy from the flat image, zeros where no segment has bytes. The caller has checked the range. */
 void flat_copy(const struct flat *flat, uint64_t offset, void *to, size_t size_bytes);
 
-/* rust.c: true when `mangled` is the item that `path` names, whole or from its end: "b::ITEM". */
-bool image_is_rust_item(const char *mangled, const char *path);
+/* demangle.c: the name as its language writes it, or `mangled` itself; both live as long as the
+ * image. */
+const char *image_demangle(struct image_file *file, const char *mangled);
+/* True when `mangled` is the item that `path` names, whole or from its end: "b::ITEM". */
+bool image_is_item(struct image_file *file, const char *mangled, const char *path);
+void image_demangled_free(struct image_file *file);
 
 /* Take `width` bytes, little endian, and advance. */
 static inline uint64_t take_le(const uint8_t **at, size_t width)
@@ -106,8 +133,15 @@ int symtab_read(const struct image *image, const struct flat *flat, struct symbo
 
 /* symbol.c: fill image->symbols; an image without a symbol table is a good one. */
 int image_symbols_read(struct image *image, const struct flat *flat, struct error *error);
-/* line.c: forget what was read. */
+/* dwarf.c: forget what was read. */
+void image_dwarf_free(struct image_file *file);
+/* line.c: NULL: none is known. */
+const struct image_line *image_line_find(const struct image *image, uint64_t gva);
+const char *image_file_name(const char *path); /* without its directories */
 void image_lines_free(struct image_file *file);
+/* function.c: index of the innermost range that covers gva; SIZE_MAX: none does. */
+size_t image_function_find(const struct image *image, uint64_t gva);
+void image_functions_free(struct image_file *file);
 void image_symbols_free(struct symbol_table *table); /* takes NULL */
 
 #endif

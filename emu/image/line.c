@@ -1,76 +1,163 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lines of source, from the image's DWARF. Read at the first question: most runs ask none.
+ * Lines of source: the tables of all units as one, sorted.
  */
-#include <elfutils/libdw.h>
-#include <gelf.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "image/internal.h"
+#include "image/dwarf.h"
+#include "image/source.h"
 
-/* The file's debugging information; NULL when it has none that can be read. */
-static Dwarf *line_dwarf(struct image_file *file)
+#define LINES_MAX 20000000u
+
+struct line_table {
+    struct image_file *file;
+    struct image_line *line;
+    size_t count, capacity;
+    bool failed;
+};
+
+static void line_add(struct line_table *table, const struct image_line *line)
 {
-    if (!file->dwarf_asked) {
-        file->dwarf_asked = true;
-        file->dwarf_elf = elf_memory((char *)file->bytes, file->size_bytes);
-        file->dwarf = file->dwarf_elf ? dwarf_begin_elf(file->dwarf_elf, DWARF_C_READ, NULL) : NULL;
+    if (table->count == table->capacity) {
+        size_t capacity = table->capacity ? 2 * table->capacity : 1024;
+        struct image_line *grown =
+            capacity <= LINES_MAX ? realloc(table->line, capacity * sizeof(*grown)) : NULL;
+
+        if (!grown) {
+            table->failed = true;
+            return;
+        }
+        table->line = grown;
+        table->capacity = capacity;
     }
-    return file->dwarf;
+    table->line[table->count++] = *line;
 }
 
-/* The unit that covers the address. Not every compiler writes the table that says which. */
-static Dwarf_Die *line_unit(Dwarf *dwarf, uint64_t gva, Dwarf_Die *die)
+static void lines_of_unit(void *context, Dwarf_Die *unit)
 {
-    Dwarf_Off offset = 0, next;
-    size_t header_size;
+    struct line_table *table = context;
+    const char *path = NULL, *whole = NULL;
+    Dwarf_Lines *lines;
+    size_t count;
 
-    if (dwarf_addrdie(dwarf, gva, die)) {
-        return die;
+    if (dwarf_getsrclines(unit, &lines, &count) != 0) {
+        return;
     }
-    while (dwarf_nextcu(dwarf, offset, &next, &header_size, NULL, NULL, NULL) == 0 &&
-           next > offset) {
-        if (dwarf_offdie(dwarf, offset + header_size, die) && dwarf_haspc(die, gva) == 1) {
-            return die;
+    for (size_t i = 0; i + 1 < count && !table->failed; i++) {
+        Dwarf_Line *row = dwarf_onesrcline(lines, i), *next = dwarf_onesrcline(lines, i + 1);
+        struct image_line line = {0};
+        bool last = true;
+        int number;
+
+        if (dwarf_lineaddr(row, &line.gva) != 0 || dwarf_lineaddr(next, &line.end) != 0 ||
+            dwarf_lineendsequence(row, &last) != 0 || last || line.end <= line.gva ||
+            dwarf_lineno(row, &number) != 0 || number <= 0) {
+            continue;
         }
-        offset = next;
+        line.path = dwarf_linesrc(row, NULL, NULL);
+        if (line.path != path) { /* most rows are of the same file as the one before */
+            path = line.path;
+            whole = dwarf_path(table->file, unit, path);
+        }
+        line.path = whole;
+        line.line = (unsigned)number;
+        if (line.path) {
+            line_add(table, &line);
+        }
+    }
+}
+
+static int line_compare(const void *left, const void *right)
+{
+    const struct image_line *a = left, *b = right;
+
+    if (a->gva != b->gva) {
+        return a->gva < b->gva ? -1 : 1;
+    }
+    if (a->end != b->end) {
+        return a->end < b->end ? -1 : 1;
+    }
+    return a->line != b->line ? (a->line < b->line ? -1 : 1) : strcmp(a->path, b->path);
+}
+
+/* Of what several units say of one address the first counts. */
+static void lines_part(struct line_table *table)
+{
+    uint64_t end = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < table->count; i++) {
+        struct image_line line = table->line[i];
+
+        line.gva = line.gva > end ? line.gva : end;
+        if (line.gva < line.end) {
+            table->line[kept++] = line;
+            end = line.end;
+        }
+    }
+    table->count = kept;
+}
+
+const struct image_line *image_lines(const struct image *image, size_t *count)
+{
+    struct image_file *file = image->file;
+
+    if (!file->lines_asked) {
+        struct line_table table = {.file = file};
+
+        file->lines_asked = true;
+        dwarf_each_unit(file, lines_of_unit, &table);
+        if (table.count) {
+            qsort(table.line, table.count, sizeof(*table.line), line_compare);
+        }
+        lines_part(&table);
+        file->line = table.line;
+        file->line_count = table.count;
+    }
+    *count = file->line_count;
+    return file->line;
+}
+
+const struct image_line *image_line_find(const struct image *image, uint64_t gva)
+{
+    size_t low = 0, high;
+    const struct image_line *line = image_lines(image, &high);
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (gva < line[middle].gva) {
+            high = middle;
+        } else if (gva >= line[middle].end) {
+            low = middle + 1;
+        } else {
+            return &line[middle];
+        }
     }
     return NULL;
 }
 
-bool image_source_at(const struct image *image, uint64_t gva, const char **path, unsigned *line)
+const char *image_file_name(const char *path)
 {
-    Dwarf *dwarf = line_dwarf(image->file);
-    Dwarf_Die die;
-    Dwarf_Line *found;
-    int number;
+    const char *slash = strrchr(path, '/');
 
-    if (!dwarf || !line_unit(dwarf, gva, &die)) {
-        return false;
-    }
-    found = dwarf_getsrc_die(&die, gva);
-    *path = found ? dwarf_linesrc(found, NULL, NULL) : NULL;
-    if (!*path || dwarf_lineno(found, &number) != 0 || number <= 0) {
-        return false;
-    }
-    *line = (unsigned)number;
-    return true;
+    return slash && slash[1] ? slash + 1 : path;
 }
 
 bool image_line_at(const struct image *image, uint64_t gva, const char **file, unsigned *line)
 {
-    const char *path, *slash;
+    const struct image_line *found = image_line_find(image, gva);
 
-    if (!image_source_at(image, gva, &path, line)) {
+    if (!found) {
         return false;
     }
-    slash = strrchr(path, '/');
-    *file = slash ? slash + 1 : path;
+    *file = image_file_name(found->path);
+    *line = found->line;
     return true;
 }
 
 void image_lines_free(struct image_file *file)
 {
-    dwarf_end(file->dwarf);
-    elf_end(file->dwarf_elf);
+    free(file->line);
 }

@@ -150,7 +150,7 @@ const char *image_symbol_at(const struct image *image, uint64_t gva, uint64_t *o
     if (offset != NULL) {
         *offset = gva - symbol->gva;
     }
-    return symbol->name;
+    return image_demangle(image->file, symbol->name);
 }
 
 /* Of two that have the name: a global one, then a function, wins; else the one that came first. */
@@ -160,15 +160,16 @@ static bool symbol_is_better(const struct symbol *symbol, const struct symbol *b
            (symbol->bind_rank == best->bind_rank && symbol->type_rank < best->type_rank);
 }
 
-static const struct symbol *symbol_find(const struct symbol_table *table, const char *name,
-                                        bool rust)
+/* By the exact name, or of an item by the end of its path. */
+static const struct symbol *symbol_find(const struct image *image, const char *name, bool item)
 {
+    const struct symbol_table *table = image->symbols;
     const struct symbol *best = NULL;
 
     for (size_t i = 0; i < table->count; i++) {
         const struct symbol *symbol = &table->symbol[i];
         bool named =
-            rust ? image_is_rust_item(symbol->name, name) : strcmp(symbol->name, name) == 0;
+            item ? image_is_item(image->file, symbol->name, name) : strcmp(symbol->name, name) == 0;
 
         if (named && symbol_is_better(symbol, best)) {
             best = symbol;
@@ -180,10 +181,10 @@ static const struct symbol *symbol_find(const struct symbol_table *table, const 
 bool image_symbol_find(const struct image *image, const char *name, uint64_t *gva,
                        uint64_t *size_bytes)
 {
-    const struct symbol *symbol = symbol_find(image->symbols, name, false);
+    const struct symbol *symbol = symbol_find(image, name, false);
 
     if (symbol == NULL) {
-        symbol = symbol_find(image->symbols, name, true);
+        symbol = symbol_find(image, name, true);
     }
     if (symbol == NULL) {
         return false;

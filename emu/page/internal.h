@@ -23,6 +23,7 @@ extern const size_t page_template_head_size, page_template_tail_size;
 struct page_place {
     const struct image *program;
     uint64_t gva;
+    bool behind; /* what is meant is the instruction before it: a call, or VMGEXIT */
 };
 
 struct page {

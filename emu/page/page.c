@@ -19,7 +19,8 @@ static size_t place_slot(const struct page *page, const struct page_place *place
     while (page->place_index[slot] != 0) {
         const struct page_place *other = &page->place[page->place_index[slot] - 1];
 
-        if (other->gva == place->gva && other->program == place->program) {
+        if (other->gva == place->gva && other->behind == place->behind &&
+            other->program == place->program) {
             break;
         }
         slot = (slot + 1) & (size - 1);
@@ -51,21 +52,20 @@ static bool places_grow(struct page *page)
 }
 
 /* The number of a place; -1 when there is no program that has it, or no memory. */
-static int place_number(struct page *page, const struct image *program, uint64_t gva)
+static int place_number(struct page *page, const struct page_place *place)
 {
-    const struct page_place place = {program, gva};
     size_t slot;
 
-    if (!program) {
+    if (!place->program) {
         return -1;
     }
     if (page->place_count == page->place_capacity && !places_grow(page)) {
         page->failed = true;
         return -1;
     }
-    slot = place_slot(page, &place);
+    slot = place_slot(page, place);
     if (page->place_index[slot] == 0) {
-        page->place[page->place_count++] = place;
+        page->place[page->place_count++] = *place;
         page->place_index[slot] = (uint32_t)page->place_count;
     }
     return (int)page->place_index[slot] - 1;
@@ -85,34 +85,50 @@ static uint64_t other_gva(const struct event *event)
 }
 
 static bool put_place(struct page *page, json_t *object, const char *key,
-                      const struct image *program, uint64_t gva)
+                      const struct page_place *place)
 {
-    int number = place_number(page, program, gva);
+    int number = place_number(page, place);
 
     return number < 0 || json_object_set_new(object, key, json_integer(number)) == 0;
 }
 
-/* Where it happens. At an exit and its reply RIP is behind VMGEXIT, which may be another line. */
-static uint64_t event_gva(const struct event *event)
+/* The text of a field; NULL: there is none of that name. */
+static const char *field_text(const struct event *event, const char *key)
 {
-    bool behind = strcmp(event->name, "exit") == 0 || strcmp(event->name, "reply") == 0;
+    for (size_t i = 0; i < event->field_count; i++) {
+        if (strcmp(event->field[i].key, key) == 0 && event->field[i].kind == EVENT_TEXT) {
+            return event->text + event->field[i].text;
+        }
+    }
+    return NULL;
+}
 
-    return event->rip - (behind && event->rip > 0 ? 1 : 0);
+/* At an exit and its reply RIP is behind VMGEXIT, and in a function that has called another one
+   behind the call. */
+static bool is_behind(const struct event *event)
+{
+    const char *how = strcmp(event->name, "frame") == 0 ? field_text(event, "how") : NULL;
+
+    return strcmp(event->name, "exit") == 0 || strcmp(event->name, "reply") == 0 ||
+           (how && strcmp(how, "interrupted") != 0);
 }
 
 static void page_emit(struct trace_sink *sink, const struct event *event)
 {
     struct page *page = (struct page *)sink;
     const struct image *program = event->vmpl == 0 ? page->image : page->firmware;
-    uint64_t other = other_gva(event);
+    const struct page_place place = {program, event->rip, is_behind(event)};
+    const struct page_place other = {program, other_gva(event), false};
     json_t *object;
 
     if (page->event_count++ >= PAGE_EVENTS_MAX || page->failed) {
         return;
     }
     object = json_event(event, TEXT_FULL);
-    if (!object || !put_place(page, object, "place", program, event_gva(event)) ||
-        (other && !put_place(page, object, "other_place", program, other))) {
+    json_object_del(object, "offset"); /* these are its place's, which many events share */
+    json_object_del(object, "lines");
+    if (!object || !put_place(page, object, "place", &place) ||
+        (other.gva && !put_place(page, object, "other_place", &other))) {
         page->failed = true;
     } else {
         fputs(page->event_count > 1 ? ",\n" : "\n", page->events);

@@ -39,6 +39,8 @@ struct page_facts {
     const char *console;
     const struct run_percpu *percpu;
     size_t percpu_count;
+    const struct run_frame *frame; /* who called whom at the end, the innermost first */
+    size_t frame_count;
     const struct rmp_log *rmp_log; /* closed */
     bool expectation, met;         /* the scenario has one; it holds */
     const char *why;               /* it does not */

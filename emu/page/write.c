@@ -207,31 +207,48 @@ static void put_memory(struct members *members, const struct rmp_log *log)
 
 /* ---- places ---- */
 
-static json_t *place_json(const struct page_place *place, struct source_files *files,
+/* Lines of source, the innermost first, each with the number of its file where that is shown. */
+static json_t *frames_json(const struct image_place *place, struct source_files *files,
+                           const struct page_facts *facts)
+{
+    json_t *frames = json_lines(place);
+
+    for (size_t i = 0; frames && i < place->frame_count; i++) {
+        json_t *frame = json_array_get(frames, i);
+        int number = source_file_number(files, place->frame[i].path, facts);
+
+        if (json_object_set_new(frame, "path", json_text(place->frame[i].path)) != 0 ||
+            (number >= 0 && json_object_set_new(frame, "source", json_integer(number)) != 0)) {
+            json_decref(frames);
+            return NULL;
+        }
+    }
+    return frames;
+}
+
+static json_t *place_json(const struct image_place *place, struct source_files *files,
                           const struct page_facts *facts)
 {
-    json_t *object = json_pack("{s:o}", "gva", json_hex(place->gva));
-    uint64_t offset;
-    const char *symbol = image_symbol_at(place->program, place->gva, &offset), *path;
-    unsigned line;
-    bool ok = object != NULL;
+    json_t *object = json_pack("{s:o,s:o}", "gva", json_hex(place->gva), "lines",
+                               frames_json(place, files, facts));
 
-    if (symbol) {
-        ok = ok && json_object_set_new(object, "symbol", json_text(symbol)) == 0 &&
-             json_object_set_new(object, "offset", json_decimal(offset)) == 0;
-    }
-    if (image_source_at(place->program, place->gva, &path, &line)) {
-        int number = source_file_number(files, path, facts);
-
-        ok = ok && json_object_set_new(object, "path", json_text(path)) == 0 &&
-             json_object_set_new(object, "line", json_integer(line)) == 0 &&
-             (number < 0 || json_object_set_new(object, "source", json_integer(number)) == 0);
-    }
-    if (!ok) {
+    if (object && place->symbol &&
+        (json_object_set_new(object, "symbol", json_text(place->symbol)) != 0 ||
+         json_object_set_new(object, "offset", json_decimal(place->offset)) != 0)) {
         json_decref(object);
         return NULL;
     }
     return object;
+}
+
+/* What is behind a function's last instruction is not the next function. */
+static void place_look(const struct page_place *what, struct image_place *place)
+{
+    image_place_at(what->program, what->gva - (what->behind ? 1 : 0), place);
+    if (what->behind) {
+        place->gva++;
+        place->offset++;
+    }
 }
 
 static json_t *places_json(const struct page *page, struct source_files *files,
@@ -240,10 +257,33 @@ static json_t *places_json(const struct page *page, struct source_files *files,
     json_t *list = json_array();
 
     for (size_t i = 0; list && i < page->place_count; i++) {
-        if (json_array_append_new(list, place_json(&page->place[i], files, facts)) != 0) {
+        struct image_place place;
+
+        place_look(&page->place[i], &place);
+        if (json_array_append_new(list, place_json(&place, files, facts)) != 0) {
             json_decref(list);
             return NULL;
         }
+    }
+    return list;
+}
+
+static json_t *backtrace_json(struct source_files *files, const struct page_facts *facts)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < facts->frame_count; i++) {
+        const struct run_frame *frame = &facts->frame[i];
+        json_t *place = place_json(&frame->place, files, facts);
+
+        if (!place || json_object_set_new(place, "guessed", json_boolean(frame->guessed)) != 0 ||
+            json_object_set_new(place, "interrupted", json_boolean(frame->interrupted)) != 0 ||
+            json_array_append(list, place) != 0) {
+            json_decref(place);
+            json_decref(list);
+            return NULL;
+        }
+        json_decref(place);
     }
     return list;
 }
@@ -273,6 +313,7 @@ static void put_places(struct members *members, const struct page *page,
         return;
     }
     member(members, "places", places_json(page, files, facts));
+    member(members, "backtrace", backtrace_json(files, facts));
     member(members, "sources", sources_json(files));
     source_files_release(files);
     free(files);

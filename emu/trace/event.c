@@ -18,6 +18,7 @@ void event_begin(struct event *event, const char *name, const char *topic)
     event->instructions = 0;
     event->rip = 0;
     event->symbol = NULL;
+    event->placed = false;
     event->full_only = false;
     event->field_count = 0;
     event->text_used = 0;

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "image/place.h"
+
 #define EVENT_FIELD_MAX 24
 #define EVENT_TEXT_MAX 1024
 
@@ -39,7 +41,9 @@ struct event {
     uint64_t instructions; /* virtual time; full form */
     uint64_t rip;          /* full form */
     const char *symbol;    /* function at rip, without offset; NULL: none */
-    bool full_only;        /* the golden form leaves all of it out */
+    bool placed;           /* somebody wanted to know more of rip: */
+    struct image_place place;
+    bool full_only; /* the golden form leaves all of it out */
     struct event_field field[EVENT_FIELD_MAX];
     size_t field_count;
     char text[EVENT_TEXT_MAX];
@@ -62,6 +66,7 @@ struct trace_sink {
 struct trace {
     struct trace_sink *sink[TRACE_SINK_MAX]; /* not owned */
     size_t sink_count;
+    bool places; /* events are to have more of their address than the symbol */
 };
 
 bool trace_active(const struct trace *trace); /* false: nobody listens, do not build events */

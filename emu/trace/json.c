@@ -125,6 +125,29 @@ json_t *json_event_fields(const struct event *event, enum text_form form)
     return fields;
 }
 
+json_t *json_lines(const struct image_place *place)
+{
+    json_t *lines = json_array();
+
+    for (size_t i = 0; lines && i < place->frame_count; i++) {
+        const struct image_frame *frame = &place->frame[i];
+        json_t *line =
+            json_pack("{s:o,s:i}", "file", json_text(frame->file), "line", (int)frame->line);
+        bool ok = line != NULL;
+
+        if (frame->function) {
+            ok = ok && put(line, "function", json_text(frame->function));
+        }
+        if (!ok || json_array_append(lines, line) != 0) {
+            json_decref(line);
+            json_decref(lines);
+            return NULL;
+        }
+        json_decref(line);
+    }
+    return lines;
+}
+
 json_t *json_event(const struct event *event, enum text_form form)
 {
     json_t *object = json_object();
@@ -145,6 +168,14 @@ json_t *json_event(const struct event *event, enum text_form form)
     ok = ok && put(object, "fields", json_event_fields(event, form));
     if (event->symbol) {
         ok = ok && put(object, "symbol", json_text(event->symbol));
+    }
+    if (event->placed && form == TEXT_FULL) {
+        if (event->place.symbol) {
+            ok = ok && put(object, "offset", json_decimal(event->place.offset));
+        }
+        if (event->place.frame_count) {
+            ok = ok && put(object, "lines", json_lines(&event->place));
+        }
     }
     /* They may speak of what the fields of the golden form leave out. */
     if (event->words[0] && form == TEXT_FULL) {

@@ -28,6 +28,8 @@ struct trace_writer *json_trace_new(enum text_form form, const struct text_heade
 /* ---- for others that write JSON; NULL when out of memory ---- */
 
 json_t *json_event(const struct event *event, enum text_form form);
+/* Lines of source, the innermost first: a list, empty without DWARF. Files without directories. */
+json_t *json_lines(const struct image_place *place);
 /* The event's fields alone. */
 json_t *json_event_fields(const struct event *event, enum text_form form);
 json_t *json_header(const struct text_header *header);

@@ -119,6 +119,14 @@ static void line_add_quoted(struct text_line *line, const char *value)
     line->used += length < room ? length : room - 1;
 }
 
+/* Names come from the image, which is anybody's. */
+static void line_add_printable(struct text_line *line, const char *value)
+{
+    for (; *value; value++) {
+        line_add(line, "%c", *value < ' ' || *value > '~' ? '?' : *value);
+    }
+}
+
 static struct text_line line_begin(struct text_trace *trace)
 {
     trace->line[0] = '\0';
@@ -187,6 +195,22 @@ static void line_add_field(struct text_line *line, const struct event *event,
     }
 }
 
+/* What is known beside the symbol: "+0x1c (panic.c:77)". */
+static void line_add_place(struct text_line *line, const struct image_place *place)
+{
+    char source[IMAGE_PLACE_TEXT_MAX];
+
+    if (place->symbol) {
+        line_add(line, "+0x%" PRIx64, place->offset);
+    }
+    image_place_print_source(place, source, sizeof(source));
+    if (source[0]) {
+        line_add(line, " (");
+        line_add_printable(line, source);
+        line_add(line, ")");
+    }
+}
+
 static void text_emit(struct trace_sink *sink, const struct event *event)
 {
     struct text_trace *trace = (struct text_trace *)sink;
@@ -220,6 +244,9 @@ static void text_emit(struct trace_sink *sink, const struct event *event)
     if (event->symbol) {
         line_add(&line, " @");
         line_add_quoted(&line, event->symbol);
+    }
+    if (event->placed && trace->form == TEXT_FULL) {
+        line_add_place(&line, &event->place);
     }
     line_end(trace, &line);
 }

@@ -5,6 +5,9 @@
  * full:    1234567 cpu0 0xffff808000012345 exit apic_id_list rax=0x0 info1=0x0 @vc_get_apic_ids
  * golden:  exit apic_id_list rax=0x0 info1=0x0 @vc_get_apic_ids
  *
+ * The full form can have more of the address behind the symbol: @vc_get_apic_ids+0x40 (vc.c:12), or
+ * (list.c:7 in list_read, inlined at vc.c:12).
+ *
  * The full form begins with the virtual time, the vCPU and the instruction pointer and ends with a
  * line that holds the digest of the final state. The golden form has neither these nor fields that
  * are full_only; "cpuN" or "cpuN.vmplM" begins its line when it is not VMPL0 of the first vCPU. A

@@ -39,9 +39,18 @@ bool trap_event_begin(struct trap_context *trap, struct event *event, const char
     event->vcpu = trap->vcpu;
     event->vmpl = (uint8_t)vcpu_vmpl(trap->machine->vcpu);
     event->instructions = vcpu_retired(trap->machine->vcpu);
-    event->rip = vcpu_code_gva(trap->machine->vcpu);
-    event->symbol = trap->symbol ? trap->symbol(trap->symbol_context, event->rip) : NULL;
+    trap_event_place(trap, event, vcpu_code_gva(trap->machine->vcpu));
     return true;
+}
+
+void trap_event_place(const struct trap_context *trap, struct event *event, uint64_t gva)
+{
+    event->rip = gva;
+    event->symbol = trap->symbol ? trap->symbol(trap->symbol_context, gva) : NULL;
+    event->placed = trap->place && trap->trace->places;
+    if (event->placed) {
+        trap->place(trap->symbol_context, gva, &event->place);
+    }
 }
 
 void trap_event_flush(struct trap_context *trap)

@@ -48,7 +48,9 @@ struct trap_context {
     const struct trace *trace; /* NULL: nobody listens */
     /* The function at gva, without offset; NULL when unknown. May be NULL itself. */
     const char *(*symbol)(void *context, uint64_t gva);
-    void *symbol_context;
+    /* All that is known of gva. May be NULL. */
+    void (*place)(void *context, uint64_t gva, struct image_place *place);
+    void *symbol_context;   /* of both */
     bool strict;            /* end as `unmodelled` rather than rest on an unverified fact */
     bool unknown_msr_gp;    /* an MSR without a row: #GP(0) instead of `unmodelled` */
     uint32_t sev_cpuid_eax; /* CPUID 0x8000001F EAX of the guest's processor */
@@ -73,6 +75,8 @@ bool trap_is_guess(struct trap_context *trap, const char *what);
  */
 bool trap_event_begin(struct trap_context *trap, struct event *event, const char *name,
                       const char *topic);
+/* It happened at the instruction at gva, of the VMPL that runs. */
+void trap_event_place(const struct trap_context *trap, struct event *event, uint64_t gva);
 void trap_event_emit(const struct trap_context *trap, const struct event *event);
 /* Emit what is still pending. trap_event_begin does it first of all. */
 void trap_event_flush(struct trap_context *trap);

@@ -36,6 +36,7 @@ struct report_command {
     struct trace trace;
     struct run *run; /* NULL: oracles look first, and silently */
     struct outcome outcome;
+    struct run_frame frame[RUN_BACKTRACE_MAX];
     struct progress progress;
 };
 
@@ -144,6 +145,7 @@ static int report_prepare(struct report_command *command, struct error *error)
     if (!command->page || !command->rmp_log) {
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
     }
+    command->trace.places = true; /* the same events as a full trace has */
     command->trace.sink[command->trace.sink_count++] = page_sink(command->page);
     command->trace.sink[command->trace.sink_count++] = rmp_log_sink(command->rmp_log);
     progress_start(&command->progress);
@@ -205,6 +207,10 @@ static int report_write(struct report_command *command, struct run_percpu *percp
     facts->console = run_console(command->run);
     facts->percpu = percpu;
     facts->percpu_count = run_percpu_table(command->run, percpu, HYPERVISOR_CPU_MAX);
+    facts->frame = command->frame;
+    facts->frame_count = outcome_is_abnormal(&command->outcome)
+                             ? run_backtrace(command->run, command->frame, RUN_BACKTRACE_MAX)
+                             : 0;
     facts->rmp_log = command->rmp_log;
     facts->expectation = command->subject.scenario->expect.given;
     facts->met = facts->expectation && report_expected(command, why, sizeof(why));

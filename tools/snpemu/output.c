@@ -179,11 +179,72 @@ static void put_oracles(FILE *file, uint32_t oracles)
     }
 }
 
-void output_outcome(FILE *file, const struct outcome *outcome, enum verdict verdict, bool colour)
+/* Names come from the image, which is anybody's. */
+static void make_printable(char *text)
+{
+    for (; *text; text++) {
+        *text = *text < ' ' || *text > '~' ? '?' : *text;
+    }
+}
+
+/* " in svsm_panic+0x1c (panic.c:77)", or nothing. */
+static void say_place(const struct image_place *place, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (place->symbol && place->frame_count) {
+        snprintf(text, size, " in %s+0x%" PRIx64 " (%s:%u)", place->symbol, place->offset,
+                 place->frame[0].file, place->frame[0].line);
+    } else if (place->symbol) {
+        snprintf(text, size, " in %s+0x%" PRIx64, place->symbol, place->offset);
+    }
+    make_printable(text);
+}
+
+/* A line for each function; one that was inlined has no address of its own. */
+static void put_frame(FILE *file, const struct run_frame *frame, bool first)
+{
+    const struct image_place *place = &frame->place;
+    size_t last = place->frame_count ? place->frame_count - 1 : 0;
+    char text[IMAGE_PLACE_TEXT_MAX], source[IMAGE_PLACE_TEXT_MAX] = "";
+
+    fprintf(file, "%-10s0x%016" PRIx64 "  ", first ? "backtrace" : "", frame->gva);
+    for (size_t i = 0; i < last; i++) {
+        snprintf(text, sizeof(text), "%s at %s:%u (inlined)",
+                 place->frame[i].function ? place->frame[i].function : "?", place->frame[i].file,
+                 place->frame[i].line);
+        make_printable(text);
+        fprintf(file, "%s\n%30s", text, "");
+    }
+    if (place->frame_count) {
+        snprintf(source, sizeof(source), " at %s:%u", place->frame[last].file,
+                 place->frame[last].line);
+    }
+    snprintf(text, sizeof(text), "%s+0x%" PRIx64, place->symbol ? place->symbol : "?",
+             place->offset);
+    make_printable(text);
+    make_printable(source);
+    fprintf(file, "%s%s%s%s\n", frame->guessed ? "? " : "", text, source,
+            frame->interrupted ? " (interrupted)" : "");
+}
+
+static void put_backtrace(FILE *file, const struct run *run)
+{
+    struct run_frame *frame = calloc(RUN_BACKTRACE_MAX, sizeof(*frame));
+    size_t count = frame ? run_backtrace(run, frame, RUN_BACKTRACE_MAX) : 0;
+
+    for (size_t i = 0; count > 1 && i < count; i++) {
+        put_frame(file, &frame[i], i == 0);
+    }
+    free(frame);
+}
+
+void output_outcome(FILE *file, const struct run *run, const struct outcome *outcome,
+                    enum verdict verdict, bool colour)
 {
     enum output_colour judged =
         verdict == VERDICT_PASS || verdict == VERDICT_CONTAINED ? COLOUR_GOOD : COLOUR_BAD;
-    char phrase[160], where[256], who[40] = "";
+    char phrase[160], where[2 * IMAGE_PLACE_TEXT_MAX], who[40] = "", in[IMAGE_PLACE_TEXT_MAX];
+    struct image_place place;
 
     outcome_phrase(outcome, phrase, sizeof(phrase));
     fprintf(file, "\noutcome   %s%s%s\n", output_escape(colour, COLOUR_BOLD), phrase,
@@ -199,11 +260,16 @@ void output_outcome(FILE *file, const struct outcome *outcome, enum verdict verd
     if (outcome->vcpu != 0 || outcome->vmpl != 0) {
         snprintf(who, sizeof(who), "vCPU %" PRIu32 " at VMPL%u, ", outcome->vcpu, outcome->vmpl);
     }
+    /* HLT is one byte long, and has retired. */
+    run_place(run, outcome->rip - (outcome->kind == OUTCOME_HALTED), &place);
+    say_place(&place, in, sizeof(in));
     snprintf(where, sizeof(where),
-             "%sat 0x%" PRIx64 "%s%s, after %" PRIu64 " instructions and %" PRIu64 " exits", who,
-             outcome->rip, outcome->symbol[0] ? " in " : "", outcome->symbol, outcome->instructions,
-             outcome->exits);
+             "%sat 0x%" PRIx64 "%s, after %" PRIu64 " instructions and %" PRIu64 " exits", who,
+             outcome->rip, in, outcome->instructions, outcome->exits);
     output_words(file, 10, where);
+    if (outcome_is_abnormal(outcome)) {
+        put_backtrace(file, run);
+    }
     if (outcome->panic[0]) {
         fprintf(file, "panic     %s\n", outcome->panic);
     }

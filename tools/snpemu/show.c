@@ -32,6 +32,7 @@ static int open_trace(struct show *show, const struct subject *subject,
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory");
     }
     show->trace.sink[show->trace.sink_count++] = &show->writer->sink;
+    show->trace.places = trace->form == TEXT_FULL;
     if (trace->format == TRACE_PERFETTO) {
         show->rmp_log = rmp_log_new();
         if (!show->rmp_log) {
@@ -163,7 +164,7 @@ void show_outcome(struct run *run, const struct outcome *outcome, bool dump_perc
     } else {
         output_percpu(stderr, run, colour);
     }
-    output_outcome(stderr, outcome, outcome_verdict(outcome), colour);
+    output_outcome(stderr, run, outcome, outcome_verdict(outcome), colour);
 }
 
 int show_status(enum verdict verdict)

@@ -128,20 +128,20 @@ function event_side(event) {
   return sides[event.event] || (event.words ? "inside" : "quiet");
 }
 
-function place_text(number) {
-  const place = facts.places[number];
+/* "svsm_panic+0x1c, svsm/panic.c:77"; where functions were inlined the innermost comes first. */
+function place_text(place) {
+  const where = place.symbol ? place.symbol + "+" + hex(place.offset) : place.gva;
+  const lines = place.lines.map((line, at) => (at ? "inlined at " : "") + line_file(line) + ":" + line.line +
+    (line.function && at + 1 < place.lines.length ? " in " + line.function : ""));
 
-  if (!place) {
-    return "";
-  }
-  return (place.symbol ? place.symbol + "+" + hex(place.offset || 0) : place.gva) +
-    (place.path ? ", " + place_file(place) + ":" + place.line : "");
+  return visible([where, ...lines].join(", "));
 }
 
-function place_file(place) {
-  const source = facts.sources[place.source];
+/* As it is called below the directory where it was found. */
+function line_file(line) {
+  const source = facts.sources[line.source];
 
-  return source ? source.path : place.path;
+  return source ? source.path : line.path;
 }
 
 let haystacks = null;
@@ -150,7 +150,7 @@ function haystack(index) {
   const event = events[index];
 
   return [event_name(event), cpu_name(event), event.rip, event.symbol || "", event.words || "",
-    field_text(event), place_text(event.place), event.time].join(" ").toLowerCase();
+    field_text(event), event.place === undefined ? "" : place_text(facts.places[event.place]), event.time].join(" ").toLowerCase();
 }
 
 function matches(text) {
@@ -231,9 +231,10 @@ function draw_list() {
   const first = Math.max(0, Math.floor(list.scrollTop / ROW_PX) - ROWS_BEYOND);
   const end = Math.min(total, Math.ceil((list.scrollTop + list.clientHeight) / ROW_PX) + ROWS_BEYOND);
   const fresh = document.createDocumentFragment();
+  const kept = selected < 0 ? -1 : shown_at(selected); /* what has the focus stays, wherever it is */
 
   for (const [at, row] of drawn) {
-    if (at < first || at >= end) {
+    if ((at < first || at >= end) && at !== kept) {
       row.remove();
       drawn.delete(at);
     }
@@ -372,8 +373,8 @@ function source_lines(number) {
   return lines_of.get(number);
 }
 
-function show_source(place) {
-  const lines = source_lines(place.source), line = place.line;
+function show_source({source, line}) {
+  const lines = source_lines(source);
   const first = Math.max(1, line - SOURCE_AROUND), end = Math.min(lines.length, line + SOURCE_AROUND);
   const numbers = [];
   const part = (from, to) => visible(lines.slice(from - 1, to).join("\n"), true);
@@ -400,18 +401,19 @@ function scroll_source(box) {
   }
 }
 
-function show_place(label, number) {
-  const place = facts.places[number];
+function show_place(label, place) {
   const box = element("div", {className: "place"});
 
   if (!place) {
     return box;
   }
-  box.append(element("p", {}, element("span", {className: "dim"}, label), " ", visible(place_text(number))));
-  if (place.source !== undefined) {
-    box.append(show_source(place));
-  } else if (place.path) {
-    box.append(element("p", {className: "dim"}, "The file could not be read when this page was made."));
+  box.append(element("p", {}, element("span", {className: "dim"}, label), " ", place_text(place)));
+  for (const line of place.lines) {
+    if (line !== place.lines[0]) {
+      box.append(element("p", {className: "dim"}, "inlined at " + visible(line_file(line)) + ":" + line.line));
+    }
+    box.append(line.source !== undefined ? show_source(line)
+      : element("p", {className: "dim"}, visible(line_file(line)) + " could not be read when this page was made."));
   }
   return box;
 }
@@ -429,9 +431,9 @@ function show_event(index) {
     links.push(action(event.event === "exit" ? "its reply" : "its exit", () => select(other)));
   }
   fill($("event-links"), ...links);
-  fill(places, show_place("in", event.place));
+  fill(places, show_place("in", facts.places[event.place]));
   if (event.other_place !== undefined) {
-    places.append(show_place("other", event.other_place));
+    places.append(show_place("other", facts.places[event.other_place]));
   }
   scroll_source(places);
 }
@@ -833,9 +835,9 @@ function show_oracles() {
       last = event.topic;
     }
     box.append(action(count(index) + "  " + visible(event.fields.what || event_name(event)), () => select(index)),
-      show_place("in", event.place));
+      show_place("in", facts.places[event.place]));
     if (event.other_place !== undefined) {
-      box.append(show_place("other", event.other_place));
+      box.append(show_place("other", facts.places[event.other_place]));
     }
     requestAnimationFrame(() => scroll_source(box));
     return box;
@@ -866,8 +868,15 @@ function run_rows() {
 }
 
 function show_run() {
+  const trace = facts.backtrace.map((place, at) => table_row(String(at), place.gva,
+    (place.guessed ? "? " : "") + place_text(place) + (place.interrupted ? " (interrupted)" : "")));
+
   fill($("panel-run"), element("table", {}, element("tbody", {}, ...run_rows().map(([key, value]) =>
     element("tr", {}, element("th", {scope: "row"}, key), element("td", {}, visible(value)))))));
+  if (trace.length) {
+    $("panel-run").append(element("h3", {}, "Backtrace"), element("table", {id: "backtrace"},
+      table_head("", "address", "in"), element("tbody", {}, ...trace)));
+  }
 }
 
 function show_head() {
