@@ -13,6 +13,7 @@
 #include "check/expect.h"
 #include "check/oracle.h"
 #include "check/outcome.h"
+#include "coverage/blocks.h"
 #include "error.h"
 #include "host/host.h"
 #include "host/place.h"
@@ -50,6 +51,8 @@ struct run_options {
        several times slower. Else a hit is a suspicion: run again, exactly. */
     bool oracles_exact;
     uint64_t oracles_from; /* with oracles_exact: only once the exit of this number was answered */
+    struct blocks *ran;    /* not owned: count what code runs, all from the launch on; not with
+                              edges; NULL: do not */
     bool edges;            /* count the guest's edges: run_set_edges says where */
     vcpu_translate *translate; /* for measurements: see vcpu_set_translation; NULL otherwise */
     void *translate_context;

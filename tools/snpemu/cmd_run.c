@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "coverage_option.h"
 #include "options.h"
 #include "output.h"
 #include "run.h"
@@ -28,12 +29,14 @@ struct run_command {
     bool dump_percpu;
     struct show_trace trace;
     bool form_given, format_given;
+    struct coverage_option coverage;
 
     /* While it runs. */
     struct subject subject;
     struct host *host;
     struct run *run;
     struct show show;
+    struct coverage_file coverage_file;
 };
 
 static const struct argp_option run_options[] = {
@@ -53,6 +56,7 @@ static const struct argp_option run_options[] = {
      "After the run, write the guest's per-CPU areas to standard output: index, APIC ID, and the "
      "addresses of GHCB, save areas, calling area and TSS, read through the image's symbols",
      0},
+    COVERAGE_OPTIONS,
     {0},
 };
 
@@ -67,7 +71,7 @@ static const char run_doc[] =
     "2 bad input or usage, 3 the emulator's own failure.";
 
 /* What is said of a trace must fit together. */
-static error_t run_parse_trace(const struct run_command *command, struct argp_state *state)
+static error_t run_parse_end(struct run_command *command, struct argp_state *state)
 {
     if (command->form_given && !command->trace.path) {
         return option_fail(state, "--trace-form needs --trace FILE");
@@ -79,7 +83,7 @@ static error_t run_parse_trace(const struct run_command *command, struct argp_st
         return option_fail(state, "--trace-format perfetto: a timeline needs the full form, for "
                                   "the golden one has no time; leave out --trace-form");
     }
-    return 0;
+    return coverage_option_end(state, &command->coverage);
 }
 
 static error_t run_parse(int key, char *arg, struct argp_state *state)
@@ -122,7 +126,10 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
         if (!command->path) {
             return option_fail(state, "run: no scenario or image; see 'snpemu run --help'");
         }
-        return run_parse_trace(command, state);
+        return run_parse_end(command, state);
+    case COVERAGE_KEY_FILE:
+    case COVERAGE_KEY_FORMAT:
+        return coverage_option_parse(key, arg, state, &command->coverage);
     default:
         return run_option_parse(key, arg, state, &command->run_option);
     }
@@ -141,9 +148,13 @@ static int run_prepare(struct run_command *command, struct error *error)
     if (status == SNPEMU_OK) {
         status = show_open(&command->show, &command->subject, &command->trace, error);
     }
+    if (status == SNPEMU_OK) {
+        status = coverage_file_open(&command->coverage_file, &command->coverage, error);
+    }
     if (status != SNPEMU_OK) {
         return status;
     }
+    options.ran = command->coverage_file.ran;
     options.oracles = command->subject.scenario->oracles;
     options.firmware = command->subject.firmware;
     show_run(&command->show, &options);
@@ -196,6 +207,7 @@ static void run_release(struct run_command *command)
         command->host->free(command->host);
     }
     show_close(&command->show);
+    coverage_file_close(&command->coverage_file);
     subject_close(&command->subject);
 }
 
@@ -219,6 +231,13 @@ int cmd_run(int argc, char **argv)
     }
     if (status == SNPEMU_OK) {
         status = show_to_end(&command->show, command->run, &outcome, &command->options.error);
+    }
+    if (status == SNPEMU_OK) {
+        status =
+            coverage_file_take(&command->coverage_file, &command->subject, &command->options.error);
+    }
+    if (status == SNPEMU_OK) {
+        status = coverage_file_commit(&command->coverage_file, &command->options.error);
     }
     if (command_interrupted()) {
         exit_status = command_say_interrupted();
