@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "gdb_link.h"
 #include "options.h"
 #include "output.h"
 #include "run.h"
@@ -27,6 +28,7 @@ enum {
     KEY_STRICT,
     KEY_ORACLES,
     KEY_FIRMWARE,
+    KEY_GDB,
 };
 
 struct run_command {
@@ -36,8 +38,13 @@ struct run_command {
     bool dump_percpu;
     enum text_form form;
     bool form_given;
+    bool debugged;
+    const char *gdb_place; /* NULL: the default */
 
     /* While it runs. */
+    struct gdb_listener *listener;
+    struct gdb *gdb;
+    enum gdb_end end;
     struct subject subject;
     struct host *host;
     struct run *run;
@@ -72,6 +79,10 @@ static const struct argp_option run_options[] = {
      "End the run at the Nth exit of that name (by default the first), before it is answered", 0},
     {"dump", KEY_DUMP, "percpu", 0,
      "After the run, write the guest's per-CPU areas to standard output", 0},
+    {"gdb", KEY_GDB, "[HOST:]PORT", OPTION_ARG_OPTIONAL,
+     "Wait for gdb before the first instruction, at a port of the loopback interface (1234; 0: any "
+     "free one) or of another address",
+     0},
     {0},
 };
 
@@ -138,6 +149,10 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
         return strcmp(arg, "percpu") == 0
                    ? 0
                    : option_fail(state, "--dump: '%.100s' is unknown; it is 'percpu'", arg);
+    case KEY_GDB:
+        command->debugged = true;
+        command->gdb_place = arg;
+        return 0;
     case ARGP_KEY_ARG:
         if (command->path) {
             return option_fail(state, "run: '%.100s' is one too many; run one scenario or image",
@@ -152,10 +167,36 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
         if (command->form_given && !command->trace_path) {
             return option_fail(state, "--trace-form needs --trace FILE");
         }
+        if (command->debugged && command->trace_path) {
+            return option_fail(state, "--trace does not go with --gdb, whose run may go back; "
+                                      "without it the run is the same");
+        }
         return 0;
     default:
         return option_other(key, state);
     }
+}
+
+/* The run is to be gdb's. Watched memory must be memory then: oracles look exactly, from launch. */
+static int run_debugged(struct run_command *command, struct run_options *options,
+                        struct error *error)
+{
+    struct gdb_options gdb = {
+        .scenario = command->subject.scenario,
+        .image = command->subject.image,
+    };
+    int status = gdb_listener_open(&command->listener, command->gdb_place, error);
+
+    if (status == SNPEMU_OK) {
+        gdb.link = gdb_listener_link(command->listener);
+        status = gdb_new(&command->gdb, &gdb, error);
+    }
+    if (status == SNPEMU_OK) {
+        options->oracles_exact = options->oracles != 0;
+        options->oracles_from = 0;
+        gdb_prepare(command->gdb, options);
+    }
+    return status;
 }
 
 /* Open all that the run needs; what cannot be written shows before anything runs. */
@@ -181,7 +222,12 @@ static int run_prepare(struct run_command *command, struct error *error)
     if (status != SNPEMU_OK) {
         return status;
     }
-    status = scenario_host(command->subject.scenario, &command->host, error);
+    if (command->debugged) {
+        status = run_debugged(command, &options, error);
+    }
+    if (status == SNPEMU_OK) {
+        status = scenario_host(command->subject.scenario, &command->host, error);
+    }
     if (status != SNPEMU_OK) {
         return status;
     }
@@ -219,9 +265,24 @@ static int run_report(struct run_command *command, const struct outcome *outcome
     return met ? EXIT_MET : verdict == VERDICT_EMULATOR_BUG ? EXIT_INTERNAL : EXIT_NOT_MET;
 }
 
+/* Go on to the end, as gdb says or by itself. */
+static int run_play(struct run_command *command, struct outcome *outcome, struct error *error)
+{
+    int status;
+
+    if (!command->gdb) {
+        return show_to_end(&command->show, command->run, outcome, error);
+    }
+    status = gdb_serve(command->gdb, command->run, &command->host, outcome, &command->end, error);
+    ladder_finish(command->show.ladder);
+    return status;
+}
+
 static void run_release(struct run_command *command)
 {
     run_free(command->run);
+    gdb_free(command->gdb);
+    gdb_listener_close(command->listener);
     if (command->host) {
         command->host->free(command->host);
     }
@@ -247,10 +308,14 @@ int cmd_run(int argc, char **argv)
         status = run_prepare(command, &command->options.error);
     }
     if (status == SNPEMU_OK) {
-        status = show_to_end(&command->show, command->run, &outcome, &command->options.error);
+        status = run_play(command, &outcome, &command->options.error);
     }
     if (command_interrupted()) {
         exit_status = command_say_interrupted();
+    } else if (status == SNPEMU_OK && command->end == GDB_END_KILLED) {
+        fprintf(stderr, "gdb       ended the run after %llu instructions\n",
+                (unsigned long long)run_instructions(command->run));
+        exit_status = EXIT_NOT_MET;
     } else if (status == SNPEMU_OK) {
         exit_status = run_report(command, &outcome);
     } else {
