@@ -139,6 +139,8 @@ struct gdb {
     bool step, step_ran;
     uint32_t step_vcpu, last_vcpu;
     uint64_t trail_from;
+    bool turn_known; /* the last turn of `step_vcpu` was seen, and ended at: */
+    struct run_position turn_end;
     struct {
         struct run_position at;
         uint32_t vcpu;

@@ -57,30 +57,34 @@ void gdb_go(struct gdb *gdb, bool step, uint32_t vcpu)
     go(gdb, step, vcpu);
 }
 
-/* The last position before `at` at which that vCPU was to run, or, when it was none's, any was. */
+/* The last position before `at` at which that vCPU was to run. */
 static bool trail_find(const struct gdb *gdb, struct run_position at, uint32_t vcpu,
                        struct run_position *found)
 {
-    bool any = false;
     size_t i = gdb->trail_count;
 
-    while (i > 0 && run_position_compare(gdb->trail[i - 1].at, at) >= 0) {
+    while (i > 0 && !is_before(gdb->trail[i - 1].at, at)) {
         i--;
     }
-    /* Behind its end nothing is known. */
     if (i == gdb->trail_count) {
-        return false;
+        return false; /* behind its end nothing is known */
     }
-    for (; i > 0; i--) {
-        if (!any || gdb->trail[i - 1].vcpu == vcpu) {
-            *found = gdb->trail[i - 1].at;
-            any = true;
-        }
-        if (gdb->trail[i - 1].vcpu == vcpu) {
-            break;
-        }
+    while (i > 0 && gdb->trail[i - 1].vcpu != vcpu) {
+        i--;
     }
-    return any;
+    if (i > 0) {
+        *found = gdb->trail[i - 1].at;
+    }
+    return i > 0;
+}
+
+static void trail_start(struct gdb *gdb, struct run_position goal)
+{
+    gdb->phase = GDB_TRAIL;
+    gdb->goal = goal;
+    gdb->trail_from = goal.retired > TRAIL_STEPS ? goal.retired - TRAIL_STEPS : 0;
+    gdb->trail_count = 0;
+    gdb->turn_known = false;
 }
 
 void gdb_go_back(struct gdb *gdb, bool step, uint32_t vcpu)
@@ -97,10 +101,7 @@ void gdb_go_back(struct gdb *gdb, bool step, uint32_t vcpu)
     } else if (trail_find(gdb, gdb->start, vcpu, &found)) {
         seek(gdb, found);
     } else {
-        gdb->phase = GDB_TRAIL;
-        gdb->goal = gdb->start;
-        gdb->trail_from = gdb->start.retired > TRAIL_STEPS ? gdb->start.retired - TRAIL_STEPS : 0;
-        gdb->trail_count = 0;
+        trail_start(gdb, gdb->start);
     }
 }
 
@@ -218,24 +219,45 @@ static int scan(struct gdb *gdb, struct run_position now, const struct gdb_point
     return GDB_LEAVE;
 }
 
-static int trail(struct gdb *gdb, struct run_position now)
+/*
+ * The trail is there. A vCPU that is nowhere on it had its last turn before: that turn's end is
+ * where the next trail leads. One that has never run comes from where any was.
+ */
+static int trail_end(struct gdb *gdb)
 {
     struct run_position found = LAUNCH;
 
+    if (!trail_find(gdb, gdb->goal, gdb->step_vcpu, &found)) {
+        if (gdb->turn_known && is_before(gdb->turn_end, gdb->goal)) {
+            trail_start(gdb, gdb->turn_end);
+            return GDB_LEAVE;
+        }
+        for (size_t i = 0; i < gdb->trail_count && is_before(gdb->trail[i].at, gdb->goal); i++) {
+            found = gdb->trail[i].at;
+        }
+    }
+    seek(gdb, found);
+    return GDB_LEAVE;
+}
+
+static int trail(struct gdb *gdb, struct run_position now)
+{
+    uint32_t vcpu = gdb_cpu_current(gdb->run);
+
+    if (gdb->before_known && gdb->last_vcpu == gdb->step_vcpu && vcpu != gdb->step_vcpu) {
+        gdb->turn_known = true;
+        gdb->turn_end = now;
+    }
+    gdb->last_vcpu = vcpu;
     if (gdb->trail_count == GDB_TRAIL_MAX) { /* the later half is worth more */
         gdb->trail_count /= 2;
         memcpy(gdb->trail, gdb->trail + gdb->trail_count, gdb->trail_count * sizeof(*gdb->trail));
     }
     if (now.retired >= gdb->trail_from) {
         gdb->trail[gdb->trail_count].at = now;
-        gdb->trail[gdb->trail_count++].vcpu = gdb_cpu_current(gdb->run);
+        gdb->trail[gdb->trail_count++].vcpu = vcpu;
     }
-    if (is_before(now, gdb->goal)) {
-        return 0;
-    }
-    trail_find(gdb, gdb->goal, gdb->step_vcpu, &found);
-    seek(gdb, found);
-    return GDB_LEAVE;
+    return is_before(now, gdb->goal) ? 0 : trail_end(gdb);
 }
 
 static int look(struct gdb *gdb, struct run_position now)
