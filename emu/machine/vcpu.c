@@ -203,6 +203,7 @@ void vcpu_close(struct vcpu *vcpu)
     free(vcpu->fill);
     free(vcpu->view);
     free(vcpu->stub);
+    free(vcpu->probe);
     free(vcpu);
 }
 
@@ -316,6 +317,7 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
     vcpu->clear_resume = false;
     vcpu_code_renew(vcpu);
     vcpu->site_stale = false;
+    vcpu->probe_due = false;
     if (vcpu_debug_attends(vcpu)) {
         vcpu_limit_hold(vcpu);
     }
@@ -365,7 +367,8 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
 static bool stop_can_wait(enum vcpu_stop_kind kind)
 {
     return kind == VCPU_STOP_INVALID || kind == VCPU_STOP_SITE || kind == VCPU_STOP_FAULT ||
-           kind == VCPU_STOP_SPIN || kind == VCPU_STOP_BREAK || kind == VCPU_STOP_DEBUG;
+           kind == VCPU_STOP_SPIN || kind == VCPU_STOP_BREAK || kind == VCPU_STOP_DEBUG ||
+           kind == VCPU_STOP_PROBE;
 }
 
 int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
@@ -410,6 +413,14 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     }
     vcpu_settle(vcpu, gva);
     vcpu_set_limit(vcpu, limit);
+    if (vcpu->probe_count > 0 &&
+        (vcpu->stop.kind == VCPU_STOP_FAULT || vcpu->stop.kind == VCPU_STOP_INTERRUPT)) {
+        vcpu_probe_mend(vcpu, gva);
+    }
+    if (vcpu->probe_count > 0 && vcpu->left > 0 && stop_can_wait(vcpu->stop.kind) &&
+        vcpu_probe_stops(vcpu, gva)) {
+        vcpu->stop.kind = VCPU_STOP_PROBE;
+    }
     /* A block that writes over itself may have been counted again from where it did. */
     if (in_time && vcpu->left < 0) {
         vcpu->left = 0;

@@ -133,8 +133,8 @@ uint64_t vcpu_rep_run(struct vcpu *vcpu, const struct block *block)
     const uint8_t *from;
     struct rep rep;
 
-    if (count <= REP_LEAST || vcpu->left <= REP_LEAST || vcpu->live_full || vcpu->observer.exact ||
-        vcpu->limit != vcpu->asked ||
+    if (count <= REP_LEAST || vcpu->left <= REP_LEAST || vcpu->live_full || vcpu->probe_count > 0 ||
+        vcpu->observer.exact || vcpu->limit != vcpu->asked ||
         !rep_parse(bytes, vcpu_code_peek(vcpu, block->gva, bytes, block_size(block)), &rep) ||
         (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_DF)) {
         return 0;
