@@ -27,6 +27,23 @@ static bool make(const char *kind, FILE *out, FILE *in, const struct page *page)
     return strcmp(kind, "man") == 0 && page->date && pages_man(out, in, page);
 }
 
+/* Tables are put together of pieces: two options of one key would be taken for each other. */
+static bool keys_are_distinct(const struct command *command)
+{
+    const struct argp_option *option = command->argp->options;
+
+    for (size_t i = 0; option[i].name || option[i].key; i++) {
+        for (size_t other = 0; other < i; other++) {
+            if (option[i].key && option[i].key == option[other].key) {
+                fprintf(stderr, "snpemu-pages: %s: --%s and --%s have the same key\n",
+                        command->name, option[other].name, option[i].name);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct page page = {.name = argc == 6 ? argv[4] : NULL, .date = argc == 6 ? argv[5] : NULL};
@@ -35,6 +52,11 @@ int main(int argc, char **argv)
     FILE *in = argc == 4 || argc == 6 ? fopen(argv[3], "r") : NULL;
     int status;
 
+    for (size_t i = 0; command_at(i); i++) {
+        if (!keys_are_distinct(command_at(i))) {
+            return EXIT_INTERNAL;
+        }
+    }
     if (!in) {
         fprintf(stderr, "snpemu-pages: %s: %s; see the head of its main.c\n",
                 argc > 3 ? argv[3] : "no template", strerror(argc > 3 ? errno : EINVAL));
