@@ -154,8 +154,9 @@ function expected(page, event) {
   return {state, changes};
 }
 let looked = 0;
-for (let i = 0; i < memory.changes.length; i += Math.ceil(memory.changes.length / 40)) {
-  const [event, , , from, pages] = memory.changes[(i * 7919) % memory.changes.length];
+const step = Math.ceil(memory.changes.length / 40);
+const largest = [...memory.changes].sort((a, b) => b[4] - a[4]).slice(0, 10);
+for (const [event, , , from, pages] of memory.changes.filter((one, i) => i % step === 0).concat(largest)) {
   const page = looked % 2 ? from : from + pages - 1;
   const at = memory.slots.findIndex(([, pages, first]) => page >= first && page < first + pages);
   const cell = page - memory.slots[at][2];
