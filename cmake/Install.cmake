@@ -57,6 +57,7 @@ install(FILES "${PROJECT_BINARY_DIR}/completions/snpemu.fish"
 install(FILES README.md DESTINATION "${doc_dir}" OPTIONAL)
 install(FILES LICENSE DESTINATION "${doc_dir}")
 install(DIRECTORY LICENSES DESTINATION "${doc_dir}")
+install(DIRECTORY examples DESTINATION "${doc_dir}")
 file(GLOB pages CONFIGURE_DEPENDS docs/*.md)
 install(FILES ${pages} DESTINATION "${doc_dir}")
 

@@ -11,6 +11,7 @@
 #include "abi/cpuid.h"
 #include "ghcb/page.h"
 #include "ghcb/table.h"
+#include "host/nearest.h"
 #include "launch.h"
 #include "report.h"
 #include "run_internal.h"
@@ -211,14 +212,34 @@ int run_to_end(struct run *run, struct outcome *outcome, struct error *error)
 
 /* ---- making and keeping ---- */
 
+int run_no_symbol(const struct image *image, const char *symbol, struct error *error)
+{
+    struct nearest nearest;
+    const char *name;
+    size_t near = 1 + strlen(symbol) / 3;
+
+    nearest_start(&nearest, symbol);
+    for (size_t i = 0; (name = image_symbol_name(image, i)) != NULL; i++) {
+        size_t length = strnlen(name, strlen(symbol) + near + 1);
+
+        if (length <= strlen(symbol) + near && length + near >= strlen(symbol)) {
+            nearest_try(&nearest, name);
+        }
+    }
+    if (nearest.best && nearest.distance <= near) {
+        return error_set(error, SNPEMU_ERR_INPUT, "%.200s: no symbol named \"%.100s\"; nearest: %s",
+                         image->path, symbol, nearest.best);
+    }
+    return error_set(error, SNPEMU_ERR_INPUT,
+                     "%.200s: no symbol named \"%.100s\"; see nm for what the image has",
+                     image->path, symbol);
+}
+
 int run_find_symbol(const struct run *run, const char *symbol, uint64_t *gva, struct error *error)
 {
-    if (!image_symbol_find(run->image, symbol, gva, NULL)) {
-        return error_set(error, SNPEMU_ERR_INPUT,
-                         "%s: no symbol named \"%s\"; see nm for what the image has",
-                         run->image->path, symbol);
-    }
-    return 0;
+    return image_symbol_find(run->image, symbol, gva, NULL)
+               ? 0
+               : run_no_symbol(run->image, symbol, error);
 }
 
 static int run_set_until(struct run *run, const char *symbol, struct error *error)

@@ -171,6 +171,9 @@ size_t run_percpu_count(struct run *run);
  */
 size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max);
 
+/* SNPEMU_ERR_INPUT, with the nearest name that the image has. */
+int run_no_symbol(const struct image *image, const char *symbol, struct error *error);
+
 /* Read guest state named by an expectation. */
 bool run_read_state(struct run *run, const struct expect_state *state, uint64_t *value);
 

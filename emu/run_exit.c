@@ -158,6 +158,17 @@ static void run_report_reply(struct run *run)
     }
 }
 
+/* A reply that cannot be carried out is its exit's: say which. */
+static int run_blame(const struct run *run, int status, struct error *error)
+{
+    struct error why = *error;
+
+    return status == SNPEMU_ERR_INPUT
+               ? error_set(error, status, "the answer to %s, number %llu: %.400s", run->exit.name,
+                           (unsigned long long)run->exit.nth, why.text)
+               : status;
+}
+
 /* The vCPU waits; the others go on. */
 static int run_hold(struct run *run, const struct answer_ops *ops, struct error *error)
 {
@@ -168,6 +179,7 @@ static int run_hold(struct run *run, const struct answer_ops *ops, struct error 
     run->state.held_raced = run->state.raced;
     vcpus_set_activity(vcpus, vcpus_current(vcpus), VCPU_HELD);
     status = ghcb_act(&run->trap, &run->hypervisor, &run->exit, &run->reply, ops, error);
+    status = run_blame(run, status, error);
     if (status == 0) {
         run_schedule(run, CAUSE_EXIT);
     }
@@ -220,6 +232,7 @@ int run_answer_exit(struct run *run, struct error *error)
         return 0;
     }
     status = ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
+    status = run_blame(run, status, error);
     run->state.raced = false;
     if (status == 0) {
         status = run_oracles_answer(run, error);

@@ -121,9 +121,7 @@ int snpemu_set_until(struct snpemu *snpemu, const char *symbol, char *text)
     }
     if (symbol && !image_symbol_find(snpemu->subject.image, symbol, NULL, NULL)) {
         free(copy);
-        return give_text(error_set(&error, SNPEMU_ERR_INPUT, "%s has no symbol '%.100s'",
-                                   snpemu->subject.image->path, symbol),
-                         &error, text);
+        return give_text(run_no_symbol(snpemu->subject.image, symbol, &error), &error, text);
     }
     free(snpemu->until);
     snpemu->until = copy;

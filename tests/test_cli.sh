@@ -178,6 +178,7 @@ wrong 'trace form' 2 'neither full nor golden' run good.lua --trace t --trace-fo
 wrong 'trace form without a trace' 2 'needs --trace' run good.lua --trace-form golden
 wrong 'empty trace path' 2 '--trace: the path is empty' run good.lua --trace=
 wrong 'empty symbol' 2 '--until' run good.lua --until=
+wrong 'nearly a symbol' 2 'nearest: percpu_init' run good.lua --until percpu_iint
 wrong 'unknown symbol' 2 'no symbol named "no_such_symbol"' run good.lua --until no_such_symbol
 wrong 'symbol with control characters' 2 '?[31m' run good.lua --until "$(cat control.txt)"
 

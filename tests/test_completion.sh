@@ -19,8 +19,8 @@ cd here || exit 1
 
 # One line of what is typed, one of what is offered there, sorted. bash and zsh put it into the line,
 # behind the words that are there (+); fish lists it alone.
-cases='snpemu re|reduce replay
-snpemu run --trace-|+run --trace-form
+cases='snpemu cm|cmin
+snpemu run --exit-|+run --exit-budget
 snpemu run --trace-form |+run +--trace-form full golden
 snpemu run --trace-form=g|+run --trace-form=golden
 snpemu run --oracles leak,dou|+run +--oracles leak,double-fetch

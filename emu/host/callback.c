@@ -47,7 +47,7 @@ static int callback_answer(struct host *base, struct hypervisor *hypervisor,
                       REPLY_ACTION_MAX, REPLY_DATA_MAX >> 10);
     }
     if (callback.error.text[0]) {
-        return error_set(error, SNPEMU_ERR_INPUT, "the program's answer to %s, number %llu: %.300s",
+        return error_set(error, SNPEMU_ERR_INPUT, "the program's answer to %s, number %llu: %.400s",
                          exit->name, (unsigned long long)exit->nth, callback.error.text);
     }
     host->acted |= callback.touched;

@@ -65,8 +65,10 @@ static void print_command_values(FILE *out, const struct command *command)
             continue;
         }
         value_add(&value, option->arg);
-        fprintf(out, "    '%s --%s'", command->name, option->name);
-        if (option_letter(option)) {
+        /* With "=" in the pattern it is found only where the value follows one. */
+        fprintf(out, "    '%s --%s%s'", command->name, option->name,
+                option_takes_word(option) ? "" : "=");
+        if (option_letter(option) && option_takes_word(option)) {
             fprintf(out, " | '%s -%c'", command->name, option_letter(option));
         }
         print_value(out, &value);

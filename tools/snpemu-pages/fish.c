@@ -31,7 +31,9 @@ static void print_option(FILE *out, const struct command *command, const struct 
         struct value value = {0};
 
         value_add(&value, option->arg);
-        fprintf(out, value.kinds == VALUE_FILE ? " -r -F" : " -x");
+        fprintf(out, !option_takes_word(option)  ? ""
+                     : value.kinds == VALUE_FILE ? " -r -F"
+                                                 : " -x");
         if (value.kinds && value.kinds != VALUE_FILE) {
             print_value(out, &value);
         }
@@ -81,7 +83,7 @@ static void print_valued(FILE *out)
         size_t at = 0;
 
         while ((option = option_at(command->argp, &at)) != NULL) {
-            if (option->arg) {
+            if (option_takes_word(option)) {
                 fprintf(out, "    set -a valued %s--%s", command->name, option->name);
                 if (option_letter(option)) {
                     fprintf(out, " %s-%c", command->name, option_letter(option));

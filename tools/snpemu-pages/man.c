@@ -123,17 +123,19 @@ static void print_options(FILE *out, const struct argp *argp)
 
         fprintf(out, ".TP\n");
         if (letter) {
-            fprintf(out, "\\fB\\-%c\\fR%s", letter, option->arg ? " \\fI" : "");
-            print_literal(out, option->arg ? option->arg : "");
-            fprintf(out, "%s, ", option->arg ? "\\fR" : "");
+            bool word = option_takes_word(option);
+
+            fprintf(out, "\\fB\\-%c\\fR%s", letter, word ? " \\fI" : "");
+            print_literal(out, word ? option->arg : "");
+            fprintf(out, "%s, ", word ? "\\fR" : "");
         }
         fprintf(out, "\\fB\\-\\-");
         print_literal(out, option->name);
         fprintf(out, "\\fR");
         if (option->arg) {
-            fprintf(out, "=\\fI");
+            fprintf(out, option_takes_word(option) ? "=\\fI" : "[=\\fI");
             print_literal(out, option->arg);
-            fprintf(out, "\\fR");
+            fprintf(out, option_takes_word(option) ? "\\fR" : "\\fR]");
         }
         fprintf(out, "\n");
         print_text(out, option->doc, strlen(option->doc));

@@ -50,6 +50,8 @@ void arguments_read(struct arguments *arguments, const char *args_doc);
 const struct argp_option *option_at(const struct argp *argp, size_t *i);
 /* Its letter, as in -j; 0: none. */
 char option_letter(const struct argp_option *option);
+/* Its value is the next word; else, if it has one, it may be left out and stands behind "=". */
+bool option_takes_word(const struct argp_option *option);
 
 /* As much of a description as fits beside the name: up to the first stop. */
 void pages_brief(char *brief, size_t size, const char *text);

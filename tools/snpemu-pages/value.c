@@ -77,6 +77,7 @@ static const struct {
     void (*words)(struct value *value);
 } rows[] = {
     {"FILE", VALUE_FILE, NULL},
+    {"FILE.html", VALUE_FILE, NULL},
     {"INPUT", VALUE_FILE, NULL},
     {"FILE.lua", VALUE_SCENARIO, NULL},
     {"SCENARIO.lua", VALUE_SCENARIO, NULL},
@@ -219,4 +220,9 @@ const struct argp_option *option_at(const struct argp *argp, size_t *i)
 char option_letter(const struct argp_option *option)
 {
     return option->key > ' ' && option->key <= '~' ? (char)option->key : 0;
+}
+
+bool option_takes_word(const struct argp_option *option)
+{
+    return option->arg && !(option->flags & OPTION_ARG_OPTIONAL);
 }

@@ -34,7 +34,10 @@ static void print_option(FILE *out, const struct argp_option *option)
         fprintf(out, "'(-%c --%s)'{-%c%s,--%s%s}", letter, option->name, letter,
                 option->arg ? "+" : "", option->name, option->arg ? "=" : "");
     } else {
-        fprintf(out, "--%s%s", option->name, option->arg ? "=" : "");
+        fprintf(out, "--%s%s", option->name,
+                !option->arg                ? ""
+                : option_takes_word(option) ? "="
+                                            : "=-");
     }
     fprintf(out, "'['");
     pages_quote(out, brief, "[]:\\");
@@ -43,7 +46,7 @@ static void print_option(FILE *out, const struct argp_option *option)
         struct value value = {0};
 
         value_add(&value, option->arg);
-        fprintf(out, "':'");
+        fprintf(out, option_takes_word(option) ? "':'" : "'::'");
         pages_quote(out, option->arg, ":\\");
         print_action(out, &value);
     }

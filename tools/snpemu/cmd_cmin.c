@@ -90,7 +90,8 @@ static int list_files(struct cmin_command *command, struct error *error)
     int count = scandir(command->dir, &command->file, is_input, by_name);
 
     if (count < 0) {
-        return error_set(error, SNPEMU_ERR_IO, "%.300s: %s", command->dir, strerror(errno));
+        return error_set(error, SNPEMU_ERR_IO, "%.300s: %s; give a directory of inputs",
+                         command->dir, strerror(errno));
     }
     command->file_count = (size_t)count;
     return SNPEMU_OK;
