@@ -171,11 +171,13 @@ static void run_conclude(struct run *run)
     /* After HLT and VMGEXIT, RIP may stand at the start of the next function. */
     symbol = run_symbol(run, outcome->kind == OUTCOME_HALTED ? outcome->rip - 1 : outcome->rip);
     snprintf(outcome->symbol, sizeof(outcome->symbol), "%s", symbol ? symbol : "");
+    vcpu_tell_ran(run->machine.vcpu);
     run_read_panic(run);
     run_flush_line(run);
     run_oracles_end(run);
     report_outcome(&run->trap);
     run_report_backtrace(run);
+    run_report_insns(run);
 }
 
 int run_round(struct run *run, struct error *error)
@@ -261,6 +263,16 @@ static uint32_t run_sev_cpuid(const struct hypervisor_config *config)
     return 0;
 }
 
+static void run_ran(void *context, unsigned vmpl, uint64_t gva, uint32_t size_bytes, int64_t times)
+{
+    const struct run *run = context;
+
+    if (!run->options.ran) {
+        return; /* only the last instructions are wanted */
+    }
+    blocks_add(run->options.ran, vmpl == 0 ? BLOCKS_SVSM : BLOCKS_GUEST, gva, size_bytes, times);
+}
+
 static int run_launch(struct run *run, struct error *error)
 {
     const struct scenario *scenario = run->scenario;
@@ -332,7 +344,13 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         run->panic_size = 0;
     }
     vcpu_set_translation(run->machine.vcpu, options->translate, options->translate_context);
-    status = options->edges ? vcpu_count_edges(run->machine.vcpu, error) : 0;
+    status = options->edges ? vcpu_count_edges(run->machine.vcpu, error)
+             : options->ran || options->insns
+                 ? vcpu_count_ran(run->machine.vcpu, run_ran, run, error)
+                 : 0;
+    if (status == 0 && options->insns) {
+        status = run_keep_insns(run, error);
+    }
     if (status == 0) {
         status = run_set_until(run, options->until ? options->until : scenario->until, error);
     }

@@ -13,6 +13,7 @@
 #include "check/expect.h"
 #include "check/oracle.h"
 #include "check/outcome.h"
+#include "coverage/blocks.h"
 #include "error.h"
 #include "host/host.h"
 #include "host/place.h"
@@ -50,7 +51,10 @@ struct run_options {
        several times slower. Else a hit is a suspicion: run again, exactly. */
     bool oracles_exact;
     uint64_t oracles_from; /* with oracles_exact: only once the exit of this number was answered */
-    bool edges;            /* count the guest's edges: run_set_edges says where */
+    struct blocks *ran;    /* not owned: count what code runs, all from the launch on; not with
+                              edges; NULL: do not */
+    size_t insns; /* keep the last so many instructions, at most RUN_INSNS_MAX; not with edges */
+    bool edges;   /* count the guest's edges: run_set_edges says where */
     vcpu_translate *translate; /* for measurements: see vcpu_set_translation; NULL otherwise */
     void *translate_context;
 };
@@ -161,6 +165,24 @@ struct run_frame {
  * guest's memory and changes nothing.
  */
 size_t run_backtrace(const struct run *run, struct run_frame *frame, size_t max);
+
+#define RUN_INSNS_MAX 100000
+
+/* An instruction that has run, or, of the last ones, stands behind where the vCPU stands. */
+struct run_insn {
+    uint64_t gva;
+    uint32_t vcpu;
+    uint8_t vmpl;
+    bool ahead; /* it has not run */
+    char text[96];
+    struct image_place place;
+};
+
+/*
+ * The last that ran, at most max, options->insns and as many as are known, the oldest first; then,
+ * where there is room, a few from where the vCPU stands. As they stand in memory now.
+ */
+size_t run_last_insns(const struct run *run, struct run_insn *insn, size_t max);
 
 /* All console bytes so far, NUL-terminated; owned by the run. */
 const char *run_console(const struct run *run);

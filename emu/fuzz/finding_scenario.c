@@ -244,7 +244,7 @@ static int try_scenario(struct finding_scenario *scenario, const char *path, con
     int status = subject_read(&subject, path, scenario->lua, scenario->lua_size_bytes, &why);
 
     if (status == SNPEMU_OK) {
-        status = pass_begin(&pass, &subject, true, NULL, &why);
+        status = pass_begin(&pass, &subject, true, NULL, NULL, &why);
     }
     if (status == SNPEMU_OK) {
         status = pass_to_end(&pass, &why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fuzz/stage.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,10 +15,12 @@ struct stage {
     struct place place;       /* of the snapshot */
     struct host *honest_host; /* up to the snapshot */
     struct host *host;
-    struct run *fast;    /* for inputs that change no memory at an access; */
-    struct run *watched; /* for those that do, made when it is first needed, */
-    struct run *exact;   /* and so is this */
-    struct run *last;    /* of the last stage_play */
+    struct run *fast;     /* for inputs that change no memory at an access; */
+    struct run *watched;  /* for those that do, made when it is first needed, */
+    struct run *exact;    /* and so is this */
+    struct run *counting; /* and this, */
+    struct blocks *ran;   /* which counts here */
+    struct run *last;     /* of the last stage_play */
     uint64_t first_exit;
     uint64_t snapshot_instructions;
     struct outcome honest;
@@ -136,16 +139,17 @@ static int run_honestly(struct stage *stage, struct error *error)
 }
 
 /* From launch to where the snapshot is to be. */
-enum speed { FAST, WATCHED, EXACT };
+enum speed { FAST, WATCHED, EXACT, COUNTING };
 
 static int open_run(struct stage *stage, struct run **run, enum speed speed, struct error *error)
 {
     const struct run_options options = {
         .firmware = stage->subject->firmware,
         .until = stage->options.until,
-        .oracles = stage->subject->scenario->oracles,
+        .oracles = speed == COUNTING ? ORACLES_NONE : stage->subject->scenario->oracles,
         .oracles_exact = speed == EXACT,
-        .edges = speed != EXACT,
+        .ran = speed == COUNTING ? stage->ran : NULL,
+        .edges = speed == FAST || speed == WATCHED,
     };
     uint64_t number = 1;
     bool arrived = false;
@@ -162,7 +166,7 @@ static int open_run(struct stage *stage, struct run **run, enum speed speed, str
             error_set(error, SNPEMU_ERR_INPUT, "%s: the run ends before it comes to the snapshot",
                       stage->subject->scenario->name);
     }
-    if (status == SNPEMU_OK && speed != FAST) {
+    if (status == SNPEMU_OK && (speed == WATCHED || speed == EXACT)) {
         status = run_watch_often(*run, error);
     }
     if (status == SNPEMU_OK) {
@@ -215,6 +219,7 @@ void stage_close(struct stage *stage)
     run_free(stage->fast);
     run_free(stage->watched);
     run_free(stage->exact);
+    run_free(stage->counting);
     if (stage->host) {
         stage->host->free(stage->host);
     }
@@ -392,6 +397,21 @@ int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
         result->fresh |= fresh ? ORACLE_BIT(hit.kind) : 0;
     }
     return status;
+}
+
+int stage_count(struct stage *stage, const uint8_t *input, size_t size_bytes, struct blocks *ran,
+                struct error *error)
+{
+    struct stage_result unused;
+    int status = SNPEMU_OK;
+
+    assert(!stage->ran || stage->ran == ran);
+    stage->ran = ran;
+    if (!stage->counting) {
+        status = open_run(stage, &stage->counting, COUNTING, error);
+    }
+    return status == SNPEMU_OK ? play(stage, stage->counting, input, size_bytes, &unused, error)
+                               : status;
 }
 
 int stage_launch(struct stage *stage, const struct run_options *options, bool exact,

@@ -54,6 +54,26 @@ static const char *path_keep(struct image_file *file, char *path)
     return found ? *found : NULL;
 }
 
+/* Without "dir/..": the same file has one name, whichever way a unit came to it. */
+static void path_shorten(char *path)
+{
+    char *at = path;
+
+    while ((at = strstr(at, "/../")) != NULL) {
+        char *before = at;
+
+        while (before > path && before[-1] != '/') {
+            before--;
+        }
+        if (before == at || strncmp(before, "../", 3) == 0) {
+            at += 3; /* nothing that could be left out */
+            continue;
+        }
+        memmove(before, at + 4, strlen(at + 4) + 1);
+        at = before > path ? before - 1 : path;
+    }
+}
+
 static const char *path_make(struct image_file *file, Dwarf_Die *unit, const char *path)
 {
     Dwarf_Attribute attribute;
@@ -71,6 +91,9 @@ static const char *path_make(struct image_file *file, Dwarf_Die *unit, const cha
         whole = strdup(path);
     } else if (asprintf(&whole, "%s/%s", dir, path) < 0) {
         whole = NULL;
+    }
+    if (whole) {
+        path_shorten(whole);
     }
     return whole ? path_keep(file, whole) : NULL;
 }

@@ -88,13 +88,27 @@ static const char *path_of(const struct function_table *table, Dwarf_Die *die)
     return dwarf_path(table->file, &unit, dwarf_decl_file(die));
 }
 
+/* Optimisation may leave the entry of an inlined function outside of all that is left of it. */
+static void entry_check(struct function_table *table, size_t first)
+{
+    for (size_t i = first; i < table->count; i++) {
+        if (table->function[i].entry >= table->function[i].gva &&
+            table->function[i].entry < table->function[i].end) {
+            return;
+        }
+    }
+    for (size_t i = first; i < table->count; i++) {
+        table->function[i].entry = table->function[first].gva;
+    }
+}
+
 /* One entry for each range of its code. */
 static void function_take(struct function_table *table, Dwarf_Die *die, bool inlined)
 {
     struct image_function function = {.inlined = inlined, .outer = SIZE_MAX};
     Dwarf_Addr base = 0, start, end;
     ptrdiff_t offset = 0;
-    bool first = true;
+    size_t had = table->count;
     int line;
 
     for (size_t i = 0; i < DWARF_RANGES_MAX && !table->failed; i++) {
@@ -105,8 +119,7 @@ static void function_take(struct function_table *table, Dwarf_Die *die, bool inl
         if (start >= end) {
             continue;
         }
-        if (first) { /* most entries are declarations, and never come here */
-            first = false;
+        if (!function.entry) { /* most entries are declarations, and never come here */
             function.name = name_of(table, die);
             function.path = path_of(table, die);
             function.line = dwarf_decl_line(die, &line) == 0 && line > 0 ? (unsigned)line : 0;
@@ -122,6 +135,7 @@ static void function_take(struct function_table *table, Dwarf_Die *die, bool inl
         function.end = end;
         function_add(table, &function);
     }
+    entry_check(table, had);
 }
 
 /* Go through the tree below `die`, as deep as it may be, without a stack of calls. */

@@ -196,6 +196,10 @@ void vcpu_close(struct vcpu *vcpu)
     if (vcpu->uc) {
         uc_close(vcpu->uc);
     }
+    free(vcpu->ran_inside);
+    free(vcpu->ran_outside);
+    free(vcpu->ran_slot);
+    free(vcpu->last);
     free(vcpu->site);
     free(vcpu->fill);
     free(vcpu->view);
@@ -427,6 +431,9 @@ void vcpu_retire(struct vcpu *vcpu, unsigned length)
 {
     uint64_t rip = vcpu_get(vcpu, VCPU_RIP) + length;
 
+    if (vcpu->ran && length > 0) {
+        vcpu_ran_more(vcpu, vcpu_code_gva(vcpu), length);
+    }
     vcpu_set(vcpu, VCPU_RIP, vcpu_code(vcpu)->bits == 64 ? rip : rip & UINT32_MAX);
     vcpu->left--;
 }
@@ -502,6 +509,7 @@ int vcpu_restore(struct vcpu *vcpu, bool anew, struct error *error)
     assert(vcpu->saved);
     vcpu->current = NULL;
     vcpu->vmpl = vcpu->saved_vmpl;
+    vcpu_ran_switch(vcpu);
     if (anew || !vcpu_live_restore(vcpu)) {
         vcpu_flush(vcpu);
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
 #include <string.h>
 
 #include "abi/x86.h"
@@ -69,6 +70,7 @@ void vcpu_block_forget_all(struct vcpu *vcpu)
         vcpu->kept = *vcpu->current;
         vcpu->current = &vcpu->kept;
     }
+    vcpu_tell_ran(vcpu);
     if (vcpu->block_count != 0) { /* a megabyte, most of it never touched */
         memset(vcpu->block, 0, sizeof(vcpu->block));
     }
@@ -243,6 +245,7 @@ static bool block_attend(struct vcpu *vcpu, uint64_t gva, uint32_t size)
 {
     vcpu_limit_apply(vcpu, vcpu->asked);
     if (vcpu->code_written && block_was_left(vcpu, gva, size)) {
+        vcpu_ran_left(vcpu, gva);
         vcpu->left += vcpu->current->insns - block_insns_before(vcpu, gva);
     }
     vcpu->code_written = false;
@@ -293,6 +296,9 @@ __attribute__((noinline)) static void block_slow(struct vcpu *vcpu, uint64_t gva
             slot = block_find(vcpu, gva, size);
         }
         *slot = fresh;
+        if (vcpu->ran) {
+            vcpu->ran_slot[vcpu->block_count] = (uint32_t)(slot - vcpu->block);
+        }
         vcpu->block_count++;
     }
     if ((slot->key & BLOCK_REP) && vcpu->current == slot) {
@@ -393,6 +399,78 @@ void vcpu_set_edges(struct vcpu *vcpu, uint8_t *edges)
     vcpu->edge_from = 0;
 }
 
+/* ---- how often each block runs ---- */
+
+/* The block before ends with the same instruction: the engine has come around to it. */
+static bool block_goes_on(const struct block *before, const struct block *block)
+{
+    return (block->key & BLOCK_REP) && before &&
+           before->gva + block_size(before) == block->gva + block_size(block);
+}
+
+__attribute__((noinline)) static void ran_slow(struct vcpu *vcpu, uint64_t gva, uint32_t size)
+{
+    struct block before = vcpu->current ? *vcpu->current : (struct block){0};
+
+    block_slow(vcpu, gva, size);
+    if (vcpu->in_stub) {
+        return;
+    }
+    if (!vcpu->current) {
+        if (vcpu->stop.kind == VCPU_STOP_SPIN) {
+            vcpu_ran_more(vcpu, gva, size);
+        }
+    } else if (!block_goes_on(before.key ? &before : NULL, vcpu->current)) {
+        vcpu->ran[vcpu->current - vcpu->block]++;
+        if (vcpu->last) {
+            vcpu_last_add(vcpu, gva, size);
+        }
+    }
+}
+
+/* In place of vcpu_on_block, as with edges. */
+static void on_block_ran(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque)
+{
+    struct vcpu *vcpu = opaque;
+    uint32_t slot = block_slot(gva);
+
+    (void)uc;
+    if (block_quick(vcpu, &vcpu->block[slot], gva, size)) {
+        vcpu->ran[slot]++;
+        if (vcpu->last) {
+            vcpu_last_add(vcpu, gva, size);
+        }
+    } else {
+        ran_slow(vcpu, gva, size);
+    }
+}
+
+int vcpu_count_ran(struct vcpu *vcpu, vcpu_ran *ran, void *context, struct error *error)
+{
+    uc_err err;
+
+    vcpu->ran_inside = calloc(BLOCK_SLOTS, sizeof(*vcpu->ran_inside));
+    vcpu->ran_outside = calloc(BLOCK_SLOTS, sizeof(*vcpu->ran_outside));
+    vcpu->ran_slot = calloc(BLOCK_SLOTS, sizeof(*vcpu->ran_slot));
+    if (!vcpu->ran_inside || !vcpu->ran_outside || !vcpu->ran_slot) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for coverage");
+    }
+    vcpu->tell_ran = ran;
+    vcpu->tell_ran_context = context;
+    vcpu_block_forget_all(vcpu);
+    vcpu_ran_switch(vcpu);
+    err = uc_hook_del(vcpu->uc, vcpu->block_hook);
+    if (!err) {
+        err = uc_hook_add(vcpu->uc, &vcpu->block_hook, UC_HOOK_BLOCK, (void *)on_block_ran, vcpu, 1,
+                          0);
+    }
+    if (err) {
+        return error_set(error, SNPEMU_ERR_INTERNAL, "the CPU engine refuses a hook on blocks");
+    }
+    engine_flush_blocks(vcpu->uc);
+    return 0;
+}
+
 /* Instructions of the current block before the one at gva. */
 static uint32_t block_insns_before(struct vcpu *vcpu, uint64_t gva)
 {
@@ -441,6 +519,7 @@ void vcpu_settle(struct vcpu *vcpu, uint64_t gva)
     if (vcpu->observer.settle && vcpu->current) {
         vcpu->observer.settle(vcpu->observer.context, gva);
     }
+    vcpu_ran_left(vcpu, gva);
     vcpu->left = (int64_t)(vcpu->limit - vcpu_retired_at(vcpu, gva));
     vcpu->current = NULL;
 }

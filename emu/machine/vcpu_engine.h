@@ -5,6 +5,7 @@
  *
  *   vcpu.c           opening, running, what the engine tells us
  *   vcpu_block.c     time: the blocks that run, the instructions in them, and those that trap
+ *   vcpu_ran.c       how often they run, for who wants to know
  *   vcpu_fill.c      the virtual TLB, watched reads
  *   vcpu_rep.c       REP STOS and REP MOVS
  *   vcpu_live.c      which translations the engine has
@@ -117,10 +118,19 @@ struct vcpu {
     const struct block *current; /* the block that has been taken off `left`; NULL: none */
     uint8_t *edges;              /* counters of edges */
     uint32_t edge_from;          /* of the block before */
+    struct vcpu_last *last;      /* a ring; NULL: nothing is kept */
+    uint64_t *ran;               /* by slot: how often at this VMPL; NULL: it is not counted */
 
     uint8_t edges_nowhere[VCPU_EDGES_SIZE];
     uc_engine *uc;
     uc_hook block_hook;
+    uint64_t *ran_inside, *ran_outside; /* of VMPL0, of the others; BLOCK_SLOTS each */
+    uint32_t *ran_slot;                 /* of each block that is known; NULL as `ran` */
+    size_t last_size;
+    uint64_t last_count; /* that there were since launch; less those that did not even begin */
+    const uint32_t *last_who;
+    vcpu_ran *tell_ran;
+    void *tell_ran_context;
     struct memory *memory;
     struct rmp *rmp;
     struct mmu mmu;
@@ -229,6 +239,16 @@ void vcpu_settle(struct vcpu *vcpu, uint64_t gva);
 
 /* vcpu.c */
 void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
+
+/* vcpu_ran.c: the functions that count; nothing unless something does. */
+/* The VMPL has changed. */
+void vcpu_ran_switch(struct vcpu *vcpu);
+/* The current block is left at gva, in its middle. */
+void vcpu_ran_left(struct vcpu *vcpu, uint64_t gva);
+/* It runs now. */
+void vcpu_last_add(struct vcpu *vcpu, uint64_t gva, uint32_t size_bytes);
+/* It was carried out by others. */
+void vcpu_ran_more(struct vcpu *vcpu, uint64_t gva, uint32_t size_bytes);
 
 /* vcpu_debug.c: the next instruction, whichever it is, must be looked at for RF. */
 bool vcpu_debug_attends(const struct vcpu *vcpu);

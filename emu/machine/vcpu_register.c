@@ -228,4 +228,5 @@ unsigned vcpu_vmpl(const struct vcpu *vcpu)
 void vcpu_set_vmpl(struct vcpu *vcpu, unsigned vmpl)
 {
     vcpu->vmpl = vmpl;
+    vcpu_ran_switch(vcpu);
 }

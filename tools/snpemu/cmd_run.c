@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "coverage_option.h"
 #include "options.h"
 #include "output.h"
 #include "run.h"
@@ -14,11 +15,14 @@
 #include "show.h"
 #include "subject.h"
 
+#define INSNS_DEFAULT 32
+
 enum {
     KEY_TRACE = 0x100,
     KEY_TRACE_FORM,
     KEY_TRACE_FORMAT,
     KEY_DUMP,
+    KEY_TRACE_INSNS,
 };
 
 struct run_command {
@@ -28,12 +32,15 @@ struct run_command {
     bool dump_percpu;
     struct show_trace trace;
     bool form_given, format_given;
+    struct coverage_option coverage;
+    uint64_t insns;
 
     /* While it runs. */
     struct subject subject;
     struct host *host;
     struct run *run;
     struct show show;
+    struct coverage_file coverage_file;
 };
 
 static const struct argp_option run_options[] = {
@@ -49,10 +56,15 @@ static const struct argp_option run_options[] = {
      "text (default); json: an object a line; perfetto: a timeline for Perfetto and "
      "chrome://tracing, where one instruction is one nanosecond",
      0},
+    {"trace-insns", KEY_TRACE_INSNS, "N", OPTION_ARG_OPTIONAL,
+     "Show the last N instructions (32) that ran, of all vCPUs, and those behind where it ended; "
+     "they are in the trace, too",
+     0},
     {"dump", KEY_DUMP, "percpu", 0,
      "After the run, write the guest's per-CPU areas to standard output: index, APIC ID, and the "
      "addresses of GHCB, save areas, calling area and TSS, read through the image's symbols",
      0},
+    COVERAGE_OPTIONS,
     {0},
 };
 
@@ -66,8 +78,8 @@ static const char run_doc[] =
     "standard error. Exit status: 0 expectation met (without one: pass or contained), 1 not met, "
     "2 bad input or usage, 3 the emulator's own failure.";
 
-/* What is said of a trace must fit together. */
-static error_t run_parse_trace(const struct run_command *command, struct argp_state *state)
+/* What is said of a trace and of coverage must fit together. */
+static error_t run_parse_end(struct run_command *command, struct argp_state *state)
 {
     if (command->form_given && !command->trace.path) {
         return option_fail(state, "--trace-form needs --trace FILE");
@@ -79,7 +91,7 @@ static error_t run_parse_trace(const struct run_command *command, struct argp_st
         return option_fail(state, "--trace-format perfetto: a timeline needs the full form, for "
                                   "the golden one has no time; leave out --trace-form");
     }
-    return 0;
+    return coverage_option_end(state, &command->coverage);
 }
 
 static error_t run_parse(int key, char *arg, struct argp_state *state)
@@ -106,6 +118,10 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
                    ? 0
                    : option_fail(state, "--trace-format: '%.100s' is none of text, json, perfetto",
                                  arg);
+    case KEY_TRACE_INSNS:
+        command->insns = INSNS_DEFAULT;
+        return arg ? option_number(state, "--trace-insns", arg, 1, RUN_INSNS_MAX, &command->insns)
+                   : 0;
     case KEY_DUMP:
         command->dump_percpu = true;
         return strcmp(arg, "percpu") == 0
@@ -122,7 +138,10 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
         if (!command->path) {
             return option_fail(state, "run: no scenario or image; see 'snpemu run --help'");
         }
-        return run_parse_trace(command, state);
+        return run_parse_end(command, state);
+    case COVERAGE_KEY_FILE:
+    case COVERAGE_KEY_FORMAT:
+        return coverage_option_parse(key, arg, state, &command->coverage);
     default:
         return run_option_parse(key, arg, state, &command->run_option);
     }
@@ -141,9 +160,14 @@ static int run_prepare(struct run_command *command, struct error *error)
     if (status == SNPEMU_OK) {
         status = show_open(&command->show, &command->subject, &command->trace, error);
     }
+    if (status == SNPEMU_OK) {
+        status = coverage_file_open(&command->coverage_file, &command->coverage, error);
+    }
     if (status != SNPEMU_OK) {
         return status;
     }
+    options.ran = command->coverage_file.ran;
+    options.insns = command->insns;
     options.oracles = command->subject.scenario->oracles;
     options.firmware = command->subject.firmware;
     show_run(&command->show, &options);
@@ -173,6 +197,7 @@ static int run_report(struct run_command *command, const struct outcome *outcome
     struct error unused = {0};
     char why[512] = "";
 
+    output_insns(stderr, command->run, command->insns);
     show_outcome(command->run, outcome, command->dump_percpu);
     if (!expect->given) {
         return show_status(verdict);
@@ -196,6 +221,7 @@ static void run_release(struct run_command *command)
         command->host->free(command->host);
     }
     show_close(&command->show);
+    coverage_file_close(&command->coverage_file);
     subject_close(&command->subject);
 }
 
@@ -219,6 +245,13 @@ int cmd_run(int argc, char **argv)
     }
     if (status == SNPEMU_OK) {
         status = show_to_end(&command->show, command->run, &outcome, &command->options.error);
+    }
+    if (status == SNPEMU_OK) {
+        status =
+            coverage_file_take(&command->coverage_file, &command->subject, &command->options.error);
+    }
+    if (status == SNPEMU_OK) {
+        status = coverage_file_commit(&command->coverage_file, &command->options.error);
     }
     if (command_interrupted()) {
         exit_status = command_say_interrupted();
