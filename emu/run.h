@@ -122,6 +122,7 @@ const char *run_last_exit(const struct run *run);
 /* What an oracle has found in an exact run. */
 struct run_hit {
     enum oracle_kind kind;
+    uint64_t code_gva;     /* the instruction */
     uint64_t function_gva; /* of the instruction's function; without symbols of the instruction */
     const char *symbol;    /* NULL: not known */
     const char *exit;      /* name of the last exit before; NULL: none */
@@ -149,6 +150,9 @@ bool run_script_acted(const struct run *run);
 
 /* What is known of an address of the code that runs, or has run last. */
 void run_place(const struct run *run, uint64_t gva, struct image_place *place);
+
+/* The same of the SVSM's code, whatever runs now. */
+void run_place_svsm(const struct run *run, uint64_t gva, struct image_place *place);
 
 #define RUN_BACKTRACE_MAX 64
 
@@ -182,7 +186,7 @@ struct run_insn {
  * The last that ran, at most max, options->insns and as many as are known, the oldest first; then,
  * where there is room, a few from where the vCPU stands. As they stand in memory now.
  */
-size_t run_last_insns(const struct run *run, struct run_insn *insn, size_t max);
+size_t run_last_insns(struct run *run, struct run_insn *insn, size_t max);
 
 /* All console bytes so far, NUL-terminated; owned by the run. */
 const char *run_console(const struct run *run);

@@ -15,9 +15,9 @@
 #define PIECE_MAX 8192 /* as long as a piece of code can be */
 
 /* What stands there; 0 where nobody knows any more. */
-static size_t piece_bytes(const struct run *run, const struct vcpu_last *piece, uint8_t *bytes)
+static size_t piece_bytes(struct run *run, const struct vcpu_last *piece, uint8_t *bytes)
 {
-    const struct memory *memory = &run->machine.memory;
+    struct memory *memory = &run->machine.memory;
     size_t size = piece->size_bytes < PIECE_MAX ? piece->size_bytes : PIECE_MAX;
     size_t first = PAGE_SIZE - (piece->gva & PAGE_MASK);
 
@@ -57,7 +57,7 @@ static size_t make_insn(const struct run *run, const struct vcpu_last *piece, ui
 }
 
 /* The last `max` of a piece, in order. */
-static size_t take_piece(const struct run *run, const struct vcpu_last *piece, uint8_t *bytes,
+static size_t take_piece(struct run *run, const struct vcpu_last *piece, uint8_t *bytes,
                          struct run_insn *insn, size_t max)
 {
     size_t size = piece_bytes(run, piece, bytes), count = 0, skip = 0, number = 0;
@@ -111,7 +111,7 @@ static size_t take_ahead(const struct run *run, struct run_insn *insn, size_t ma
     return count;
 }
 
-size_t run_last_insns(const struct run *run, struct run_insn *insn, size_t max)
+size_t run_last_insns(struct run *run, struct run_insn *insn, size_t max)
 {
     size_t wanted = run->options.insns < max ? run->options.insns : max, left = wanted, back = 0;
     uint8_t *bytes = malloc(PIECE_MAX);

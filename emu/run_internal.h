@@ -51,7 +51,7 @@ struct run_state {
     /* Oracles' hits that a golden trace shows: one a function. */
     struct {
         enum oracle_kind kind;
-        uint64_t function_gva;
+        uint64_t code_gva, function_gva;
         const char *exit; /* name of the last one before; NULL: none */
     } hit[RUN_HIT_MAX];
     size_t hit_count;

@@ -109,7 +109,7 @@ uint64_t memory_gpa(const struct memory *memory, uint32_t page);
 void memory_touch(struct memory *memory, uint32_t page);
 
 /* The page's 4096 bytes, filled with their pattern if this is the first touch. */
-static inline uint8_t *memory_bytes(const struct memory *memory, uint32_t page)
+static inline uint8_t *memory_bytes(struct memory *memory, uint32_t page)
 {
     assert(page < memory->page_count);
     if (!(memory->flags[page] & MEMORY_TOUCHED)) {

@@ -248,7 +248,7 @@ static void say_line(const struct run_insn *insn, const struct run_insn *before,
     }
 }
 
-void output_insns(FILE *file, const struct run *run, size_t count)
+void output_insns(FILE *file, struct run *run, size_t count)
 {
     size_t max = count + INSNS_AHEAD;
     struct run_insn *insn = count ? calloc(max, sizeof(*insn)) : NULL;

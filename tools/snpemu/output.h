@@ -39,7 +39,7 @@ void output_diff(FILE *file, const char *text, size_t lines, bool colour);
 bool output_percpu_dump(FILE *file, struct run *run);
 void output_percpu(FILE *file, struct run *run, bool colour);
 /* The last instructions that ran, at most count; a line where another function goes on. */
-void output_insns(FILE *file, const struct run *run, size_t count);
+void output_insns(FILE *file, struct run *run, size_t count);
 
 /* The end of this run, with the calls that led there unless it is a good one. */
 void output_outcome(FILE *file, const struct run *run, const struct outcome *outcome,
