@@ -214,8 +214,8 @@ struct vcpu {
     size_t segment_offset; /* of the segment registers */
     size_t xcr0_offset;
 
-    bool passing; /* the engine may execute the trap site at pass_gva itself, once */
-    uint64_t pass_gva;
+    bool passing;               /* the engine may execute the trap site at pass_gva itself, once */
+    uint64_t pass_gva, pass_at; /* and when that is */
 };
 
 /* The engine's controls. */
