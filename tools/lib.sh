@@ -117,6 +117,7 @@ missing_packages() {
         say libclang-rt-14-dev
     has_command clang-format-14 || say clang-format-14
     has_command python3 || say python3
+    has_command gdb || say gdb
 }
 
 # Without lists (a fresh container) or with old ones, apt-get finds nothing until it has updated.
