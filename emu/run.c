@@ -104,7 +104,7 @@ int run_guest(struct run *run, struct error *error)
     uint64_t budget = run->scenario->budget;
 
     while (run->outcome.kind == OUTCOME_NONE && !run->state.at_exit) {
-        uint64_t limit = run_limit(run), slice;
+        uint64_t limit = run_limit(run), slice, until;
         struct vcpu_stop stop;
         int status;
 
@@ -116,12 +116,25 @@ int run_guest(struct run *run, struct error *error)
         }
         slice = run->state.slice_end;
         limit = limit < slice ? limit : slice;
-        vcpu_set_limit(vcpu, limit < budget ? limit : budget);
+        limit = limit < budget ? limit : budget;
+        until = limit;
+        if (run->options.debugger) {
+            status = run_debug_before(run, &until, error);
+            if (status != 0) {
+                return status;
+            }
+        }
+        vcpu_set_limit(vcpu, until);
         status = vcpu_run(vcpu, &stop, error);
         if (status != 0) {
             return status;
         }
         watch_list_settle(&run->watches);
+        if (run->options.debugger && run_debug_stopped(run, &stop, limit)) {
+            run->spin.goes_on = true;
+            continue;
+        }
+        run->state.stops++;
         if (run_is_place(run, &stop)) {
             run->place.reached = true;
             return run_spin_may_part(run, error);

@@ -31,7 +31,33 @@
 /* Counters of the guest's edges: how often one block came after another, by a hash of both. */
 #define RUN_EDGES_SIZE VCPU_EDGES_SIZE
 
+struct hypervisor;
+struct machine;
 struct run; /* opaque */
+
+/*
+ * Where a run stands. Equal in each run of the same, so that one can be brought back there: how
+ * many instructions have retired, and how often the processor has stopped for something, which need
+ * not retire any (a fault that is delivered, a turn that is over).
+ */
+struct run_position {
+    uint64_t retired, stops;
+};
+
+/* Below, equal, above zero as with memcmp. */
+int run_position_compare(struct run_position a, struct run_position b);
+
+/*
+ * A debugger. `before` is called whenever the guest is about to run, and may look at all and keep
+ * the run waiting; anything but 0 ends the call of run_to_end, with that status. It is called when
+ * `limit` instructions have retired, if not before, and after a probe of the vCPU has asked for it.
+ * Nothing of it changes the run.
+ */
+struct run_debugger {
+    int (*before)(void *context, struct error *error);
+    void *context;
+    uint64_t limit; /* UINT64_MAX: none */
+};
 
 struct run_options {
     const struct firmware *firmware; /* not owned; NULL: none */
@@ -51,8 +77,9 @@ struct run_options {
        several times slower. Else a hit is a suspicion: run again, exactly. */
     bool oracles_exact;
     uint64_t oracles_from; /* with oracles_exact: only once the exit of this number was answered */
-    struct blocks *ran;    /* not owned: count what code runs, all from the launch on; not with
-                              edges; NULL: do not */
+    struct run_debugger *debugger; /* not owned; NULL: none */
+    struct blocks *ran; /* not owned: count what code runs, all from the launch on; not with
+                           edges; NULL: do not */
     size_t insns; /* keep the last so many instructions, at most RUN_INSNS_MAX; not with edges */
     bool edges;   /* count the guest's edges: run_set_edges says where */
     vcpu_translate *translate; /* for measurements: see vcpu_set_translation; NULL otherwise */
@@ -118,6 +145,17 @@ uint64_t run_suspicion(const struct run *run);
 uint64_t run_instructions(const struct run *run);
 /* The name of the exit that was taken last, as exit->name has it; NULL: none yet. */
 const char *run_last_exit(const struct run *run);
+
+struct run_position run_position(const struct run *run);
+
+/*
+ * For a debugger: what a run is made of. It looks at it between two instructions (see struct
+ * run_debugger) and at the end; what it changes is its own responsibility.
+ */
+struct machine *run_machine(struct run *run);
+struct hypervisor *run_hypervisor(struct run *run);
+const struct outcome *run_outcome(const struct run *run);
+const struct exit *run_exit(const struct run *run); /* the last one; NULL: none yet */
 
 /* What an oracle has found in an exact run. */
 struct run_hit {

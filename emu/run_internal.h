@@ -9,6 +9,7 @@
  *   run_later.c     what the host does between two instructions
  *   run_schedule.c  which vCPU runs
  *   run_spin.c      loops that nobody ends
+ *   run_debug.c     a debugger looks on
  *   run_oracle.c    what the oracles are told
  *   run_percpu.c    what the oracle percpu looks at
  *   run_taint.c     the same for the one that follows values
@@ -59,7 +60,8 @@ struct run_state {
     bool percpu_checked; /* the per-CPU table was looked at when the first AP came up */
     struct exit_count exit_count[EXIT_KINDS_MAX];
     uint64_t exits;
-    bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
+    uint64_t stops; /* of the vCPU that were handled: see run_position */
+    bool at_exit;   /* VMGEXIT has retired, the host has not been asked yet */
     bool script_acted;
     bool watch_fired; /* the host changed memory between two instructions of the guest */
     bool raced;       /* the host has changed memory since its last answer: what the guest asks */
@@ -224,6 +226,10 @@ int run_round(struct run *run, struct error *error);
 /* Is it the place that is wanted where the vCPU has stopped? */
 bool run_is_place(const struct run *run, const struct vcpu_stop *stop);
 int run_find_symbol(const struct run *run, const char *symbol, uint64_t *gva, struct error *error);
+/* run_debug.c: the guest is about to run, up to *limit. */
+int run_debug_before(struct run *run, uint64_t *limit, struct error *error);
+/* Whether the vCPU stopped for the debugger alone, before it came to `limit`. */
+bool run_debug_stopped(const struct run *run, const struct vcpu_stop *stop, uint64_t limit);
 /* What a handled trap means for who runs. */
 void run_after_trap(struct run *run, enum trap_next next);
 

@@ -124,7 +124,7 @@ uint64_t vcpu_rep_run(struct vcpu *vcpu, const struct block *block)
     struct rep rep;
 
     if (count <= REP_LEAST || vcpu->left <= REP_LEAST || vcpu->live_full || vcpu->watch_count > 0 ||
-        vcpu->observer.exact || vcpu->limit != vcpu->asked ||
+        vcpu->probe_count > 0 || vcpu->observer.exact || vcpu->limit != vcpu->asked ||
         !rep_parse(bytes, vcpu_code_peek(vcpu, block->gva, bytes, block_size(block)), &rep) ||
         (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_DF)) {
         return 0;

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "coverage_option.h"
+#include "gdb_link.h"
 #include "options.h"
 #include "output.h"
 #include "run.h"
@@ -23,6 +24,7 @@ enum {
     KEY_TRACE_FORMAT,
     KEY_DUMP,
     KEY_TRACE_INSNS,
+    KEY_GDB,
 };
 
 struct run_command {
@@ -34,8 +36,13 @@ struct run_command {
     bool form_given, format_given;
     struct coverage_option coverage;
     uint64_t insns;
+    bool debugged;
+    const char *gdb_place; /* NULL: the default */
 
     /* While it runs. */
+    struct gdb_listener *listener;
+    struct gdb *gdb;
+    enum gdb_end end;
     struct subject subject;
     struct host *host;
     struct run *run;
@@ -65,6 +72,10 @@ static const struct argp_option run_options[] = {
      "addresses of GHCB, save areas, calling area and TSS, read through the image's symbols",
      0},
     COVERAGE_OPTIONS,
+    {"gdb", KEY_GDB, "[HOST:]PORT", OPTION_ARG_OPTIONAL,
+     "Wait for gdb before the first instruction, at a port of the loopback interface (1234; 0: any "
+     "free one) or of another address",
+     0},
     {0},
 };
 
@@ -78,7 +89,7 @@ static const char run_doc[] =
     "standard error. Exit status: 0 expectation met (without one: pass or contained), 1 not met, "
     "2 bad input or usage, 3 the emulator's own failure.";
 
-/* What is said of a trace and of coverage must fit together. */
+/* What is said of a trace, of coverage and of a debugger must fit together. */
 static error_t run_parse_end(struct run_command *command, struct argp_state *state)
 {
     if (command->form_given && !command->trace.path) {
@@ -90,6 +101,14 @@ static error_t run_parse_end(struct run_command *command, struct argp_state *sta
     if (command->trace.format == TRACE_PERFETTO && command->trace.form == TEXT_GOLDEN) {
         return option_fail(state, "--trace-format perfetto: a timeline needs the full form, for "
                                   "the golden one has no time; leave out --trace-form");
+    }
+    if (command->debugged && (command->trace.path || command->coverage.path || command->insns)) {
+        return option_fail(state,
+                           "%s does not go with --gdb, whose run may go back; without it "
+                           "the run is the same",
+                           command->trace.path      ? "--trace"
+                           : command->coverage.path ? "--coverage"
+                                                    : "--trace-insns");
     }
     return coverage_option_end(state, &command->coverage);
 }
@@ -127,6 +146,10 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
         return strcmp(arg, "percpu") == 0
                    ? 0
                    : option_fail(state, "--dump: '%.100s' is unknown; it is 'percpu'", arg);
+    case KEY_GDB:
+        command->debugged = true;
+        command->gdb_place = arg;
+        return 0;
     case ARGP_KEY_ARG:
         if (command->path) {
             return option_fail(state, "run: '%.100s' is one too many; run one scenario or image",
@@ -145,6 +168,28 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
     default:
         return run_option_parse(key, arg, state, &command->run_option);
     }
+}
+
+/* The run is to be gdb's. Watched memory must be memory then: oracles look exactly, from launch. */
+static int run_debugged(struct run_command *command, struct run_options *options,
+                        struct error *error)
+{
+    struct gdb_options gdb = {
+        .scenario = command->subject.scenario,
+        .image = command->subject.image,
+    };
+    int status = gdb_listener_open(&command->listener, command->gdb_place, error);
+
+    if (status == SNPEMU_OK) {
+        gdb.link = gdb_listener_link(command->listener);
+        status = gdb_new(&command->gdb, &gdb, error);
+    }
+    if (status == SNPEMU_OK) {
+        options->oracles_exact = options->oracles != 0;
+        options->oracles_from = 0;
+        gdb_prepare(command->gdb, options);
+    }
+    return status;
 }
 
 /* Open all that the run needs; what cannot be written shows before anything runs. */
@@ -175,7 +220,12 @@ static int run_prepare(struct run_command *command, struct error *error)
     if (status != SNPEMU_OK) {
         return status;
     }
-    status = scenario_host(command->subject.scenario, &command->host, error);
+    if (command->debugged) {
+        status = run_debugged(command, &options, error);
+    }
+    if (status == SNPEMU_OK) {
+        status = scenario_host(command->subject.scenario, &command->host, error);
+    }
     if (status != SNPEMU_OK) {
         return status;
     }
@@ -214,9 +264,24 @@ static int run_report(struct run_command *command, const struct outcome *outcome
     return met ? EXIT_MET : verdict == VERDICT_EMULATOR_BUG ? EXIT_INTERNAL : EXIT_NOT_MET;
 }
 
+/* Go on to the end, as gdb says or by itself. */
+static int run_play(struct run_command *command, struct outcome *outcome, struct error *error)
+{
+    int status;
+
+    if (!command->gdb) {
+        return show_to_end(&command->show, command->run, outcome, error);
+    }
+    status = gdb_serve(command->gdb, command->run, &command->host, outcome, &command->end, error);
+    ladder_finish(command->show.ladder);
+    return status;
+}
+
 static void run_release(struct run_command *command)
 {
     run_free(command->run);
+    gdb_free(command->gdb);
+    gdb_listener_close(command->listener);
     if (command->host) {
         command->host->free(command->host);
     }
@@ -244,7 +309,7 @@ int cmd_run(int argc, char **argv)
         status = run_prepare(command, &command->options.error);
     }
     if (status == SNPEMU_OK) {
-        status = show_to_end(&command->show, command->run, &outcome, &command->options.error);
+        status = run_play(command, &outcome, &command->options.error);
     }
     if (status == SNPEMU_OK) {
         status =
@@ -255,6 +320,10 @@ int cmd_run(int argc, char **argv)
     }
     if (command_interrupted()) {
         exit_status = command_say_interrupted();
+    } else if (status == SNPEMU_OK && command->end == GDB_END_KILLED) {
+        fprintf(stderr, "gdb       ended the run after %llu instructions\n",
+                (unsigned long long)run_instructions(command->run));
+        exit_status = EXIT_NOT_MET;
     } else if (status == SNPEMU_OK) {
         exit_status = run_report(command, &outcome);
     } else {
