@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# cmake -DTEMPLATE=DIR -DOUTPUT=FILE.c -P Embed.cmake: the page's template as C, in two pieces
-# between which its data goes.
+# cmake -DPAGE=FILE.html "-DSTYLE=FILE.css;..." "-DSCRIPT=FILE.js;..." -DOUTPUT=FILE.c -P Embed.cmake:
+# the page's template as C, in two pieces between which its data goes.
 
-file(READ "${TEMPLATE}/page.html" page)
-file(READ "${TEMPLATE}/page.css" style)
-file(READ "${TEMPLATE}/page.js" script)
+file(READ "${PAGE}" page)
+foreach(part style script)
+    string(TOUPPER ${part} files)
+    set(${part} "")
+    foreach(name IN LISTS ${files})
+        file(READ "${name}" text)
+        string(APPEND ${part} "${text}")
+    endforeach()
+endforeach()
 string(REPLACE "/*style*/" "${style}" page "${page}")
 string(REPLACE "/*script*/" "${script}" page "${page}")
 
 set(mark "<!--data-->\n")
 string(FIND "${page}" "${mark}" at)
 if(at LESS 0)
-    message(FATAL_ERROR "${TEMPLATE}/page.html: no line <!--data-->")
+    message(FATAL_ERROR "${PAGE}: no line <!--data-->")
 endif()
 string(LENGTH "${mark}" length)
 math(EXPR after "${at} + ${length}")

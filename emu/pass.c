@@ -5,12 +5,13 @@
 #include <string.h>
 
 int pass_begin(struct pass *pass, const struct subject *subject, bool with_golden,
-               const struct pass *like, struct error *error)
+               const struct pass *like, struct blocks *ran, struct error *error)
 {
     struct run_options options = {
         .firmware = subject->firmware,
         .trace = &pass->trace,
         .oracles = subject->scenario->oracles,
+        .ran = ran,
     };
     struct text_header header = subject_header(subject);
     int status;
@@ -131,7 +132,7 @@ int pass_restored(struct pass *pass, const struct subject *subject, const struct
     int status;
 
     *first = NULL;
-    status = pass_begin(pass, subject, false, like, error);
+    status = pass_begin(pass, subject, false, like, NULL, error);
     if (status == SNPEMU_OK) {
         status = pass_to_snapshot(pass, exits, &arrived, error);
     }

@@ -25,9 +25,9 @@ struct pass {
 };
 
 /* `like`: a pass over the same subject, which has found out how far its oracles must be exact;
- * NULL: that is found out by a silent run. */
+ * NULL: that is found out by a silent run. `ran`: as struct run_options has it. */
 int pass_begin(struct pass *pass, const struct subject *subject, bool with_golden,
-               const struct pass *like, struct error *error);
+               const struct pass *like, struct blocks *ran, struct error *error);
 /* To the end, the digest included. */
 int pass_to_end(struct pass *pass, struct error *error);
 /* A whole run without traces; these oracles (ORACLE_BIT()s) watch fast. */

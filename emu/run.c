@@ -160,6 +160,7 @@ static void run_conclude(struct run *run)
     run_oracles_end(run);
     report_outcome(&run->trap);
     run_report_backtrace(run);
+    run_report_insns(run);
 }
 
 int run_round(struct run *run, struct error *error)
@@ -249,6 +250,9 @@ static void run_ran(void *context, unsigned vmpl, uint64_t gva, uint32_t size_by
 {
     const struct run *run = context;
 
+    if (!run->options.ran) {
+        return; /* only the last instructions are wanted */
+    }
     blocks_add(run->options.ran, vmpl == 0 ? BLOCKS_SVSM : BLOCKS_GUEST, gva, size_bytes, times);
 }
 
@@ -324,8 +328,12 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
     }
     vcpu_set_translation(run->machine.vcpu, options->translate, options->translate_context);
     status = options->edges ? vcpu_count_edges(run->machine.vcpu, error)
-             : options->ran ? vcpu_count_ran(run->machine.vcpu, run_ran, run, error)
-                            : 0;
+             : options->ran || options->insns
+                 ? vcpu_count_ran(run->machine.vcpu, run_ran, run, error)
+                 : 0;
+    if (status == 0 && options->insns) {
+        status = run_keep_insns(run, error);
+    }
     if (status == 0) {
         status = run_set_until(run, options->until ? options->until : scenario->until, error);
     }

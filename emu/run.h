@@ -77,11 +77,12 @@ struct run_options {
        several times slower. Else a hit is a suspicion: run again, exactly. */
     bool oracles_exact;
     uint64_t oracles_from; /* with oracles_exact: only once the exit of this number was answered */
-    struct blocks *ran;    /* not owned: count what code runs, all from the launch on; not with
-                              edges; NULL: do not */
     struct run_debugger *debugger; /* not owned; NULL: none */
-    bool edges;                    /* count the guest's edges: run_set_edges says where */
-    vcpu_translate *translate;     /* for measurements: see vcpu_set_translation; NULL otherwise */
+    struct blocks *ran; /* not owned: count what code runs, all from the launch on; not with
+                           edges; NULL: do not */
+    size_t insns; /* keep the last so many instructions, at most RUN_INSNS_MAX; not with edges */
+    bool edges;   /* count the guest's edges: run_set_edges says where */
+    vcpu_translate *translate; /* for measurements: see vcpu_set_translation; NULL otherwise */
     void *translate_context;
 };
 
@@ -159,6 +160,7 @@ const struct exit *run_exit(const struct run *run); /* the last one; NULL: none 
 /* What an oracle has found in an exact run. */
 struct run_hit {
     enum oracle_kind kind;
+    uint64_t code_gva;     /* the instruction */
     uint64_t function_gva; /* of the instruction's function; without symbols of the instruction */
     const char *symbol;    /* NULL: not known */
     const char *exit;      /* name of the last exit before; NULL: none */
@@ -187,6 +189,9 @@ bool run_script_acted(const struct run *run);
 /* What is known of an address of the code that runs, or has run last. */
 void run_place(const struct run *run, uint64_t gva, struct image_place *place);
 
+/* The same of the SVSM's code, whatever runs now. */
+void run_place_svsm(const struct run *run, uint64_t gva, struct image_place *place);
+
 #define RUN_BACKTRACE_MAX 64
 
 /* A function that had not returned. */
@@ -202,6 +207,24 @@ struct run_frame {
  * guest's memory and changes nothing.
  */
 size_t run_backtrace(const struct run *run, struct run_frame *frame, size_t max);
+
+#define RUN_INSNS_MAX 100000
+
+/* An instruction that has run, or, of the last ones, stands behind where the vCPU stands. */
+struct run_insn {
+    uint64_t gva;
+    uint32_t vcpu;
+    uint8_t vmpl;
+    bool ahead; /* it has not run */
+    char text[96];
+    struct image_place place;
+};
+
+/*
+ * The last that ran, at most max, options->insns and as many as are known, the oldest first; then,
+ * where there is room, a few from where the vCPU stands. As they stand in memory now.
+ */
+size_t run_last_insns(struct run *run, struct run_insn *insn, size_t max);
 
 /* All console bytes so far, NUL-terminated; owned by the run. */
 const char *run_console(const struct run *run);

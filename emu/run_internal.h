@@ -15,6 +15,7 @@
  *   run_percpu.c    what the oracle percpu looks at
  *   run_taint.c     the same for the one that follows values
  *   run_backtrace.c who called whom
+ *   run_insns.c     the instructions that ran last
  *   run_view.c  looking at the result
  */
 #ifndef SNPEMU_RUN_INTERNAL_H
@@ -51,7 +52,7 @@ struct run_state {
     /* Oracles' hits that a golden trace shows: one a function. */
     struct {
         enum oracle_kind kind;
-        uint64_t function_gva;
+        uint64_t code_gva, function_gva;
         const char *exit; /* name of the last one before; NULL: none */
     } hit[RUN_HIT_MAX];
     size_t hit_count;
@@ -246,6 +247,10 @@ void run_after_trap(struct run *run, enum trap_next next);
 
 /* run_backtrace.c: the calls that led to an abnormal outcome, as events. */
 void run_report_backtrace(struct run *run);
+
+/* run_insns.c: keep them from now on; write them as events. */
+int run_keep_insns(struct run *run, struct error *error);
+void run_report_insns(struct run *run);
 
 /* run_view.c */
 const char *run_symbol(void *context, uint64_t gva);

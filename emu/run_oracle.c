@@ -89,20 +89,21 @@ static void on_forget_address(void *context, uint64_t gva)
 static bool is_first(struct run *run, enum oracle_kind kind, uint64_t code_gva)
 {
     struct run_state *state = &run->state;
-    uint64_t offset = 0;
+    uint64_t function_gva = code_gva, offset = 0;
 
     if (image_symbol_at(run->image, code_gva, &offset)) {
-        code_gva -= offset;
+        function_gva -= offset;
     }
     for (size_t i = 0; i < state->hit_count; i++) {
-        if (state->hit[i].kind == kind && state->hit[i].function_gva == code_gva) {
+        if (state->hit[i].kind == kind && state->hit[i].function_gva == function_gva) {
             return false;
         }
     }
     if (state->hit_count < RUN_HIT_MAX) {
         state->hit[state->hit_count].kind = kind;
         state->hit[state->hit_count].exit = run_last_exit(run);
-        state->hit[state->hit_count++].function_gva = code_gva;
+        state->hit[state->hit_count].code_gva = code_gva;
+        state->hit[state->hit_count++].function_gva = function_gva;
     }
     return true;
 }
@@ -131,6 +132,7 @@ bool run_hit(const struct run *run, size_t i, struct run_hit *hit)
     }
     *hit = (struct run_hit){
         .kind = state->hit[i].kind,
+        .code_gva = state->hit[i].code_gva,
         .function_gva = state->hit[i].function_gva,
         .symbol = image_symbol_at(run->image, state->hit[i].function_gva, NULL),
         .exit = state->hit[i].exit,

@@ -27,6 +27,7 @@ int run_suspects(const struct scenario *scenario, const struct image *image,
     silent.rmp_log = NULL;
     silent.console = NULL;
     silent.ran = NULL;
+    silent.insns = 0;
     silent.oracles_exact = false;
     status = scenario_host(scenario, &host, error);
     if (status == 0) {

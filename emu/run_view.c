@@ -33,6 +33,11 @@ void run_place(const struct run *run, uint64_t gva, struct image_place *place)
     image_place_at(run_program(run), gva, place);
 }
 
+void run_place_svsm(const struct run *run, uint64_t gva, struct image_place *place)
+{
+    image_place_at(run->image, gva, place);
+}
+
 bool run_peek(struct run *run, uint64_t gva, void *bytes, size_t size)
 {
     struct mmu_context context;

@@ -122,6 +122,7 @@ missing_packages() {
     has_command chromium || has_command google-chrome || say chromium
     has_command chromedriver || say chromium-driver
     has_command dpkg-shlibdeps || say dpkg-dev
+    has_command gdb || say gdb
 }
 
 # Without lists (a fresh container) or with old ones, apt-get finds nothing until it has updated.

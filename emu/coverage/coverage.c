@@ -77,13 +77,15 @@ static int take_program(struct coverage *coverage, const struct blocks *blocks,
 {
     size_t count;
     struct block_count *block = blocks_sorted(blocks, program, &count);
-    int status;
+    int status = SNPEMU_OK;
 
     if (!block) {
         return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for coverage");
     }
-    status = coverage->lcov ? tracefile_image(coverage->lcov, image, block, count, error)
-                            : drcov_image(coverage->drcov, image, block, count, error);
+    if (program == BLOCKS_SVSM || count > 0) { /* of a guest that was never started nothing */
+        status = coverage->lcov ? tracefile_image(coverage->lcov, image, block, count, error)
+                                : drcov_image(coverage->drcov, image, block, count, error);
+    }
     free(block);
     return status;
 }

@@ -11,6 +11,7 @@
 
 #include "check/oracle.h"
 #include "fuzz/finding.h"
+#include "fuzz/finding_place.h"
 #include "host/bytes.h"
 #include "pass.h"
 
@@ -232,6 +233,29 @@ static void describe(const struct outcome *outcome, char *text, size_t size)
              phrase, oracles, outcome->instructions, outcome->exits);
 }
 
+/* Where it is, behind the scenario. */
+static int add_places(struct finding_scenario *scenario, const struct pass *pass,
+                      struct error *error)
+{
+    char *longer = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&longer, &size);
+
+    if (!file) {
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a scenario");
+    }
+    fwrite(scenario->lua, 1, scenario->lua_size_bytes, file);
+    finding_places(file, pass->run, &pass->outcome);
+    if (fclose(file) != 0) {
+        free(longer);
+        return error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a scenario");
+    }
+    free(scenario->lua);
+    scenario->lua = longer;
+    scenario->lua_size_bytes = size;
+    return SNPEMU_OK;
+}
+
 /* Run it as anybody would. */
 static int try_scenario(struct finding_scenario *scenario, const char *path, const char *name,
                         const struct outcome *found, struct error *error)
@@ -244,7 +268,7 @@ static int try_scenario(struct finding_scenario *scenario, const char *path, con
     int status = subject_read(&subject, path, scenario->lua, scenario->lua_size_bytes, &why);
 
     if (status == SNPEMU_OK) {
-        status = pass_begin(&pass, &subject, true, NULL, &why);
+        status = pass_begin(&pass, &subject, true, NULL, NULL, &why);
     }
     if (status == SNPEMU_OK) {
         status = pass_to_end(&pass, &why);
@@ -267,6 +291,9 @@ static int try_scenario(struct finding_scenario *scenario, const char *path, con
         if (!scenario->golden) {
             status = error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a trace");
         }
+    }
+    if (status == SNPEMU_OK) {
+        status = add_places(scenario, &pass, error);
     }
     pass_release(&pass);
     subject_close(&subject);

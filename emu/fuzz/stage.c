@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fuzz/stage.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "check/oracle.h"
@@ -176,6 +177,21 @@ int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
         result->fresh |= fresh ? ORACLE_BIT(hit.kind) : 0;
     }
     return status;
+}
+
+int stage_count(struct stage *stage, const uint8_t *input, size_t size_bytes, struct blocks *ran,
+                struct error *error)
+{
+    struct stage_result unused;
+    int status = SNPEMU_OK;
+
+    assert(!stage->ran || stage->ran == ran);
+    stage->ran = ran;
+    if (!stage->counting) {
+        status = stage_open_run(stage, &stage->counting, STAGE_COUNTING, error);
+    }
+    return status == SNPEMU_OK ? play(stage, stage->counting, input, size_bytes, &unused, error)
+                               : status;
 }
 
 int stage_launch(struct stage *stage, const struct run_options *options, bool exact,

@@ -78,6 +78,13 @@ int stage_confirm(struct stage *stage, const uint8_t *input, size_t size_bytes,
                   struct stage_result *result, struct error *error);
 
 /*
+ * Play it once more on a machine that counts in `ran`, the same at each call, what code runs: the
+ * way from launch to the snapshot once, and from there with each input. Oracles do not watch.
+ */
+int stage_count(struct stage *stage, const uint8_t *input, size_t size_bytes, struct blocks *ran,
+                struct error *error);
+
+/*
  * Make a run with this input from launch, to be gone on with by run_to_end: the same as from the
  * snapshot, as somebody sees it who has no snapshot. Of `options` trace and console are heeded. It
  * answers with the stage's host: until it is freed the stage must not play.

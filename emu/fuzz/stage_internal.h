@@ -16,10 +16,12 @@ struct stage {
     struct place place;       /* of the snapshot */
     struct host *honest_host; /* up to the snapshot */
     struct host *host;
-    struct run *fast;    /* for inputs that change no memory at an access; */
-    struct run *watched; /* for those that do, made when it is first needed, */
-    struct run *exact;   /* and so is this */
-    struct run *last;    /* of the last stage_play */
+    struct run *fast;     /* for inputs that change no memory at an access; */
+    struct run *watched;  /* for those that do, made when it is first needed, */
+    struct run *exact;    /* and so is this */
+    struct run *counting; /* and this, */
+    struct blocks *ran;   /* which counts here */
+    struct run *last;     /* of the last stage_play */
     uint64_t first_exit;
     uint64_t snapshot_instructions;
     struct outcome honest;
@@ -31,7 +33,7 @@ struct stage {
     uint8_t own_map[STAGE_MAP_SIZE];
 };
 
-enum stage_speed { STAGE_FAST, STAGE_WATCHED, STAGE_EXACT };
+enum stage_speed { STAGE_FAST, STAGE_WATCHED, STAGE_EXACT, STAGE_COUNTING };
 
 /* A machine that has gone from launch to where the snapshot is to be, and has taken it. The caller
  * frees the run, also after a failure. */

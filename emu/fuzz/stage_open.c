@@ -117,9 +117,10 @@ int stage_open_run(struct stage *stage, struct run **run, enum stage_speed speed
     const struct run_options options = {
         .firmware = stage->subject->firmware,
         .until = stage->options.until,
-        .oracles = stage->subject->scenario->oracles,
+        .oracles = speed == STAGE_COUNTING ? ORACLES_NONE : stage->subject->scenario->oracles,
         .oracles_exact = speed == STAGE_EXACT,
-        .edges = speed != STAGE_EXACT,
+        .ran = speed == STAGE_COUNTING ? stage->ran : NULL,
+        .edges = speed == STAGE_FAST || speed == STAGE_WATCHED,
     };
     uint64_t number = 1;
     bool arrived = false;
@@ -136,7 +137,7 @@ int stage_open_run(struct stage *stage, struct run **run, enum stage_speed speed
             error_set(error, SNPEMU_ERR_INPUT, "%s: the run ends before it comes to the snapshot",
                       stage->subject->scenario->name);
     }
-    if (status == SNPEMU_OK && speed != STAGE_FAST) {
+    if (status == SNPEMU_OK && (speed == STAGE_WATCHED || speed == STAGE_EXACT)) {
         status = run_watch_often(*run, error);
     }
     if (status == SNPEMU_OK) {
@@ -189,6 +190,7 @@ void stage_close(struct stage *stage)
     run_free(stage->fast);
     run_free(stage->watched);
     run_free(stage->exact);
+    run_free(stage->counting);
     if (stage->host) {
         stage->host->free(stage->host);
     }

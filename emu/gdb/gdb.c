@@ -208,6 +208,24 @@ static int serve(struct gdb *gdb, struct outcome *outcome, enum gdb_end *end, st
     }
 }
 
+/* Nothing of an earlier one counts. */
+static void session_start(struct gdb *gdb)
+{
+    gdb_client_reset(gdb);
+    gdb_edits_free(gdb);
+    gdb_watcher_rewind(gdb);
+    gdb_watcher_branch(gdb);
+    gdb->detached = gdb->killed = gdb->finished = false;
+    gdb->phase = GDB_STOPPED;
+    gdb->stop = (struct gdb_stop){.signal = GDB_SIGNAL_TRAP};
+    gdb->hit.there = false;
+    gdb->edit_next = 0;
+    gdb->trail_count = 0;
+    gdb->seen_known = gdb->before_known = false;
+    gdb->polls = 0;
+    gdb->polled = 0;
+}
+
 int gdb_serve(struct gdb *gdb, struct run *run, struct host **host, struct outcome *outcome,
               enum gdb_end *end, struct error *error)
 {
@@ -215,8 +233,7 @@ int gdb_serve(struct gdb *gdb, struct run *run, struct host **host, struct outco
 
     gdb->run = run;
     gdb->host = host;
-    gdb->phase = GDB_STOPPED;
-    gdb->stop = (struct gdb_stop){.signal = GDB_SIGNAL_TRAP};
+    session_start(gdb);
     status = run_snapshot(run, error);
     if (status == 0) {
         status = serve(gdb, outcome, end, error);

@@ -80,6 +80,7 @@ void vcpu_pass(struct vcpu *vcpu)
 {
     vcpu->passing = true;
     vcpu->pass_gva = vcpu_code_gva(vcpu);
+    vcpu->pass_at = vcpu_retired(vcpu);
 }
 
 /* ---- opening and running ---- */
@@ -157,6 +158,7 @@ int vcpu_open(struct vcpu **out, struct memory *memory, struct rmp *rmp, vcpu_de
     vcpu->limit = LIMIT_NONE;
     vcpu->left = (int64_t)LIMIT_NONE;
     vcpu->generation = 1;
+    vcpu->pass_at = UINT64_MAX;
     vcpu_debug_forget(vcpu);
     vcpu->site = calloc(SITE_MAX, sizeof(*vcpu->site));
     vcpu->fill = calloc(memory->page_count, sizeof(*vcpu->fill));
@@ -199,6 +201,7 @@ void vcpu_close(struct vcpu *vcpu)
     free(vcpu->ran_inside);
     free(vcpu->ran_outside);
     free(vcpu->ran_slot);
+    free(vcpu->last);
     free(vcpu->site);
     free(vcpu->fill);
     free(vcpu->view);
@@ -531,6 +534,7 @@ int vcpu_restore(struct vcpu *vcpu, bool anew, struct error *error)
     vcpu->left = (int64_t)(vcpu->limit - vcpu->saved_retired);
     vcpu->resuming = vcpu->saved_resuming;
     vcpu->passing = false;
+    vcpu->pass_at = UINT64_MAX;
     vcpu->resumed_gva = vcpu->saved_resumed_gva;
     vcpu->resumed_at = vcpu->saved_resumed_at;
     return vcpu_debug_update(vcpu, error);

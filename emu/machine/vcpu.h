@@ -412,6 +412,23 @@ typedef void vcpu_ran(void *context, unsigned vmpl, uint64_t gva, uint32_t size_
 int vcpu_count_ran(struct vcpu *vcpu, vcpu_ran *ran, void *context, struct error *error);
 void vcpu_tell_ran(struct vcpu *vcpu);
 
+/* Code that has run: the instructions at [gva, gva + size_bytes), one after the other. */
+struct vcpu_last {
+    uint64_t gva;
+    uint32_t size_bytes;
+    uint32_t
+        page[2]; /* of memory, where the first byte was, and the last; MEMORY_NO_PAGE: unknown */
+    uint32_t who;
+    uint8_t vmpl, bits;
+};
+/*
+ * Keep the last `count` pieces of code that ran, each with what stood in *who, which lives as long
+ * as the vCPU. Only with vcpu_count_ran. vcpu_get_last: the one `back` before the last; false when
+ * there is none.
+ */
+int vcpu_keep_last(struct vcpu *vcpu, size_t count, const uint32_t *who, struct error *error);
+bool vcpu_get_last(const struct vcpu *vcpu, size_t back, struct vcpu_last *last);
+
 /* Count the edges between blocks from now on: before the first run, once. */
 int vcpu_count_edges(struct vcpu *vcpu, struct error *error);
 /* Where: VCPU_EDGES_SIZE counters, not owned. NULL: nowhere. */

@@ -427,6 +427,9 @@ __attribute__((noinline)) static void ran_slow(struct vcpu *vcpu, uint64_t gva, 
         }
     } else if (!block_goes_on(before.key ? &before : NULL, vcpu->current)) {
         vcpu->ran[vcpu->current - vcpu->block]++;
+        if (vcpu->last) {
+            vcpu_last_add(vcpu, gva, size);
+        }
     }
 }
 
@@ -439,6 +442,9 @@ static void on_block_ran(uc_engine *uc, uint64_t gva, uint32_t size, void *opaqu
     (void)uc;
     if (block_quick(vcpu, &vcpu->block[slot], gva, size)) {
         vcpu->ran[slot]++;
+        if (vcpu->last) {
+            vcpu_last_add(vcpu, gva, size);
+        }
     } else {
         ran_slow(vcpu, gva, size);
     }

@@ -130,6 +130,7 @@ struct vcpu {
     const struct block *current; /* the block that has been taken off `left`; NULL: none */
     uint8_t *edges;              /* counters of edges */
     uint32_t edge_from;          /* of the block before */
+    struct vcpu_last *last;      /* a ring; NULL: nothing is kept */
     uint64_t *ran;               /* by slot: how often at this VMPL; NULL: it is not counted */
 
     uint8_t edges_nowhere[VCPU_EDGES_SIZE];
@@ -137,6 +138,9 @@ struct vcpu {
     uc_hook block_hook;
     uint64_t *ran_inside, *ran_outside; /* of VMPL0, of the others; BLOCK_SLOTS each */
     uint32_t *ran_slot;                 /* of each block that is known; NULL as `ran` */
+    size_t last_size;
+    uint64_t last_count; /* that there were since launch; less those that did not even begin */
+    const uint32_t *last_who;
     vcpu_ran *tell_ran;
     void *tell_ran_context;
     struct memory *memory;
@@ -220,8 +224,8 @@ struct vcpu {
     size_t segment_offset; /* of the segment registers */
     size_t xcr0_offset;
 
-    bool passing; /* the engine may execute the trap site at pass_gva itself, once */
-    uint64_t pass_gva;
+    bool passing;               /* the engine may execute the trap site at pass_gva itself, once */
+    uint64_t pass_gva, pass_at; /* and when that is */
 };
 
 /* The engine's controls. */
@@ -259,6 +263,8 @@ void vcpu_on_site(uc_engine *uc, uint64_t gva, uint32_t size, void *opaque);
 void vcpu_ran_switch(struct vcpu *vcpu);
 /* The current block is left at gva, in its middle. */
 void vcpu_ran_left(struct vcpu *vcpu, uint64_t gva);
+/* It runs now. */
+void vcpu_last_add(struct vcpu *vcpu, uint64_t gva, uint32_t size_bytes);
 /* It was carried out by others. */
 void vcpu_ran_more(struct vcpu *vcpu, uint64_t gva, uint32_t size_bytes);
 

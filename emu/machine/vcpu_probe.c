@@ -30,7 +30,9 @@ static void probe_on_code(uc_engine *uc, uint64_t gva, uint32_t size, void *opaq
     vcpu->probed_gva = gva;
     vcpu->probed_at = probed.retired;
     vcpu->probed_rflags = vcpu_get(vcpu, VCPU_RFLAGS);
-    if (probe->callback(probe->context, &probed)) {
+    /* A trap site that is passed was shown when it trapped. */
+    if ((gva != vcpu->pass_gva || probed.retired != vcpu->pass_at) &&
+        probe->callback(probe->context, &probed)) {
         vcpu->stop.kind = VCPU_STOP_PROBE;
         uc_emu_stop(uc);
     }

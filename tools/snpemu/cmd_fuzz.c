@@ -14,6 +14,7 @@
 
 #include "check/oracle.h"
 #include "command.h"
+#include "coverage_option.h"
 #include "fuzz.h"
 #include "fuzz/corpus.h"
 #include "options.h"
@@ -33,6 +34,8 @@ enum {
 struct fuzz_command {
     struct options options; /* first: see options.h */
     struct stage_option stage;
+    struct coverage_option coverage;
+    struct coverage_file coverage_file;
     const char *path, *dir;
     uint64_t jobs, seed;
     bool seed_given;
@@ -53,6 +56,7 @@ static const struct argp_option fuzz_options[] = {
      "Seed of the campaign's random numbers (1; a campaign that is gone on with draws on where it "
      "was left)",
      0},
+    COVERAGE_OPTIONS,
     STAGE_OPTIONS,
     {0},
 };
@@ -129,9 +133,12 @@ static error_t fuzz_parse(int key, char *arg, struct argp_state *state)
         }
         command->path = arg;
         return 0;
+    case COVERAGE_KEY_FILE:
+    case COVERAGE_KEY_FORMAT:
+        return coverage_option_parse(key, arg, state, &command->coverage);
     case ARGP_KEY_END:
         return command->path
-                   ? 0
+                   ? coverage_option_end(state, &command->coverage)
                    : option_fail(state, "fuzz: no scenario or image; see 'snpemu fuzz --help'");
     default:
         return stage_option_parse(key, arg, state, &command->stage);
@@ -219,6 +226,9 @@ static int fuzz_prepare(struct fuzz_command *command, struct error *error)
     fuzz->path = command->path;
     fuzz->dir = command->dir ? command->dir : default_dir(command);
     if (status == SNPEMU_OK) {
+        status = coverage_file_open(&command->coverage_file, &command->coverage, error);
+    }
+    if (status == SNPEMU_OK) {
         status = lock_dir(command, error);
     }
     if (status == SNPEMU_OK) {
@@ -240,6 +250,45 @@ static int fuzz_prepare(struct fuzz_command *command, struct error *error)
     return status;
 }
 
+/* ---- coverage of the corpus, when the session is over ---- */
+
+struct replay {
+    struct stage *stage;
+    struct blocks *ran;
+};
+
+static int replay_input(void *context, const uint8_t *input, size_t size_bytes, struct error *error)
+{
+    const struct replay *replay = context;
+
+    return stage_count(replay->stage, input, size_bytes, replay->ran, error);
+}
+
+/* The honest run, and each input that is kept, of earlier sessions, too. */
+static int fuzz_cover(struct fuzz_command *command, struct error *error)
+{
+    struct coverage_file *file = &command->coverage_file;
+    struct replay replay = {command->fuzz.stage, file->ran};
+    struct corpus *corpus = NULL;
+    int status;
+
+    if (!file->coverage) {
+        return SNPEMU_OK;
+    }
+    status = corpus_open(&corpus, command->fuzz.dir, error);
+    if (status == SNPEMU_OK) {
+        status = stage_count(replay.stage, NULL, 0, replay.ran, error);
+    }
+    if (status == SNPEMU_OK) {
+        status = corpus_read(corpus, replay_input, &replay, error);
+    }
+    corpus_close(corpus);
+    if (status == SNPEMU_OK) {
+        status = coverage_file_take(file, &command->fuzz.subject, error);
+    }
+    return status == SNPEMU_OK ? coverage_file_commit(file, error) : status;
+}
+
 static void fuzz_release(struct fuzz_command *command)
 {
     struct fuzz *fuzz = &command->fuzz;
@@ -247,6 +296,7 @@ static void fuzz_release(struct fuzz_command *command)
     for (size_t i = 0; i < fuzz->worker_count; i++) {
         munmap(fuzz->worker[i].box, sizeof(*fuzz->worker[i].box));
     }
+    coverage_file_close(&command->coverage_file);
     stage_close(fuzz->stage);
     subject_close(&fuzz->subject);
     if (command->dir_fd >= 0) {
@@ -275,6 +325,9 @@ int cmd_fuzz(int argc, char **argv)
     if (status == SNPEMU_OK) {
         command_catch_signals();
         status = fuzz_workers_run(&command->fuzz, &command->options.error);
+        if (status == SNPEMU_OK) {
+            status = fuzz_cover(command, &command->options.error);
+        }
         fuzz_report(&command->fuzz);
     }
     if (status != SNPEMU_OK) {

@@ -16,11 +16,14 @@
 #include "show.h"
 #include "subject.h"
 
+#define INSNS_DEFAULT 32
+
 enum {
     KEY_TRACE = 0x100,
     KEY_TRACE_FORM,
     KEY_TRACE_FORMAT,
     KEY_DUMP,
+    KEY_TRACE_INSNS,
     KEY_GDB,
 };
 
@@ -32,6 +35,7 @@ struct run_command {
     struct show_trace trace;
     bool form_given, format_given;
     struct coverage_option coverage;
+    uint64_t insns;
     bool debugged;
     const char *gdb_place; /* NULL: the default */
 
@@ -59,6 +63,10 @@ static const struct argp_option run_options[] = {
      "text (default); json: an object a line; perfetto: a timeline for Perfetto and "
      "chrome://tracing, where one instruction is one nanosecond",
      0},
+    {"trace-insns", KEY_TRACE_INSNS, "N", OPTION_ARG_OPTIONAL,
+     "Show the last N instructions (32) that ran, of all vCPUs, and those behind where it ended; "
+     "they are in the trace, too",
+     0},
     {"dump", KEY_DUMP, "percpu", 0,
      "After the run, write the guest's per-CPU areas to standard output: index, APIC ID, and the "
      "addresses of GHCB, save areas, calling area and TSS, read through the image's symbols",
@@ -81,7 +89,7 @@ static const char run_doc[] =
     "standard error. Exit status: 0 expectation met (without one: pass or contained), 1 not met, "
     "2 bad input or usage, 3 the emulator's own failure.";
 
-/* What is said of a trace must fit together. */
+/* What is said of a trace, of coverage and of a debugger must fit together. */
 static error_t run_parse_end(struct run_command *command, struct argp_state *state)
 {
     if (command->form_given && !command->trace.path) {
@@ -94,9 +102,13 @@ static error_t run_parse_end(struct run_command *command, struct argp_state *sta
         return option_fail(state, "--trace-format perfetto: a timeline needs the full form, for "
                                   "the golden one has no time; leave out --trace-form");
     }
-    if (command->debugged && (command->trace.path || command->coverage.path)) {
-        return option_fail(state, "--trace and --coverage do not go with --gdb, whose run may go "
-                                  "back; without it the run is the same");
+    if (command->debugged && (command->trace.path || command->coverage.path || command->insns)) {
+        return option_fail(state,
+                           "%s does not go with --gdb, whose run may go back; without it "
+                           "the run is the same",
+                           command->trace.path      ? "--trace"
+                           : command->coverage.path ? "--coverage"
+                                                    : "--trace-insns");
     }
     return coverage_option_end(state, &command->coverage);
 }
@@ -125,6 +137,10 @@ static error_t run_parse(int key, char *arg, struct argp_state *state)
                    ? 0
                    : option_fail(state, "--trace-format: '%.100s' is none of text, json, perfetto",
                                  arg);
+    case KEY_TRACE_INSNS:
+        command->insns = INSNS_DEFAULT;
+        return arg ? option_number(state, "--trace-insns", arg, 1, RUN_INSNS_MAX, &command->insns)
+                   : 0;
     case KEY_DUMP:
         command->dump_percpu = true;
         return strcmp(arg, "percpu") == 0
@@ -196,6 +212,7 @@ static int run_prepare(struct run_command *command, struct error *error)
         return status;
     }
     options.ran = command->coverage_file.ran;
+    options.insns = command->insns;
     options.oracles = command->subject.scenario->oracles;
     options.firmware = command->subject.firmware;
     show_run(&command->show, &options);
@@ -230,6 +247,7 @@ static int run_report(struct run_command *command, const struct outcome *outcome
     struct error unused = {0};
     char why[512] = "";
 
+    output_insns(stderr, command->run, command->insns);
     show_outcome(command->run, outcome, command->dump_percpu);
     if (!expect->given) {
         return show_status(verdict);

@@ -12,6 +12,7 @@
 
 #include "aside.h"
 #include "command.h"
+#include "coverage_option.h"
 #include "junit.h"
 #include "options.h"
 #include "output.h"
@@ -34,6 +35,10 @@ struct test_command {
     uint64_t max_workers, replay_fd;
     bool replay;
     const char *junit;
+    struct coverage_option coverage;
+    struct coverage_file coverage_file;
+    struct error coverage_error; /* of the first that cannot be added; empty: none */
+    int coverage_status;
     char **path; /* of the command line; not owned */
     size_t path_count;
 
@@ -54,6 +59,7 @@ static const struct argp_option test_options[] = {
     {"accept", KEY_ACCEPT, NULL, 0,
      "Write the golden trace of each fixture that is right in all else, and show what changed", 0},
     {"junit", KEY_JUNIT, "FILE", 0, "Write the results as JUnit XML, too", 0},
+    COVERAGE_OPTIONS,
     {"out", KEY_OUT, "DIR", 0,
      "Keep scenario, full trace and differences of each failure in DIR, as NAME.lua, NAME.trace "
      "and "
@@ -99,10 +105,10 @@ static error_t test_parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         return command->path_count > 0
-                   ? 0
+                   ? coverage_option_end(state, &command->coverage)
                    : option_fail(state, "test: no scenario or directory; see 'snpemu test --help'");
     default:
-        return option_other(key, state);
+        return coverage_option_parse(key, arg, state, &command->coverage);
     }
 }
 
@@ -205,7 +211,21 @@ static void show_progress(void *context, size_t done, const struct job *running)
     }
 }
 
-static void show_finished(void *context, const struct job *job)
+/* Of a fixture, in their order: the same file whatever -j is. */
+static void add_coverage(struct test_command *command, struct job *job)
+{
+    struct fixture_report *report = &job->report;
+
+    if (report->coverage && command->coverage_status == SNPEMU_OK) {
+        command->coverage_status =
+            coverage_read(command->coverage_file.coverage, job->name, report->coverage,
+                          report->coverage_size_bytes, &command->coverage_error);
+    }
+    free(report->coverage);
+    report->coverage = NULL;
+}
+
+static void show_finished(void *context, struct job *job)
 {
     static const struct {
         const char *word;
@@ -220,6 +240,7 @@ static void show_finished(void *context, const struct job *job)
     const char *rest;
 
     progress_clear(&command->progress);
+    add_coverage(command, job);
     printf("%s%s%s %s", output_escape(command->colour, rows[report->result].colour),
            rows[report->result].word, output_escape(command->colour, COLOUR_NONE), job->name);
     printf("%s%s\n", report->why[0] || report->outcome[0] ? ": " : "",
@@ -247,6 +268,11 @@ static int test_prepare(struct test_command *command, struct error *error)
     }
     if (status == SNPEMU_OK && command->junit) {
         status = aside_open(&command->junit_file, command->junit, error);
+    }
+    command->fixture.coverage = command->coverage.path != NULL;
+    command->fixture.coverage_format = command->coverage.format;
+    if (status == SNPEMU_OK) {
+        status = coverage_file_open(&command->coverage_file, &command->coverage, error);
     }
     if (status == SNPEMU_OK && command->fixture.out) {
         const char *out = command->fixture.out;
@@ -283,6 +309,13 @@ static int test_run(struct test_command *command, struct error *error)
         junit_write(command->junit_file.file, command->job, command->job_count);
         status = aside_commit(&command->junit_file, error);
     }
+    if (status == SNPEMU_OK && command->coverage_status != SNPEMU_OK) {
+        *error = command->coverage_error;
+        status = command->coverage_status;
+    }
+    if (status == SNPEMU_OK && !command_interrupted()) {
+        status = coverage_file_commit(&command->coverage_file, error);
+    }
     return status;
 }
 
@@ -295,6 +328,7 @@ static void test_release(struct test_command *command)
     }
     free(command->job);
     aside_drop(&command->junit_file);
+    coverage_file_close(&command->coverage_file);
 }
 
 const struct argp cmd_test_argp = {

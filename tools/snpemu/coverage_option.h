@@ -15,7 +15,7 @@
 #include "subject.h"
 
 enum {
-    COVERAGE_KEY_FILE = 0x400,
+    COVERAGE_KEY_FILE = 0x300,
     COVERAGE_KEY_FORMAT,
 };
 

@@ -33,9 +33,10 @@ struct check {
     struct fixture_report *report;
     FILE *details;
     struct subject subject;
-    struct pass pass; /* the first run */
-    pid_t replay;     /* the second process; 0: none */
-    int replay_fd;    /* -1: none */
+    struct pass pass;   /* the first run */
+    pid_t replay;       /* the second process; 0: none */
+    int replay_fd;      /* -1: none */
+    struct blocks *ran; /* of the first run; NULL: nobody asks */
 };
 
 static void report_problem(struct check *check, enum fixture_result result, const char *format, ...)
@@ -296,6 +297,34 @@ out:
     free(text);
 }
 
+/* Coverage of the first run, as the file that it would be alone. */
+static void coverage_report(struct check *check)
+{
+    const struct subject *subject = &check->subject;
+    struct fixture_report *report = check->report;
+    struct coverage *coverage = NULL;
+    FILE *file = NULL;
+    struct error error;
+    int status = coverage_new(&coverage, check->options->coverage_format, &error);
+
+    if (status == SNPEMU_OK) {
+        status = coverage_take(coverage, check->ran, subject->image,
+                               subject->firmware ? subject->firmware->program : NULL, &error);
+    }
+    if (status == SNPEMU_OK) {
+        file = open_memstream(&report->coverage, &report->coverage_size_bytes);
+        status = file ? coverage_write(coverage, file, &error)
+                      : error_set(&error, SNPEMU_ERR_MEMORY, "out of memory for coverage");
+    }
+    if (file && fclose(file) != 0 && status == SNPEMU_OK) {
+        status = error_set(&error, SNPEMU_ERR_MEMORY, "out of memory for coverage");
+    }
+    if (status != SNPEMU_OK) {
+        report_error(check, status, &error);
+    }
+    coverage_free(coverage);
+}
+
 /* All that is to be known of a fixture that can be run. */
 static void check_runs(struct check *check)
 {
@@ -303,13 +332,17 @@ static void check_runs(struct check *check)
     int status;
 
     replay_start(check);
-    status = pass_begin(&check->pass, &check->subject, true, NULL, &error);
+    check->ran = check->options->coverage ? blocks_new() : NULL;
+    status = pass_begin(&check->pass, &check->subject, true, NULL, check->ran, &error);
     if (status == SNPEMU_OK) {
         status = pass_to_end(&check->pass, &error);
     }
     if (status != SNPEMU_OK) {
         report_error(check, status, &error);
         return;
+    }
+    if (check->ran) {
+        coverage_report(check);
     }
     expectation_check(check);
     replay_compare(check);
@@ -362,11 +395,14 @@ void fixture_check(const char *path, const char *name, const struct fixture_opti
         }
     }
     pass_release(&check.pass);
+    blocks_free(check.ran);
     subject_close(&check.subject);
 }
 
 void fixture_report_release(struct fixture_report *report)
 {
+    free(report->coverage);
+    report->coverage = NULL;
     free(report->details);
     report->details = NULL;
 }
@@ -384,7 +420,7 @@ int fixture_replay(const char *path, int fd)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     status = subject_open(&subject, path, NULL, &error);
     if (status == SNPEMU_OK) {
-        status = pass_begin(&pass, &subject, false, NULL, &error);
+        status = pass_begin(&pass, &subject, false, NULL, NULL, &error);
     }
     if (status == SNPEMU_OK) {
         status = pass_to_end(&pass, &error);

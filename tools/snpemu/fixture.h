@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "coverage/coverage.h"
 #include "error.h"
 
 #define FIXTURE_GOLDEN_SUFFIX ".golden" /* instead of ".lua" */
@@ -26,13 +27,17 @@ enum fixture_result {
 struct fixture_options {
     bool accept;     /* write the golden trace when all else is right */
     const char *out; /* directory for what failed; NULL: none */
+    bool coverage;   /* the report is to have it, in this format */
+    enum coverage_format coverage_format;
 };
 
 struct fixture_report {
     enum fixture_result result;
     char outcome[160]; /* as a phrase; empty when it did not come to that */
     char why[512];     /* the first problem, in one line; empty when it passed */
-    char *details;     /* all problems with their diffs; owned; NULL when there are none */
+    char *coverage;    /* of the first run; owned; NULL when there is none */
+    size_t coverage_size_bytes;
+    char *details; /* all problems with their diffs; owned; NULL when there are none */
 };
 
 /* Check the scenario at `path`, shown as `name`. */

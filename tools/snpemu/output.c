@@ -227,6 +227,52 @@ static void put_frame(FILE *file, const struct run_frame *frame, bool first)
             frame->interrupted ? " (interrupted)" : "");
 }
 
+#define INSNS_AHEAD 4
+
+static bool same_function(const struct run_insn *a, const struct run_insn *b)
+{
+    return a->vcpu == b->vcpu && a->vmpl == b->vmpl && a->place.symbol == b->place.symbol;
+}
+
+/* Its line of source, unless it is that of the one before. */
+static void say_line(const struct run_insn *insn, const struct run_insn *before, char *text,
+                     size_t size)
+{
+    const struct image_frame *now = insn->place.frame, *last = before ? before->place.frame : NULL;
+
+    text[0] = '\0';
+    if (insn->place.frame_count && (!last || !before->place.frame_count ||
+                                    now->line != last->line || now->path != last->path)) {
+        snprintf(text, size, "%s:%u", now->file, now->line);
+        make_printable(text);
+    }
+}
+
+void output_insns(FILE *file, struct run *run, size_t count)
+{
+    size_t max = count + INSNS_AHEAD;
+    struct run_insn *insn = count ? calloc(max, sizeof(*insn)) : NULL;
+
+    count = insn ? run_last_insns(run, insn, max) : 0;
+    fputs(count ? "\n" : "", file);
+    for (size_t i = 0; i < count; i++) {
+        const struct run_insn *before = i > 0 ? &insn[i - 1] : NULL;
+        char text[IMAGE_PLACE_TEXT_MAX];
+
+        if (!before || !same_function(before, &insn[i])) {
+            snprintf(text, sizeof(text), "%s",
+                     insn[i].place.symbol ? insn[i].place.symbol : "unknown code");
+            make_printable(text);
+            fprintf(file, "cpu%" PRIu32 ".vmpl%u %s\n", insn[i].vcpu, insn[i].vmpl, text);
+            before = NULL;
+        }
+        say_line(&insn[i], before, text, sizeof(text));
+        fprintf(file, "%s 0x%016" PRIx64 "  %-40s%s%s\n", insn[i].ahead ? " ..." : "    ",
+                insn[i].gva, insn[i].text, text[0] ? "  " : "", text);
+    }
+    free(insn);
+}
+
 static void put_backtrace(FILE *file, const struct run *run)
 {
     struct run_frame *frame = calloc(RUN_BACKTRACE_MAX, sizeof(*frame));

@@ -38,6 +38,9 @@ void output_diff(FILE *file, const char *text, size_t lines, bool colour);
 /* The per-CPU areas whole, a line each; false when the guest has none yet, or no such symbols. */
 bool output_percpu_dump(FILE *file, struct run *run);
 void output_percpu(FILE *file, struct run *run, bool colour);
+/* The last instructions that ran, at most count; a line where another function goes on. */
+void output_insns(FILE *file, struct run *run, size_t count);
+
 /* The end of this run, with the calls that led there unless it is a good one. */
 void output_outcome(FILE *file, const struct run *run, const struct outcome *outcome,
                     enum verdict verdict, bool colour);

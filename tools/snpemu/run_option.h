@@ -10,7 +10,7 @@
 #include "subject.h"
 
 enum {
-    RUN_KEY_CPUS = 0x300,
+    RUN_KEY_CPUS = 0x400,
     RUN_KEY_APIC_IDS,
     RUN_KEY_FIRMWARE,
     RUN_KEY_SEED,

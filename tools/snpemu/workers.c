@@ -21,9 +21,10 @@
 #define WORKERS_MAX 256
 #define POLL_MILLISECONDS 500
 
-/* What a worker sends first; the details follow up to the end of the pipe. */
+/* What a worker sends first; details and coverage follow. */
 struct answer_head {
     uint32_t result;
+    uint64_t details_size_bytes, coverage_size_bytes;
     char outcome[sizeof(((struct fixture_report *)0)->outcome)];
     char why[sizeof(((struct fixture_report *)0)->why)];
 };
@@ -54,8 +55,11 @@ static _Noreturn void worker_main(const struct job *job, const struct fixture_op
     head.result = report.result;
     memcpy(head.outcome, report.outcome, sizeof(head.outcome));
     memcpy(head.why, report.why, sizeof(head.why));
+    head.details_size_bytes = report.details ? strlen(report.details) : 0;
+    head.coverage_size_bytes = report.coverage ? report.coverage_size_bytes : 0;
     sent = file_write_fd(fd, &head, sizeof(head)) &&
-           (!report.details || file_write_fd(fd, report.details, strlen(report.details)));
+           file_write_fd(fd, report.details, head.details_size_bytes) &&
+           file_write_fd(fd, report.coverage, head.coverage_size_bytes);
     fixture_report_release(&report);
     _exit(sent ? EXIT_MET : EXIT_INTERNAL);
 }
@@ -129,6 +133,26 @@ static void job_crashed(struct job *job, const struct fixture_options *options, 
     }
 }
 
+/* What follows the head, and no less. */
+static bool job_take(struct job *job, const struct answer_head *head)
+{
+    struct fixture_report *report = &job->report;
+    size_t left = job->answer_size_bytes - sizeof(*head);
+    const char *rest = job->answer + sizeof(*head);
+
+    if (head->details_size_bytes > left ||
+        head->coverage_size_bytes != left - head->details_size_bytes) {
+        return false;
+    }
+    report->details = strndup(rest, head->details_size_bytes);
+    report->coverage_size_bytes = head->coverage_size_bytes;
+    report->coverage = head->coverage_size_bytes ? malloc(head->coverage_size_bytes) : NULL;
+    if (report->coverage) {
+        memcpy(report->coverage, rest + head->details_size_bytes, head->coverage_size_bytes);
+    }
+    return report->details && (report->coverage || !head->coverage_size_bytes);
+}
+
 static void job_end(struct job *job, const struct fixture_options *options)
 {
     struct answer_head head;
@@ -140,13 +164,14 @@ static void job_end(struct job *job, const struct fixture_options *options)
     job->pid = 0;
     job->done = true;
     job->seconds = now_seconds() - job->started;
-    if (WIFEXITED(state) && WEXITSTATUS(state) == EXIT_MET &&
-        job->answer_size_bytes >= sizeof(head)) {
+    if (job->answer_size_bytes >= sizeof(head)) {
         memcpy(&head, job->answer, sizeof(head));
+    }
+    if (WIFEXITED(state) && WEXITSTATUS(state) == EXIT_MET &&
+        job->answer_size_bytes >= sizeof(head) && job_take(job, &head)) {
         job->report.result = (enum fixture_result)head.result;
         memcpy(job->report.outcome, head.outcome, sizeof(head.outcome));
         memcpy(job->report.why, head.why, sizeof(head.why));
-        job->report.details = strdup(job->answer + sizeof(head));
     } else {
         job_crashed(job, options, state);
     }

@@ -31,7 +31,7 @@ struct workers {
     size_t job_count, max_workers;
     const struct fixture_options *options;
     /* Told of each job, in order; and now and then, with the number of jobs done. */
-    void (*finished)(void *context, const struct job *job);
+    void (*finished)(void *context, struct job *job);
     void (*progress)(void *context, size_t done, const struct job *running);
     void *context;
 };
