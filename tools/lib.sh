@@ -123,6 +123,7 @@ missing_packages() {
     has_command chromedriver || say chromium-driver
     has_command dpkg-shlibdeps || say dpkg-dev
     has_command gdb || say gdb
+    has_command genhtml || say lcov
 }
 
 # Without lists (a fresh container) or with old ones, apt-get finds nothing until it has updated.

@@ -86,6 +86,7 @@ enum gdb_phase {
     GDB_SEEK,    /* to `goal`, whatever is on the way */
     GDB_SCAN,    /* to `goal`, noting the last hit */
     GDB_TRAIL,   /* to `goal`, noting each step of the last of them */
+    GDB_NARROW,  /* to where a watched place has changed at the latest, looking when it did */
 };
 
 /* Why the run stands. */
@@ -101,6 +102,13 @@ struct gdb_hit {
     struct run_position at; /* before the instruction */
     enum gdb_point_kind kind;
     uint64_t gva;
+};
+
+/* A watched place changed between two looks at the run, and no store of the guest's was shown. */
+struct gdb_change {
+    bool there;
+    struct run_position from, to;
+    const struct gdb_point *point;
 };
 
 struct gdb_event {
@@ -134,6 +142,9 @@ struct gdb {
     enum gdb_phase phase;
     struct gdb_stop stop;
     struct gdb_hit hit;
+    struct gdb_change change, closer; /* to be narrowed down, and as far as that has come */
+    bool back;
+    uint64_t stride; /* instructions between two looks; 0: one look before the last instruction */
     struct run_position start, goal, before; /* `before`: where the run was last looked at */
     bool before_known;
     bool step, step_ran;
@@ -187,8 +198,9 @@ void gdb_point_remove_all(struct gdb *gdb);
 /* Those that are wanted, and no others, from now on. */
 int gdb_points_arm(struct gdb *gdb, struct error *error);
 /* A watched place that holds something else than when this was last asked, though no store of the
- * guest's was shown: the host, or an instruction that is emulated. NULL: none. */
-const struct gdb_point *gdb_points_look(struct gdb *gdb);
+ * guest's was shown: the host, or an instruction that is emulated. NULL: none. `only`: ask for that
+ * one alone; or NULL. */
+const struct gdb_point *gdb_points_look(struct gdb *gdb, const struct gdb_point *only);
 
 /* edit.c */
 bool gdb_edit_memory(struct gdb *gdb, uint32_t vcpu, uint64_t gva, const void *bytes, size_t size);

@@ -3,12 +3,14 @@
  * Going forward and back. Whatever way, the run itself only goes forward: to go back it begins
  * again at launch, and is stopped at the position that is wanted.
  *
- *   forward     breakpoints stop before their instruction. A watched access is shown before it is
- *               done, and the vCPU stops some instructions later; so when these are not none, the
- *               run begins again and stops right after the access.
- *   back, step  once more up to here, the last TRAIL_STEPS of them one by one, noting each
- * position; then to the last one before. back        once more up to here, noting the last hit;
- * then to there.
+ * Forward, breakpoints stop before their instruction. A watched access is shown before it is done,
+ * and the vCPU stops some instructions later; so when these are not none, the run begins again and
+ * stops right after the access. A step back is once more up to here, the last TRAIL_STEPS of it one
+ * by one, noting each position; then to the last one before. To continue back is once more up to
+ * here, noting the last hit; then to there.
+ *
+ * What the host changes, or an instruction that is emulated, no store of the guest's shows. It is
+ * found by looking at the watched bytes: again from launch, with ever more looks in between.
  */
 #include <string.h>
 
@@ -16,6 +18,7 @@
 #include "ghcb/hypervisor.h"
 
 #define TRAIL_STEPS 256
+#define NARROW_LOOKS 64
 
 static const struct run_position LAUNCH = {0, 0};
 
@@ -43,7 +46,8 @@ static void go(struct gdb *gdb, bool step, uint32_t vcpu)
 {
     gdb->start = run_position(gdb->run);
     gdb->stop = (struct gdb_stop){.signal = GDB_SIGNAL_TRAP};
-    gdb->hit.there = false;
+    gdb->hit.there = gdb->change.there = false;
+    gdb->back = false;
     gdb->step = step;
     gdb->step_ran = false;
     gdb->step_vcpu = vcpu;
@@ -92,6 +96,7 @@ void gdb_go_back(struct gdb *gdb, bool step, uint32_t vcpu)
     struct run_position found;
 
     go(gdb, step, vcpu);
+    gdb->back = true;
     if (!is_before(LAUNCH, gdb->start)) {
         gdb->stop.begin = true;
         stop_now(gdb, GDB_SIGNAL_TRAP);
@@ -138,12 +143,18 @@ bool gdb_shown(struct gdb *gdb, const struct gdb_point *point, const struct vcpu
     return true;
 }
 
-static void stop_at_hit(struct gdb *gdb)
+/* What the next stop will be for. */
+static void stop_with_hit(struct gdb *gdb)
 {
     gdb->stop.hit = true;
     gdb->stop.kind = gdb->hit.kind;
     gdb->stop.gva = gdb->hit.gva;
     gdb->hit.there = false;
+}
+
+static void stop_at_hit(struct gdb *gdb)
+{
+    stop_with_hit(gdb);
     stop_now(gdb, GDB_SIGNAL_TRAP);
 }
 
@@ -159,8 +170,7 @@ static int forward_hit(struct gdb *gdb, struct run_position now)
     if (watch && now.retired > gdb->hit.at.retired + 1) {
         struct run_position after = {gdb->hit.at.retired + 1, 0};
 
-        stop_at_hit(gdb);
-        gdb->reply_due = false;
+        stop_with_hit(gdb);
         seek(gdb, after);
         return GDB_LEAVE;
     }
@@ -181,6 +191,55 @@ static bool step_done(struct gdb *gdb, struct run_position now)
     return gdb->step_ran && vcpu == gdb->step_vcpu;
 }
 
+/* From the start again, to look closer at when the change was. */
+static int narrow_start(struct gdb *gdb, uint64_t stride)
+{
+    gdb->phase = GDB_NARROW;
+    gdb->stride = stride;
+    gdb->closer.there = false;
+    gdb->goal = gdb->change.to;
+    return GDB_LEAVE;
+}
+
+static bool narrow_done(const struct gdb *gdb)
+{
+    return gdb->change.to.retired - gdb->change.from.retired <= 1;
+}
+
+/* It is known now. Back, a hit that was shown after it comes first. */
+static int narrow_end(struct gdb *gdb)
+{
+    const struct gdb_change *change = &gdb->change;
+
+    if (!gdb->back || !gdb->hit.there || is_before(gdb->hit.at, change->from)) {
+        note_hit(gdb, change->point, change->from);
+    }
+    seek(gdb, gdb->back ? gdb->hit.at : change->to);
+    gdb->change.there = false;
+    stop_with_hit(gdb);
+    return GDB_LEAVE;
+}
+
+/* The first, or back the last, of the changes in between counts. */
+static int narrow(struct gdb *gdb, struct run_position now, const struct gdb_point *changed)
+{
+    if (changed && gdb->before_known && !is_before(gdb->before, gdb->change.from) &&
+        (gdb->back || !gdb->closer.there)) {
+        gdb->closer = (struct gdb_change){true, gdb->before, now, changed};
+    }
+    if (is_before(now, gdb->goal)) {
+        return 0;
+    }
+    if (gdb->closer.there) {
+        gdb->change = gdb->closer;
+    }
+    if (!gdb->closer.there || narrow_done(gdb)) {
+        return narrow_end(gdb);
+    }
+    return narrow_start(gdb,
+                        (gdb->change.to.retired - gdb->change.from.retired) / NARROW_LOOKS + 1);
+}
+
 static int forward(struct gdb *gdb, struct run_position now, const struct gdb_point *changed)
 {
     if (gdb->hit.there) {
@@ -191,6 +250,10 @@ static int forward(struct gdb *gdb, struct run_position now, const struct gdb_po
         }
     }
     if (changed && is_before(gdb->start, now)) {
+        gdb->change = (struct gdb_change){true, gdb->before, now, changed};
+        if (!narrow_done(gdb)) {
+            return narrow_start(gdb, 0);
+        }
         note_hit(gdb, changed, now);
         stop_at_hit(gdb);
     } else if (gdb->step && step_done(gdb, now)) {
@@ -202,20 +265,19 @@ static int forward(struct gdb *gdb, struct run_position now, const struct gdb_po
 static int scan(struct gdb *gdb, struct run_position now, const struct gdb_point *changed)
 {
     if (changed && gdb->before_known && is_before(gdb->before, gdb->goal)) {
-        /* The last thing before the run was asked: a trap, which may have retired one. */
-        struct run_position at = {now.retired - (now.retired > 0), gdb->before.stops};
-
-        note_hit(gdb, changed, is_before(at, gdb->before) ? gdb->before : at);
+        gdb->change = (struct gdb_change){true, gdb->before, now, changed};
     }
     if (is_before(now, gdb->goal)) {
         return 0;
     }
-    gdb->stop.begin = !gdb->hit.there;
-    gdb->stop.hit = gdb->hit.there;
-    gdb->stop.kind = gdb->hit.kind;
-    gdb->stop.gva = gdb->hit.gva;
+    if (gdb->change.there && (!gdb->hit.there || is_before(gdb->hit.at, gdb->change.to))) {
+        return narrow_done(gdb) ? narrow_end(gdb) : narrow_start(gdb, 0);
+    }
     seek(gdb, gdb->hit.there ? gdb->hit.at : LAUNCH);
-    gdb->hit.there = false;
+    gdb->stop.begin = !gdb->hit.there;
+    if (gdb->hit.there) {
+        stop_with_hit(gdb);
+    }
     return GDB_LEAVE;
 }
 
@@ -262,7 +324,8 @@ static int trail(struct gdb *gdb, struct run_position now)
 
 static int look(struct gdb *gdb, struct run_position now)
 {
-    const struct gdb_point *changed = gdb_points_look(gdb);
+    const struct gdb_point *changed =
+        gdb_points_look(gdb, gdb->phase == GDB_NARROW ? gdb->change.point : NULL);
 
     switch (gdb->phase) {
     case GDB_FORWARD:
@@ -271,6 +334,8 @@ static int look(struct gdb *gdb, struct run_position now)
         return scan(gdb, now, changed);
     case GDB_TRAIL:
         return trail(gdb, now);
+    case GDB_NARROW:
+        return narrow(gdb, now, changed);
     case GDB_SEEK:
         if (!is_before(now, gdb->goal)) {
             stop_now(gdb, gdb->stop.signal);
@@ -283,6 +348,15 @@ static int look(struct gdb *gdb, struct run_position now)
 }
 
 /* ---- the run asks ---- */
+
+/* Where to look next while a change is being narrowed down. */
+static uint64_t narrow_look(const struct gdb *gdb, uint64_t now)
+{
+    uint64_t from = gdb->change.from.retired, to = gdb->change.to.retired;
+    uint64_t next = gdb->stride ? now + gdb->stride : to - 1;
+
+    return now < from ? from : next > now && next < to ? next : to;
+}
 
 /* How far the guest may run before it is asked for again. */
 static uint64_t limit(const struct gdb *gdb, struct run_position now)
@@ -301,6 +375,9 @@ static uint64_t limit(const struct gdb *gdb, struct run_position now)
     case GDB_SEEK:
     case GDB_SCAN:
         at = gdb->goal.retired;
+        break;
+    case GDB_NARROW:
+        at = narrow_look(gdb, now.retired);
         break;
     case GDB_STOPPED:
         break;
@@ -328,7 +405,7 @@ int gdb_before(void *context, struct error *error)
         status = gdb_listen(gdb, error);
         if (status == 0) {
             status = gdb_points_arm(gdb, error);
-            gdb_points_look(gdb);
+            gdb_points_look(gdb, NULL);
         }
     }
     gdb->debugger.limit = limit(gdb, now);
@@ -377,9 +454,11 @@ int gdb_at_end(struct gdb *gdb, struct error *error)
     if (gdb->phase == GDB_FORWARD && gdb->hit.there && is_watch(gdb->hit.kind)) {
         status = forward_hit(gdb, now);
     } else if (gdb->phase == GDB_SCAN) {
-        status = scan(gdb, now, gdb_points_look(gdb));
+        status = scan(gdb, now, gdb_points_look(gdb, NULL));
     } else if (gdb->phase == GDB_TRAIL) {
         status = trail(gdb, now);
+    } else if (gdb->phase == GDB_NARROW) {
+        status = narrow(gdb, now, gdb_points_look(gdb, gdb->change.point));
     }
     if (status != 0) {
         return status;

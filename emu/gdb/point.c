@@ -178,7 +178,7 @@ static void point_bytes(struct gdb *gdb, const struct gdb_point *point,
     }
 }
 
-const struct gdb_point *gdb_points_look(struct gdb *gdb)
+const struct gdb_point *gdb_points_look(struct gdb *gdb, const struct gdb_point *only)
 {
     const struct gdb_point *changed = NULL;
 
@@ -190,7 +190,7 @@ const struct gdb_point *gdb_points_look(struct gdb *gdb)
             continue;
         }
         point_bytes(gdb, point, bytes);
-        if (gdb->seen_known && !changed && !point->touched &&
+        if (gdb->seen_known && !changed && !point->touched && (!only || point == only) &&
             memcmp(bytes, point->seen, point->size_bytes) != 0) {
             changed = point;
         }
