@@ -100,7 +100,7 @@ int run_guest(struct run *run, struct error *error)
             return status;
         }
         watch_list_settle(&run->watches);
-        if (run->options.debugger && run_debug_stopped(run, &stop, limit)) {
+        if (run->options.debugger && run_debug_after(run, &stop, limit)) {
             run->spin.goes_on = true;
             continue;
         }

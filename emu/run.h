@@ -51,10 +51,12 @@ int run_position_compare(struct run_position a, struct run_position b);
  * A debugger. `before` is called whenever the guest is about to run, and may look at all and keep
  * the run waiting; anything but 0 ends the call of run_to_end, with that status. It is called when
  * `limit` instructions have retired, if not before, and after a probe of the vCPU has asked for it.
+ * `after` is called when the guest has run, and nothing was done yet about what it stopped for.
  * Nothing of it changes the run.
  */
 struct run_debugger {
     int (*before)(void *context, struct error *error);
+    void (*after)(void *context);
     void *context;
     uint64_t limit; /* UINT64_MAX: none */
 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A debugger looks on: it is asked before the guest runs, and may have it stop on its way. */
+/*
+ * A debugger looks on: it is asked before the guest runs, may have it stop on its way, and is told
+ * when it has.
+ */
 #include "run_internal.h"
 
 int run_debug_before(struct run *run, uint64_t *limit, struct error *error)
@@ -11,8 +14,9 @@ int run_debug_before(struct run *run, uint64_t *limit, struct error *error)
     return status;
 }
 
-bool run_debug_stopped(const struct run *run, const struct vcpu_stop *stop, uint64_t limit)
+bool run_debug_after(struct run *run, const struct vcpu_stop *stop, uint64_t limit)
 {
+    run->options.debugger->after(run->options.debugger->context);
     return stop->kind == VCPU_STOP_PROBE ||
            (stop->kind == VCPU_STOP_LIMIT && vcpu_retired(run->machine.vcpu) < limit);
 }

@@ -240,8 +240,8 @@ bool run_is_place(const struct run *run, const struct vcpu_stop *stop);
 int run_find_symbol(const struct run *run, const char *symbol, uint64_t *gva, struct error *error);
 /* run_debug.c: the guest is about to run, up to *limit. */
 int run_debug_before(struct run *run, uint64_t *limit, struct error *error);
-/* Whether the vCPU stopped for the debugger alone, before it came to `limit`. */
-bool run_debug_stopped(const struct run *run, const struct vcpu_stop *stop, uint64_t limit);
+/* The guest has run. Whether the vCPU stopped for the debugger alone, before it came to `limit`. */
+bool run_debug_after(struct run *run, const struct vcpu_stop *stop, uint64_t limit);
 /* What a handled trap means for who runs. */
 void run_after_trap(struct run *run, enum trap_next next);
 

@@ -179,7 +179,7 @@ static bool spin_step(struct run *run, int *status, struct error *error)
         vcpu_set_limit(vcpu, until);
         *status = vcpu_run(vcpu, &stop, error);
         watch_list_settle(&run->watches);
-    } while (*status == 0 && run->options.debugger && run_debug_stopped(run, &stop, limit));
+    } while (*status == 0 && run->options.debugger && run_debug_after(run, &stop, limit));
     run->state.stops++;
     if (*status == 0 && run_is_place(run, &stop)) {
         *status = spin_no_place(error);

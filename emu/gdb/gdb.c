@@ -22,6 +22,7 @@ int gdb_new(struct gdb **out, const struct gdb_options *options, struct error *e
     gdb->options = *options;
     gdb->debugger = (struct run_debugger){
         .before = gdb_before,
+        .after = gdb_after,
         .context = gdb,
         .limit = UINT64_MAX,
     };

@@ -197,6 +197,8 @@ void gdb_point_remove(struct gdb *gdb, enum gdb_point_kind kind, uint64_t gva, u
 void gdb_point_remove_all(struct gdb *gdb);
 /* Those that are wanted, and no others, from now on. */
 int gdb_points_arm(struct gdb *gdb, struct error *error);
+/* The guest has run: what it stored is known from here on. */
+void gdb_points_settle(struct gdb *gdb);
 /* A watched place that holds something else than when this was last asked, though no store of the
  * guest's was shown: the host, or an instruction that is emulated. NULL: none. `only`: ask for that
  * one alone; or NULL. */
@@ -215,6 +217,7 @@ void gdb_go(struct gdb *gdb, bool step, uint32_t vcpu);
 void gdb_go_back(struct gdb *gdb, bool step, uint32_t vcpu);
 bool gdb_shown(struct gdb *gdb, const struct gdb_point *point, const struct vcpu_probed *probed);
 int gdb_before(void *context, struct error *error);
+void gdb_after(void *context);
 /* The run has ended. 0: the debugger is done with it. GDB_LEAVE: it goes back. */
 int gdb_at_end(struct gdb *gdb, struct error *error);
 /* After GDB_LEAVE: bring the run to where the phase begins. */

@@ -412,6 +412,12 @@ int gdb_before(void *context, struct error *error)
     return status;
 }
 
+/* What the host does from here on is not taken for the guest's. */
+void gdb_after(void *context)
+{
+    gdb_points_settle(context);
+}
+
 /* ---- the end, and the beginning ---- */
 
 static enum gdb_signal end_signal(enum outcome_kind kind)

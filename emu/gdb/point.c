@@ -178,6 +178,18 @@ static void point_bytes(struct gdb *gdb, const struct gdb_point *point,
     }
 }
 
+void gdb_points_settle(struct gdb *gdb)
+{
+    for (size_t i = 0; i < GDB_POINT_MAX; i++) {
+        struct gdb_point *point = &gdb->point[i];
+
+        if (point->armed && point->touched) {
+            point_bytes(gdb, point, point->seen);
+            point->touched = false;
+        }
+    }
+}
+
 const struct gdb_point *gdb_points_look(struct gdb *gdb, const struct gdb_point *only)
 {
     const struct gdb_point *changed = NULL;
