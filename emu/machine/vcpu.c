@@ -385,6 +385,7 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     if (vcpu->debug_stale && vcpu_debug_update(vcpu, error) != 0) {
         return SNPEMU_ERR_INTERNAL;
     }
+    vcpu->probes_until = limit;
     if (vcpu->memory->code_changed) {
         vcpu->memory->code_changed = false;
         vcpu_code_changed(vcpu);

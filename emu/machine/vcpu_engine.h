@@ -186,6 +186,8 @@ struct vcpu {
 
     struct vcpu_point *probe; /* VCPU_PROBE_MAX; NULL: there never was one */
     size_t probe_count;
+    uint64_t probes_until;          /* the limit, in retired instructions */
+    bool quiet;                     /* the engine asks for itself, not for the guest */
     bool probe_due;                 /* a probe of memory wants it to stop */
     uint64_t probed_gva, probed_at; /* the last instruction with a probe on it, and when it was */
     uint64_t probed_rflags;         /* RFLAGS before it */
@@ -278,6 +280,8 @@ void vcpu_debug_forget(struct vcpu *vcpu);
 
 /* vcpu_probe.c: the instruction at gva, where a probe is, has faulted. */
 void vcpu_probe_mend(struct vcpu *vcpu, uint64_t gva);
+/* In the place of any other fill while `quiet`. */
+bool vcpu_probe_fill(struct vcpu *vcpu, uint64_t gva, uc_tlb_entry *entry);
 /* The engine has stopped before the instruction at gva, before a probe there was asked. */
 bool vcpu_probe_stops(struct vcpu *vcpu, uint64_t gva);
 

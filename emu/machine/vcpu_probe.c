@@ -24,7 +24,7 @@ static void probe_on_code(uc_engine *uc, uint64_t gva, uint32_t size, void *opaq
         return;
     }
     probed.retired = vcpu_retired_at(vcpu, gva);
-    if (probed.retired >= vcpu->asked) {
+    if (probed.retired >= vcpu->probes_until) {
         return; /* the limit comes first: another vCPU may be next */
     }
     vcpu->probed_gva = gva;
@@ -93,6 +93,25 @@ static void probe_changed(struct vcpu *vcpu)
 {
     engine_flush_blocks(vcpu->uc);
     vcpu_flush(vcpu);
+}
+
+/*
+ * The engine looks where the code of a hook is that goes. That is no access of the guest's: nothing
+ * may come of it, and the translation is forgotten right after.
+ */
+bool vcpu_probe_fill(struct vcpu *vcpu, uint64_t gva, uc_tlb_entry *entry)
+{
+    struct mmu_context context;
+    uint32_t page = MEMORY_NO_PAGE;
+    uint64_t gpa;
+
+    vcpu_mmu_context(vcpu, &context);
+    if (mmu_peek_gpa(&vcpu->mmu, &context, gva, &gpa)) {
+        page = memory_page(vcpu->memory, gpa);
+    }
+    entry->paddr = (uint64_t)(page == MEMORY_NO_PAGE ? 0 : page) << PAGE_SHIFT;
+    entry->perms = UC_PROT_READ | UC_PROT_EXEC;
+    return true;
 }
 
 static struct vcpu_point *probe_new(struct vcpu *vcpu, size_t *number, struct error *error)
@@ -179,7 +198,9 @@ void vcpu_probe_drop(struct vcpu *vcpu, size_t number)
     struct vcpu_point *probe = &vcpu->probe[number];
 
     assert(number < VCPU_PROBE_MAX && probe->used);
+    vcpu->quiet = true;
     uc_hook_del(vcpu->uc, probe->hook);
+    vcpu->quiet = false;
     probe->used = false;
     vcpu->probe_count--;
     probe_changed(vcpu);
