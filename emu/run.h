@@ -56,7 +56,7 @@ int run_position_compare(struct run_position a, struct run_position b);
  */
 struct run_debugger {
     int (*before)(void *context, struct error *error);
-    void (*after)(void *context);
+    void (*after)(void *context); /* NULL: none */
     void *context;
     uint64_t limit; /* UINT64_MAX: none */
 };

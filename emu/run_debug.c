@@ -16,7 +16,11 @@ int run_debug_before(struct run *run, uint64_t *limit, struct error *error)
 
 bool run_debug_after(struct run *run, const struct vcpu_stop *stop, uint64_t limit)
 {
-    run->options.debugger->after(run->options.debugger->context);
+    const struct run_debugger *debugger = run->options.debugger;
+
+    if (debugger->after) {
+        debugger->after(debugger->context);
+    }
     return stop->kind == VCPU_STOP_PROBE ||
            (stop->kind == VCPU_STOP_LIMIT && vcpu_retired(run->machine.vcpu) < limit);
 }

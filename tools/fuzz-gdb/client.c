@@ -195,14 +195,15 @@ static void note_event(struct trace_sink *sink, const struct event *event)
 
 static void table_places(struct table *table, const char *path)
 {
-    struct trace trace = {{&table->sink}, 1};
+    struct trace trace = {.sink = {&table->sink}, .sink_count = 1};
     struct run_options options = {
         .firmware = table->subject.firmware, .trace = &trace, .debugger = &table->scout};
     struct outcome outcome;
     struct error error = {0};
 
     table->sink.emit = note_event;
-    table->scout = (struct run_debugger){note_stop, table, UINT64_MAX};
+    table->scout =
+        (struct run_debugger){.before = note_stop, .context = table, .limit = UINT64_MAX};
     if (scenario_host(table->subject.scenario, &table->host, &error) != 0 ||
         run_new(&table->run, table->subject.scenario, table->subject.image, table->host, &options,
                 &error) != 0 ||
