@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fuzz_gdb.h"
+#include "gdb/cpu.h"
 
 #define MOVES_MAX 24 /* packets that let the run go on */
 
@@ -55,6 +56,20 @@ uint64_t fuzz_gdb_random(uint64_t *state)
     *state ^= *state >> 7;
     *state ^= *state << 17;
     return *state;
+}
+
+/* Any register, any value: what a guest could load by a save area of its own. */
+static void generate_register(uint64_t *random, char text[128])
+{
+    size_t number = fuzz_gdb_random(random) % gdb_register_count();
+    size_t size = gdb_register_size_bytes(number);
+    int at = snprintf(text, 128, "P%zx=", number);
+    bool small = fuzz_gdb_random(random) % 2;
+
+    for (size_t i = 0; i < size; i++) {
+        at += snprintf(text + at, 3, "%02x",
+                       small && i > 1 ? 0u : (unsigned)fuzz_gdb_random(random) & 0xFF);
+    }
 }
 
 static const char *const packets[] = {
@@ -119,9 +134,15 @@ size_t fuzz_gdb_generate(uint64_t *random, uint8_t data[FUZZ_GDB_INPUT_MAX])
             places[fuzz_gdb_random(random) % 5] + fuzz_gdb_random(random) % 0x400;
         char text[128];
 
+        if (fuzz_gdb_random(random) % 6 == 0) {
+            generate_register(random, text);
+            packet = NULL;
+        }
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        snprintf(text, sizeof(text), packet, place);
+        if (packet) {
+            snprintf(text, sizeof(text), packet, place);
+        }
 #pragma GCC diagnostic pop
         if (data[0] == 0) {
             char frame[GDB_FRAME_MAX];
