@@ -268,6 +268,25 @@ says script 'Breakpoint 1, apic_id_list_exit' 'Breakpoint 1, apic_id_list_exit' 
     'over: terminated 0xf:0x6, verdict contained' 'SIGABRT' 'No more reverse-execution' \
     'over: terminated 0xf:0x6, verdict contained' 'exited normally'
 
+# ---- a watchpoint finds what the host changes, at the read that finds it changed ----
+
+listen "$SNPEMU_SOURCE_DIR/fixtures/weaknesses/list-count-changes.lua" --oracles none
+debug host 1 svsm <<'END'
+continue
+frame 2
+watch -location *(unsigned *) va
+reverse-continue
+printf "change=%lu\n", $instructions
+stepi
+printf "changed=%lu\n", $instructions
+printf "read=%#lx\n", $rax
+kill
+END
+says host 'over: stuck: jump to itself, verdict hang' 'apic_id_list_read' 'Hardware watchpoint 1' \
+    'Old value = 4097' 'New value = 4' 'Old value = 4' 'New value = 4097' '^read=0x1001$'
+[ "$(value changed)" = $(($(value change) + 1)) ]
+note $? 'host: between these two instructions'
+
 # ---- Ctrl-C, and a client that vanishes ----
 
 # Asks for the end of the run, and takes back what it asked for at once.
