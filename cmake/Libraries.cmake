@@ -5,6 +5,7 @@
 
 pkg_check_modules(SNPEMU_ELF REQUIRED IMPORTED_TARGET libelf libdw)
 pkg_check_modules(SNPEMU_GCRYPT REQUIRED IMPORTED_TARGET libgcrypt)
+pkg_check_modules(SNPEMU_JSON REQUIRED IMPORTED_TARGET jansson>=2.12)
 # Distributions disagree about the name.
 pkg_search_module(SNPEMU_LUA QUIET IMPORTED_TARGET lua5.4 lua-5.4 lua54 lua>=5.4)
 if(NOT SNPEMU_LUA_FOUND OR NOT SNPEMU_LUA_VERSION VERSION_LESS 5.5)
@@ -23,6 +24,17 @@ add_library(Snpemu::zydis UNKNOWN IMPORTED)
 set_target_properties(Snpemu::zydis PROPERTIES
     IMPORTED_LOCATION "${SNPEMU_ZYDIS_LIBRARY}"
     INTERFACE_INCLUDE_DIRECTORIES "${SNPEMU_ZYDIS_INCLUDE}")
+# Its soname has two numbers, and each Debian has another one: an installation carries it along, too.
+# Empty when it is an archive.
+set(SNPEMU_ZYDIS_SONAME "")
+file(REAL_PATH "${SNPEMU_ZYDIS_LIBRARY}" SNPEMU_ZYDIS_FILE)
+if(CMAKE_READELF AND SNPEMU_ZYDIS_FILE MATCHES "\\.so")
+    execute_process(COMMAND "${CMAKE_READELF}" -d "${SNPEMU_ZYDIS_FILE}"
+        OUTPUT_VARIABLE dynamic ERROR_QUIET)
+    if(dynamic MATCHES "soname: \\[([^]]+)\\]")
+        set(SNPEMU_ZYDIS_SONAME "${CMAKE_MATCH_1}")
+    endif()
+endif()
 
 # The demanglers of GCC and binutils, an archive of position-independent code.
 find_path(SNPEMU_IBERTY_INCLUDE NAMES libiberty/demangle.h)

@@ -130,7 +130,8 @@ static int launch_sections(struct machine *machine, const struct image *image,
 
         if (!kind) {
             return error_set(error, SNPEMU_ERR_INPUT,
-                             "%s: launch metadata section %zu has type %u, which is not known",
+                             "%s: launch metadata section %zu has type %u, which is not known; "
+                             "known are secrets, CPUID and BIOS VMSA, as linux-svsm has them",
                              image->path, i, section->type);
         }
         for (uint64_t at = 0; at < section->size_bytes; at += PAGE_SIZE) {

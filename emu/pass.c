@@ -112,8 +112,9 @@ static int pass_to_snapshot(struct pass *pass, uint64_t exits, bool *arrived, st
     }
     status = run_to_place(pass->run, &scenario->snapshot, &exit_number, arrived, error);
     if (status == SNPEMU_OK && !*arrived) {
-        status = error_set(error, SNPEMU_ERR_INPUT,
-                           "snapshot: the run ends before it comes to that place");
+        status = error_set(
+            error, SNPEMU_ERR_INPUT,
+            "snapshot: the run ends before it comes to that place; choose an earlier one");
     }
     if (status == SNPEMU_OK && run_script_acted(pass->run)) {
         status = error_set(error, SNPEMU_ERR_INPUT,

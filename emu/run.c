@@ -11,6 +11,7 @@
 #include "abi/cpuid.h"
 #include "ghcb/page.h"
 #include "ghcb/table.h"
+#include "host/nearest.h"
 #include "launch.h"
 #include "report.h"
 #include "run_internal.h"
@@ -67,43 +68,13 @@ bool run_is_place(const struct run *run, const struct vcpu_stop *stop)
     return run->place.wanted && stop->kind == VCPU_STOP_BREAK && stop->code_gva == run->place.gva;
 }
 
-/*
- * A handler whose first instruction faults, on a stack that each frame begins anew, never begins:
- * faults follow each other for ever, and no instruction retires that a budget could count. True
- * when the run ends with that.
- */
-static bool run_stands_still(struct run *run, const struct vcpu_stop *stop)
-{
-    uint64_t retired = vcpu_retired(run->machine.vcpu);
-    uint64_t rsp = vcpu_get(run->machine.vcpu, VCPU_RSP);
-    bool moved = run->state.still.retired != retired;
-    bool same = !moved && run->state.still.rip == stop->rip && run->state.still.rsp == rsp;
-
-    if (stop->kind != VCPU_STOP_FAULT && stop->kind != VCPU_STOP_INVALID &&
-        stop->kind != VCPU_STOP_INTERRUPT) {
-        return false;
-    }
-    run->state.still.faults = moved ? 0 : run->state.still.faults + 1;
-    run->state.still.same = same ? run->state.still.same + 1 : 0;
-    run->state.still.retired = retired;
-    run->state.still.rip = stop->rip;
-    run->state.still.rsp = rsp;
-    if (run->state.still.same < STILL_SAME_MAX && run->state.still.faults < STILL_FAULTS_MAX) {
-        return false;
-    }
-    trap_end(&run->trap, OUTCOME_STUCK, "a fault's handler begins with a fault, for ever");
-    run->outcome.host_caused =
-        stop->kind == VCPU_STOP_FAULT && trap_host_fault(&run->trap, stop->fault.gpa);
-    return true;
-}
-
 int run_guest(struct run *run, struct error *error)
 {
     struct vcpu *vcpu = run->machine.vcpu;
     uint64_t budget = run->scenario->budget;
 
     while (run->outcome.kind == OUTCOME_NONE && !run->state.at_exit) {
-        uint64_t limit = run_limit(run), slice;
+        uint64_t limit = run_limit(run), slice, until;
         struct vcpu_stop stop;
         int status;
 
@@ -115,12 +86,25 @@ int run_guest(struct run *run, struct error *error)
         }
         slice = run->state.slice_end;
         limit = limit < slice ? limit : slice;
-        vcpu_set_limit(vcpu, limit < budget ? limit : budget);
+        limit = limit < budget ? limit : budget;
+        until = limit;
+        if (run->options.debugger) {
+            status = run_debug_before(run, &until, error);
+            if (status != 0) {
+                return status;
+            }
+        }
+        vcpu_set_limit(vcpu, until);
         status = vcpu_run(vcpu, &stop, error);
         if (status != 0) {
             return status;
         }
         watch_list_settle(&run->watches);
+        if (run->options.debugger && run_debug_after(run, &stop, limit)) {
+            run->spin.goes_on = true;
+            continue;
+        }
+        run->state.stops++;
         if (run_is_place(run, &stop)) {
             run->place.reached = true;
             return run_spin_may_part(run, error);
@@ -128,7 +112,7 @@ int run_guest(struct run *run, struct error *error)
         if (vcpu_retired(vcpu) >= budget) {
             trap_end(&run->trap, OUTCOME_BUDGET, "instructions");
         } else if (stop.kind != VCPU_STOP_LIMIT) {
-            if (!run_stands_still(run, &stop)) {
+            if (!run_faults_for_ever(run, &stop)) {
                 enum trap_next next = trap_handle(&run->trap, &stop);
 
                 run_taint_trap(run, &stop);
@@ -163,8 +147,8 @@ static void run_conclude(struct run *run)
     outcome->rip = vcpu_code_gva(run->machine.vcpu);
     outcome->instructions = vcpu_retired(run->machine.vcpu);
     outcome->exits = run->state.exits;
-    /* What the guest asked for may not be what the host was asked: it has changed what passed. */
-    if (outcome->kind == OUTCOME_NESTED_FAULT && run->state.watch_fired) {
+    /* A page is not what the guest asked for when the host changed the request on its way. */
+    if (outcome->kind == OUTCOME_NESTED_FAULT && run->state.asked_otherwise) {
         outcome->host_caused = true;
     }
     /* After HLT and VMGEXIT, RIP may stand at the start of the next function. */
@@ -213,14 +197,34 @@ int run_to_end(struct run *run, struct outcome *outcome, struct error *error)
 
 /* ---- making and keeping ---- */
 
+int run_no_symbol(const struct image *image, const char *symbol, struct error *error)
+{
+    struct nearest nearest;
+    const char *name;
+    size_t near = 1 + strlen(symbol) / 3;
+
+    nearest_start(&nearest, symbol);
+    for (size_t i = 0; (name = image_symbol_name(image, i)) != NULL; i++) {
+        size_t length = strnlen(name, strlen(symbol) + near + 1);
+
+        if (length <= strlen(symbol) + near && length + near >= strlen(symbol)) {
+            nearest_try(&nearest, name);
+        }
+    }
+    if (nearest.best && nearest.distance <= near) {
+        return error_set(error, SNPEMU_ERR_INPUT, "%.200s: no symbol named \"%.100s\"; nearest: %s",
+                         image->path, symbol, nearest.best);
+    }
+    return error_set(error, SNPEMU_ERR_INPUT,
+                     "%.200s: no symbol named \"%.100s\"; see nm for what the image has",
+                     image->path, symbol);
+}
+
 int run_find_symbol(const struct run *run, const char *symbol, uint64_t *gva, struct error *error)
 {
-    if (!image_symbol_find(run->image, symbol, gva, NULL)) {
-        return error_set(error, SNPEMU_ERR_INPUT,
-                         "%s: no symbol named \"%s\"; see nm for what the image has",
-                         run->image->path, symbol);
-    }
-    return 0;
+    return image_symbol_find(run->image, symbol, gva, NULL)
+               ? 0
+               : run_no_symbol(run->image, symbol, error);
 }
 
 static int run_set_until(struct run *run, const char *symbol, struct error *error)
@@ -345,6 +349,9 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         return status;
     }
     status = run_oracles_open(run, error);
+    if (status == 0 && options->rmp_log) {
+        status = rmp_log_open(options->rmp_log, &run->machine, error);
+    }
     if (status != 0) {
         run_free(run);
         return status;

@@ -21,6 +21,7 @@
 #include "image/firmware.h"
 #include "image/image.h"
 #include "image/place.h"
+#include "machine/rmp_log.h"
 #include "machine/vcpu.h"
 #include "trace/event.h"
 
@@ -30,7 +31,35 @@
 /* Counters of the guest's edges: how often one block came after another, by a hash of both. */
 #define RUN_EDGES_SIZE VCPU_EDGES_SIZE
 
+struct hypervisor;
+struct machine;
 struct run; /* opaque */
+
+/*
+ * Where a run stands. Equal in each run of the same, so that one can be brought back there: how
+ * many instructions have retired, and how often the processor has stopped for something, which need
+ * not retire any (a fault that is delivered, a turn that is over).
+ */
+struct run_position {
+    uint64_t retired, stops;
+};
+
+/* Below, equal, above zero as with memcmp. */
+int run_position_compare(struct run_position a, struct run_position b);
+
+/*
+ * A debugger. `before` is called whenever the guest is about to run, and may look at all and keep
+ * the run waiting; anything but 0 ends the call of run_to_end, with that status. It is called when
+ * `limit` instructions have retired, if not before, and after a probe of the vCPU has asked for it.
+ * `after` is called when the guest has run, and nothing was done yet about what it stopped for.
+ * Nothing of it changes the run.
+ */
+struct run_debugger {
+    int (*before)(void *context, struct error *error);
+    void (*after)(void *context); /* NULL: none */
+    void *context;
+    uint64_t limit; /* UINT64_MAX: none */
+};
 
 struct run_options {
     const struct firmware *firmware; /* not owned; NULL: none */
@@ -38,6 +67,8 @@ struct run_options {
     const char *until;
     const char *stop_at_exit; /* stop as `reached` at this exit: NAME or NAME:N; NULL: never */
     struct trace *trace;      /* not owned; NULL: no events */
+    /* Of the RMP's changes, not owned; the caller closes it before the run goes. NULL: none. */
+    struct rmp_log *rmp_log;
     void (*console)(void *context, const uint8_t *bytes, size_t size_bytes); /* NULL: dropped */
     void *context;
     /* Asked now and then; true ends the run with SNPEMU_ERR_INTERNAL. May be NULL.
@@ -48,8 +79,9 @@ struct run_options {
        several times slower. Else a hit is a suspicion: run again, exactly. */
     bool oracles_exact;
     uint64_t oracles_from; /* with oracles_exact: only once the exit of this number was answered */
-    struct blocks *ran;    /* not owned: count what code runs, all from the launch on; not with
-                              edges; NULL: do not */
+    struct run_debugger *debugger; /* not owned; NULL: none */
+    struct blocks *ran; /* not owned: count what code runs, all from the launch on; not with
+                           edges; NULL: do not */
     size_t insns; /* keep the last so many instructions, at most RUN_INSNS_MAX; not with edges */
     bool edges;   /* count the guest's edges: run_set_edges says where */
     vcpu_translate *translate; /* for measurements: see vcpu_set_translation; NULL otherwise */
@@ -115,6 +147,17 @@ uint64_t run_suspicion(const struct run *run);
 uint64_t run_instructions(const struct run *run);
 /* The name of the exit that was taken last, as exit->name has it; NULL: none yet. */
 const char *run_last_exit(const struct run *run);
+
+struct run_position run_position(const struct run *run);
+
+/*
+ * For a debugger: what a run is made of. It looks at it between two instructions (see struct
+ * run_debugger) and at the end; what it changes is its own responsibility.
+ */
+struct machine *run_machine(struct run *run);
+struct hypervisor *run_hypervisor(struct run *run);
+const struct outcome *run_outcome(const struct run *run);
+const struct exit *run_exit(const struct run *run); /* the last one; NULL: none yet */
 
 /* What an oracle has found in an exact run. */
 struct run_hit {
@@ -193,6 +236,9 @@ size_t run_percpu_count(struct run *run);
 /* The per-CPU table: number of rows (0 before percpu_init's end or without symbols), at most max.
  */
 size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max);
+
+/* SNPEMU_ERR_INPUT, with the nearest name that the image has. */
+int run_no_symbol(const struct image *image, const char *symbol, struct error *error);
 
 /* Read guest state named by an expectation. */
 bool run_read_state(struct run *run, const struct expect_state *state, uint64_t *value);

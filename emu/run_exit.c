@@ -99,7 +99,6 @@ void run_watch_fired(void *context, void *owner)
 {
     struct run *run = context;
 
-    run->state.watch_fired = true;
     run->state.raced = true;
     if (run->oracles) {
         oracles_raced(run->oracles);
@@ -134,6 +133,7 @@ static bool run_take_exit(struct run *run)
         run->outcome.host_caused = run->state.script_acted;
         return false;
     }
+    run->state.asked_otherwise |= run->state.raced;
     exit->number = run->state.exits + 1;
     exit->nth = run_count_exit(run, exit->row);
     run->state.exits++;
@@ -158,6 +158,17 @@ static void run_report_reply(struct run *run)
     }
 }
 
+/* A reply that cannot be carried out is its exit's: say which. */
+static int run_blame(const struct run *run, int status, struct error *error)
+{
+    struct error why = *error;
+
+    return status == SNPEMU_ERR_INPUT
+               ? error_set(error, status, "the answer to %s, number %llu: %.400s", run->exit.name,
+                           (unsigned long long)run->exit.nth, why.text)
+               : status;
+}
+
 /* The vCPU waits; the others go on. */
 static int run_hold(struct run *run, const struct answer_ops *ops, struct error *error)
 {
@@ -168,6 +179,7 @@ static int run_hold(struct run *run, const struct answer_ops *ops, struct error 
     run->state.held_raced = run->state.raced;
     vcpus_set_activity(vcpus, vcpus_current(vcpus), VCPU_HELD);
     status = ghcb_act(&run->trap, &run->hypervisor, &run->exit, &run->reply, ops, error);
+    status = run_blame(run, status, error);
     if (status == 0) {
         run_schedule(run, CAUSE_EXIT);
     }
@@ -201,13 +213,14 @@ int run_answer_exit(struct run *run, struct error *error)
         run_terminate(run);
         return 0;
     }
-    if (run->host->handles && run->host->handles(run->host, &run->exit)) {
-        run->state.script_acted = true;
-    }
     reply_reset(&run->reply);
     status = run->host->answer(run->host, &run->hypervisor, &run->exit, &run->reply, error);
     if (status != 0) {
         return status;
+    }
+    /* Now that it has answered: one that is no script knows only then whether it did anything. */
+    if (run->host->handles && run->host->handles(run->host, &run->exit)) {
+        run->state.script_acted = true;
     }
     run_report_reply(run);
     if (run->reply.resume == REPLY_HOLD) {
@@ -219,6 +232,7 @@ int run_answer_exit(struct run *run, struct error *error)
         return 0;
     }
     status = ghcb_answer(&run->trap, &run->hypervisor, &run->exit, &run->reply, &ops, error);
+    status = run_blame(run, status, error);
     run->state.raced = false;
     if (status == 0) {
         status = run_oracles_answer(run, error);

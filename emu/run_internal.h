@@ -9,6 +9,8 @@
  *   run_later.c     what the host does between two instructions
  *   run_schedule.c  which vCPU runs
  *   run_spin.c      loops that nobody ends
+ *   run_fault.c     faults that nobody ends
+ *   run_debug.c     a debugger looks on
  *   run_oracle.c    what the oracles are told
  *   run_percpu.c    what the oracle percpu looks at
  *   run_taint.c     the same for the one that follows values
@@ -34,8 +36,7 @@
 
 #define EXIT_KINDS_MAX 128
 #define CONSOLE_LINE_MAX 120
-#define STILL_SAME_MAX 16            /* faults alike, one after the other: all that follow are */
-#define STILL_FAULTS_MAX 65536       /* in turns: frames that fill no stack go in a circle */
+#define ROUND_PAGES 8                /* pages that a circle of faults may be about */
 #define CANCEL_INTERVAL (1ULL << 24) /* instructions between two questions */
 
 /* How many exits of one kind there were. */
@@ -59,16 +60,25 @@ struct run_state {
     bool percpu_checked; /* the per-CPU table was looked at when the first AP came up */
     struct exit_count exit_count[EXIT_KINDS_MAX];
     uint64_t exits;
-    bool at_exit; /* VMGEXIT has retired, the host has not been asked yet */
+    uint64_t stops; /* of the vCPU that were handled: see run_position */
+    bool at_exit;   /* VMGEXIT has retired, the host has not been asked yet */
     bool script_acted;
-    bool watch_fired; /* the host changed memory between two instructions of the guest */
-    bool raced;       /* the host has changed memory since its last answer: what the guest asks */
-    bool held_raced;  /* so it was when the guest asked to be held */
+    /* The host has changed memory since its last answer: what the guest reads, or asks next. */
+    bool raced;
+    bool asked_otherwise; /* so it was at an exit: what was asked may not be what the guest asked */
+    bool held_raced;      /* so it was when the guest asked to be held */
     /* Faults since an instruction has retired, and how often the last one came just so before. */
     struct {
         uint64_t retired, rip, rsp;
         uint32_t faults, same;
     } still;
+    /* Faults on pages that the host took, since the last exit and the last one on another page. */
+    struct {
+        uint64_t exits;
+        uint32_t faults;
+        uint32_t page_count; /* of the ring: how many have been put there */
+        uint64_t page_gpa[ROUND_PAGES];
+    } round;
     uint64_t slice_end; /* in retired instructions: where another vCPU may run; UINT64_MAX: none */
     uint64_t schedule;  /* state of the random schedule */
     size_t turn;        /* the next of the explicit schedule */
@@ -193,6 +203,10 @@ int run_spin_may_part(const struct run *run, struct error *error);
 /* When spin.due: end the run if its loop never ends. 0, or the emulator's own failure. */
 int run_spin_examine(struct run *run, struct error *error);
 
+/* run_fault.c: whether the run ends here because faults follow each other for ever; the outcome is
+ * set then. */
+bool run_faults_for_ever(struct run *run, const struct vcpu_stop *stop);
+
 /* run_oracle.c: what the oracles are told. Nothing happens when none is on. */
 int run_oracles_open(struct run *run, struct error *error);
 void run_oracles_exit(struct run *run);
@@ -224,6 +238,10 @@ int run_round(struct run *run, struct error *error);
 /* Is it the place that is wanted where the vCPU has stopped? */
 bool run_is_place(const struct run *run, const struct vcpu_stop *stop);
 int run_find_symbol(const struct run *run, const char *symbol, uint64_t *gva, struct error *error);
+/* run_debug.c: the guest is about to run, up to *limit. */
+int run_debug_before(struct run *run, uint64_t *limit, struct error *error);
+/* The guest has run. Whether the vCPU stopped for the debugger alone, before it came to `limit`. */
+bool run_debug_after(struct run *run, const struct vcpu_stop *stop, uint64_t limit);
 /* What a handled trap means for who runs. */
 void run_after_trap(struct run *run, enum trap_next next);
 

@@ -160,15 +160,27 @@ int run_spin_may_part(const struct run *run, struct error *error)
 static bool spin_step(struct run *run, int *status, struct error *error)
 {
     struct vcpu *vcpu = run->machine.vcpu;
+    uint64_t limit, until;
     struct vcpu_stop stop;
     enum trap_next next;
 
     if (vcpu_retired(vcpu) >= run->scenario->budget) {
         return false;
     }
-    vcpu_set_limit(vcpu, vcpu_retired(vcpu) + 1);
-    *status = vcpu_run(vcpu, &stop, error);
-    watch_list_settle(&run->watches);
+    do {
+        limit = vcpu_retired(vcpu) + 1;
+        until = limit;
+        if (run->options.debugger) {
+            *status = run_debug_before(run, &until, error);
+            if (*status != 0) {
+                return false;
+            }
+        }
+        vcpu_set_limit(vcpu, until);
+        *status = vcpu_run(vcpu, &stop, error);
+        watch_list_settle(&run->watches);
+    } while (*status == 0 && run->options.debugger && run_debug_after(run, &stop, limit));
+    run->state.stops++;
     if (*status == 0 && run_is_place(run, &stop)) {
         *status = spin_no_place(error);
     }

@@ -24,6 +24,7 @@ int run_suspects(const struct scenario *scenario, const struct image *image,
         return 0;
     }
     silent.trace = NULL;
+    silent.rmp_log = NULL;
     silent.console = NULL;
     silent.ran = NULL;
     silent.insns = 0;

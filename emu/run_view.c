@@ -97,6 +97,37 @@ uint64_t run_instructions(const struct run *run)
     return vcpu_retired(run->machine.vcpu);
 }
 
+struct run_position run_position(const struct run *run)
+{
+    return (struct run_position){vcpu_retired(run->machine.vcpu), run->state.stops};
+}
+
+int run_position_compare(struct run_position a, struct run_position b)
+{
+    return a.retired != b.retired ? (a.retired < b.retired ? -1 : 1)
+                                  : (a.stops > b.stops) - (a.stops < b.stops);
+}
+
+struct machine *run_machine(struct run *run)
+{
+    return &run->machine;
+}
+
+struct hypervisor *run_hypervisor(struct run *run)
+{
+    return &run->hypervisor;
+}
+
+const struct outcome *run_outcome(const struct run *run)
+{
+    return &run->outcome;
+}
+
+const struct exit *run_exit(const struct run *run)
+{
+    return run->state.exits > 0 ? &run->exit : NULL;
+}
+
 const char *run_last_exit(const struct run *run)
 {
     return run->state.exits > 0 ? run->exit.name : NULL;

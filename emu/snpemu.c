@@ -8,6 +8,7 @@
 #include "check/expect.h"
 #include "check/oracle.h"
 #include "check/outcome.h"
+#include "program_host.h"
 #include "run.h"
 #include "subject.h"
 #include "trace/text.h"
@@ -30,6 +31,7 @@ struct snpemu {
     void *console_context;
     snpemu_line *line;
     void *line_context;
+    struct program_host program;
     struct run_percpu *percpu;
     size_t percpu_count;
 };
@@ -119,9 +121,7 @@ int snpemu_set_until(struct snpemu *snpemu, const char *symbol, char *text)
     }
     if (symbol && !image_symbol_find(snpemu->subject.image, symbol, NULL, NULL)) {
         free(copy);
-        return give_text(error_set(&error, SNPEMU_ERR_INPUT, "%s has no symbol '%.100s'",
-                                   snpemu->subject.image->path, symbol),
-                         &error, text);
+        return give_text(run_no_symbol(snpemu->subject.image, symbol, &error), &error, text);
     }
     free(snpemu->until);
     snpemu->until = copy;
@@ -138,6 +138,11 @@ void snpemu_on_trace(struct snpemu *snpemu, snpemu_line *callback, void *context
 {
     snpemu->line = callback;
     snpemu->line_context = context;
+}
+
+void snpemu_on_exit(struct snpemu *snpemu, snpemu_answer *callback, void *context)
+{
+    snpemu->program = (struct program_host){.answer = callback, .context = context};
 }
 
 /* ---- a run ---- */
@@ -237,6 +242,23 @@ static int run_once(struct snpemu *snpemu, struct run *run, struct host *host,
     return status;
 }
 
+/* The scenario's host, or the program's function. */
+static int run_host(struct snpemu *snpemu, struct host **host, struct error *error)
+{
+    return snpemu->program.answer ? program_host_new(host, &snpemu->program, error)
+                                  : scenario_host(snpemu->subject.scenario, host, error);
+}
+
+/* The function must not be asked twice, so nobody looks first. */
+static int run_look(struct snpemu *snpemu, struct run_options *options, struct error *error)
+{
+    if (!snpemu->program.answer) {
+        return run_suspects(snpemu->subject.scenario, snpemu->subject.image, options, error);
+    }
+    options->oracles_exact = options->oracles != 0;
+    return SNPEMU_OK;
+}
+
 int snpemu_run(struct snpemu *snpemu, struct snpemu_result *result, char *text)
 {
     struct text_header header = subject_header(&snpemu->subject);
@@ -264,10 +286,10 @@ int snpemu_run(struct snpemu *snpemu, struct snpemu_result *result, char *text)
         sinks.sink[sinks.sink_count++] = trace ? text_trace_sink(trace) : NULL;
     }
     if (snpemu->percpu && (trace || !snpemu->line)) {
-        status = run_suspects(snpemu->subject.scenario, snpemu->subject.image, &options, &error);
+        status = run_look(snpemu, &options, &error);
     }
     if (status == 0) {
-        status = scenario_host(snpemu->subject.scenario, &host, &error);
+        status = run_host(snpemu, &host, &error);
     }
     if (status == 0) {
         status =

@@ -269,6 +269,11 @@ static const struct {
        .form = FORM_HONEST,
        .operand = 0 - 0x1000ULL}},
      OUTCOME_TERMINATED},
+    /* The page before the list's has the per-CPU areas, or what they will be: it is given anew. */
+    {"psc-other-page",
+     1,
+     {{.exit = 3, .kind = DEVIATION_RENAME, .what = 5, .index = 0xFF00}},
+     OUTCOME_REACHED},
 };
 
 START_TEST(weaknesses_are_reached)
@@ -494,6 +499,7 @@ START_TEST(each_kind_is_reached)
                 .kind = (uint8_t)_i,
                 .what = (uint8_t)what,
                 .when = i % 2 ? 5 : 0,
+                .index = i & 8 ? 0x100 : 0,
                 .flag = i % 3 == 0,
                 .operand = i % 16 | (i & 16) << 4,
             };

@@ -123,7 +123,7 @@ mkfifo fifo.lua
 # Commands and options
 wrong 'no command' 2 'no command'
 wrong 'unknown command' 2 'nearest: run' rum good.lua
-wrong 'unknown command, nothing near' 2 'there are run, test, fuzz, replay, reduce, cmin, explain and certificate' frobnicate
+wrong 'unknown command, nothing near' 2 'there are run, report, test, fuzz, replay, reduce, cmin, explain and certificate' frobnicate
 wrong 'option before the command' 2 'the command comes first' -- run
 wrong 'main option with a value' 2 '--version takes no value' --version=3
 wrong 'unknown main option' 2 'nearest: --version' --versoin
@@ -151,6 +151,7 @@ wrong 'explain: nonsense' 2 'no termination such as' explain frobnicate-it
 wrong 'explain: near an outcome' 2 'nearest: halted' explain haltd
 wrong 'explain: unknown code' 2 'no meaning is known' explain 0xf:0xf7
 wrong 'explain: set out of range' 2 'no termination such as' explain 0x10:0x0
+wrong 'explain: unknown set' 2 'no termination such as' explain 0x7:
 wrong 'explain: two things' 2 'one word too many' explain halted hang
 wrong 'explain: three things' 2 'one word too many' explain a b c
 wrong 'explain: empty' 2 'explain' explain ''
@@ -177,6 +178,7 @@ wrong 'trace form' 2 'neither full nor golden' run good.lua --trace t --trace-fo
 wrong 'trace form without a trace' 2 'needs --trace' run good.lua --trace-form golden
 wrong 'empty trace path' 2 '--trace: the path is empty' run good.lua --trace=
 wrong 'empty symbol' 2 '--until' run good.lua --until=
+wrong 'nearly a symbol' 2 'nearest: percpu_init' run good.lua --until percpu_iint
 wrong 'unknown symbol' 2 'no symbol named "no_such_symbol"' run good.lua --until no_such_symbol
 wrong 'symbol with control characters' 2 '?[31m' run good.lua --until "$(cat control.txt)"
 
@@ -283,6 +285,9 @@ right 'explain an MSR value' 0 out 'GHCB response invalid' explain 0x6f100
 right 'explain our own image' 0 out 'svsm-hardened: not where it was linked' explain 0xf:0x41
 right 'explain an outcome' 0 out 'contained' explain nested-fault
 right 'explain a verdict' 0 out 'hostile' explain contained
+right 'explain a set' 0 out '0x1:0xc   Linux guest kernel: Secure AVIC failed' explain 0x1:
+right 'explain what a guest means' 0 out 'COCONUT-SVSM' explain 0x0:0x0
+right 'explain a list' 0 out 'emulator-bug' explain verdicts
 right 'explain all' 0 out 'triple-fault' explain
 right 'a scenario as expected' 0 err 'expected  met' run good.lua
 check 'the console is on standard output' eval '[ -s out ]'
@@ -423,6 +428,19 @@ wait $pid
 status=$?
 check 'test: interrupted' eval '[ $status -eq 143 ] && grep -qx "snpemu: interrupted" err &&
     [ ! -e interrupted.xml ] && no_leftover'
+
+# What takes longer than a second says how far it is: at a terminal, on a line that is gone before
+# anything else is written.
+scenario endless.lua 'return { image = "svsm-percpu", cpus = 2, exit_budget = 1000000000000,
+  budget = 1000000000000, on = { page_state_change = { keep_marks = true, honest = false } } }'
+TERM=xterm python3 "$SNPEMU_SOURCE_DIR/tests/terminal.py" 'million instructions' \
+    "$SNPEMU_COMMAND" run endless.lua >out 2>err
+status=$?
+check 'run: progress at a terminal' eval '[ $status -eq 130 ] &&
+    tr "\r" "\n" <out | grep -qE "^\[[0-9]+ s\] [0-9.]+ million instructions, last exit: page_state_change" &&
+    grep -qP "\r\x1b\[K  \|   \.\.\. and" out && tail -n 1 out | grep -q "^snpemu: interrupted"'
+timeout -s INT 2 "$SNPEMU_COMMAND" run endless.lua >out 2>err
+check 'run: no such line elsewhere' eval '! grep -qP "\x1b|\r" err'
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

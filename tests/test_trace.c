@@ -13,6 +13,7 @@
 #include "trace/event.h"
 #include "trace/ladder.h"
 #include "trace/meaning.h"
+#include "trace/meaning_use.h"
 #include "trace/text.h"
 
 #define ROWS(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -702,13 +703,31 @@ START_TEST(termination_table)
         before = row;
     }
     ck_assert_uint_eq(per_set[0x0], 3);
-    ck_assert_uint_eq(per_set[0x1], 10);
+    ck_assert_uint_eq(per_set[0x1], 13);
     ck_assert_uint_eq(per_set[0xF], 13 + 59);
     ck_assert_ptr_null(termination_find(0xF, 0x33));
     ck_assert_str_eq(termination_who(0xF, 0x6), "linux-svsm");
     ck_assert_str_eq(termination_who(0xF, 0x40), "svsm-hardened");
     ck_assert_str_eq(termination_who(0x0, 0x40), "GHCB specification");
     ck_assert_ptr_null(termination_set_name(0x7));
+}
+END_TEST
+
+/* Each use is one of a row, and the four guests are there. */
+START_TEST(termination_uses)
+{
+    static const char *const guests[] = {"linux-svsm", "COCONUT-SVSM", "Linux", "edk2 (OVMF)"};
+    const struct termination_use *use;
+
+    for (size_t i = 0; i < ROWS(guests); i++) {
+        use = termination_use_at(0, 0, i);
+        ck_assert_ptr_nonnull(use);
+        ck_assert_str_eq(use->guest, guests[i]);
+        ck_assert(use->meaning && use->source);
+    }
+    ck_assert_ptr_null(termination_use_at(0, 0, ROWS(guests)));
+    ck_assert_str_eq(termination_use_at(0, 1, 2)->guest, "edk2 (OVMF)");
+    ck_assert_ptr_null(termination_use_at(0xF, 0x6, 0));
 }
 END_TEST
 
@@ -749,6 +768,7 @@ static Suite *trace_suite(void)
     tcase_add_loop_test(tests, diff_applies, 0, 24);
     tcase_add_loop_test(tests, termination_is_read, 0, ROWS(termination_rows));
     tcase_add_test(tests, termination_table);
+    tcase_add_test(tests, termination_uses);
     tcase_add_test(tests, all_outcomes_and_verdicts_have_words);
     suite_add_tcase(suite, tests);
     return suite;

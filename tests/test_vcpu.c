@@ -821,6 +821,102 @@ START_TEST(rewritten_to_fault)
 }
 END_TEST
 
+/* ---- probes ---- */
+
+struct probes {
+    unsigned count;
+    bool stops;
+    struct vcpu_probed last;
+};
+
+static bool on_probe(void *context, const struct vcpu_probed *probed)
+{
+    struct probes *probes = context;
+
+    probes->count++;
+    probes->last = *probed;
+    return probes->stops;
+}
+
+/* A debugger's hook on an instruction that faults is no reason for other flags. */
+START_TEST(probe_on_a_fault)
+{
+    struct probes probes = {.stops = false};
+    uint64_t before = retired();
+    size_t number;
+
+    GUEST_CODE_BYTES(&guest, 0x04, 0x91, 0x8A, 0x07, 0xF4); /* add al, 0x91; mov al, [rdi] */
+    ck_assert_int_eq(vcpu_probe_code(guest.machine.vcpu, GUEST_CODE + 2, on_probe, &probes, &number,
+                                     &guest.error),
+                     0);
+    guest_set(&guest, VCPU_RAX, 0x9F);
+    guest_set(&guest, VCPU_RDI, GUEST_UNMAPPED);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_FAULT);
+    ck_assert_uint_ge(probes.count, 1);
+    ck_assert_uint_eq(probes.last.code_gva, GUEST_CODE + 2);
+    ck_assert_uint_eq(probes.last.retired, before + 1);
+    ck_assert_uint_eq(guest_get(&guest, VCPU_RFLAGS) & (RFLAGS_CF | RFLAGS_AF | RFLAGS_ZF),
+                      RFLAGS_CF | RFLAGS_AF);
+    vcpu_probe_drop(guest.machine.vcpu, number);
+}
+END_TEST
+
+/* It stops before its instruction, also before one that traps, as often as it wants. */
+START_TEST(probe_stops)
+{
+    struct probes probes = {.stops = true};
+    uint64_t before = retired();
+    size_t number[2];
+
+    GUEST_CODE_BYTES(&guest, 0x90, 0x90, 0x0F, 0x31, 0xF4); /* nop; nop; rdtsc */
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(vcpu_probe_code(guest.machine.vcpu, GUEST_CODE + 1 + i, on_probe, &probes,
+                                         &number[i], &guest.error),
+                         0);
+    }
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_PROBE);
+    ck_assert_uint_eq(guest.stop.rip, GUEST_CODE + 1);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_PROBE);
+    ck_assert_uint_eq(guest.stop.rip, GUEST_CODE + 1);
+    vcpu_probe_drop(guest.machine.vcpu, number[0]);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_PROBE);
+    ck_assert_uint_eq(guest.stop.rip, GUEST_CODE + 2);
+    ck_assert_uint_eq(retired() - before, 2);
+    vcpu_probe_drop(guest.machine.vcpu, number[1]);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_SITE);
+}
+END_TEST
+
+/* A store is shown with its place and time when it changes something; the vCPU stops behind it. */
+START_TEST(probe_of_memory)
+{
+    struct probes probes = {.stops = true};
+    struct vcpu *vcpu = guest.machine.vcpu;
+    uint32_t page =
+        (uint32_t)((guest_at(&guest, GUEST_DATA) - guest.machine.memory.ram) / PAGE_SIZE);
+    uint64_t before = retired();
+    size_t number;
+
+    /* mov [rdi], eax twice; nop; jmp to hlt */
+    GUEST_CODE_BYTES(&guest, 0x89, 0x07, 0x89, 0x07, 0x90, 0xEB, 0x00, 0xF4);
+    guest_store(&guest, GUEST_DATA + 8, 0);
+    guest_set(&guest, VCPU_RDI, GUEST_DATA + 8);
+    guest_set(&guest, VCPU_RAX, 0x12345678);
+    ck_assert_int_eq(vcpu_probe_memory(vcpu, VCPU_PROBE_CHANGE, page, 10, 1, on_probe, &probes,
+                                       &number, &guest.error),
+                     0);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_PROBE);
+    ck_assert_uint_eq(probes.count, 1); /* the second one changes nothing */
+    ck_assert(probes.last.write);
+    ck_assert_uint_eq(probes.last.code_gva, GUEST_CODE);
+    ck_assert_uint_eq(probes.last.retired, before);
+    ck_assert_uint_eq(guest.stop.rip, GUEST_CODE + 7);
+    ck_assert_uint_eq(retired() - before, 4);
+    vcpu_probe_drop(vcpu, number);
+    ck_assert_int_eq(guest_stop(&guest), VCPU_STOP_HALT);
+}
+END_TEST
+
 /* A virtual address that leads to other code after INVLPG. */
 START_TEST(remapped_code)
 {
@@ -1191,6 +1287,9 @@ int main(void)
     tcase_add_test(traps, rewritten_in_the_same_block);
     tcase_add_test(traps, rewritten_from_outside);
     tcase_add_test(traps, rewritten_to_fault);
+    tcase_add_test(traps, probe_on_a_fault);
+    tcase_add_test(traps, probe_stops);
+    tcase_add_test(traps, probe_of_memory);
     tcase_add_test(traps, remapped_code);
     tcase_add_test(traps, many_trap_sites);
 

@@ -108,6 +108,7 @@ missing_packages() {
     has_library lua5.4 liblua5.4-dev || say liblua5.4-dev
     has_library zydis libzydis-dev || say libzydis-dev
     has_library libgcrypt libgcrypt20-dev || say libgcrypt20-dev
+    has_library jansson libjansson-dev || say libjansson-dev
     has_library check check || say check
     has_unicorn || has_pip || say python3-pip
     [ "$1" = check ] || return 0
@@ -118,6 +119,10 @@ missing_packages() {
         say libclang-rt-14-dev
     has_command clang-format-14 || say clang-format-14
     has_command python3 || say python3
+    has_command chromium || has_command google-chrome || say chromium
+    has_command chromedriver || say chromium-driver
+    has_command dpkg-shlibdeps || say dpkg-dev
+    has_command gdb || say gdb
     has_command genhtml || say lcov
 }
 

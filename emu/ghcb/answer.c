@@ -228,9 +228,8 @@ int ghcb_answer(struct trap_context *trap, struct hypervisor *hypervisor, const 
 
     if (reply->overflow) {
         return error_set(error, SNPEMU_ERR_INPUT,
-                         "the reply to exit %llu (%s) is too large: at most %d actions, %u bytes",
-                         (unsigned long long)exit->number, exit->name, REPLY_ACTION_MAX,
-                         REPLY_DATA_MAX);
+                         "too large: at most %d actions, %u bytes; do less in one answer",
+                         REPLY_ACTION_MAX, REPLY_DATA_MAX);
     }
     status = answer_actions(&answer);
     answer_judge_uninvited(&answer);

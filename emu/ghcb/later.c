@@ -34,11 +34,13 @@ int later_add(struct later *later, const struct reply_action *action, const uint
     struct later_item *item = &later->item[later->count];
 
     if (later->count == LATER_MAX) {
-        return error_set(error, SNPEMU_ERR_INPUT, "more than %d actions wait at a time", LATER_MAX);
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "more than %d actions wait at a time; let fewer of them wait", LATER_MAX);
     }
     if (size > LATER_DATA_MAX - later->data_size_bytes) {
         return error_set(error, SNPEMU_ERR_INPUT,
-                         "the actions that wait have more than %d bytes to write", LATER_DATA_MAX);
+                         "the actions that wait have more than %d bytes to write; write less later",
+                         LATER_DATA_MAX);
     }
     if (later->count++ == 0) {
         later->counted = now;

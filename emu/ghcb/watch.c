@@ -159,8 +159,8 @@ int watch_list_add(struct watch_list *list, const struct reply_watch *request, s
     struct watch *watch = &list->watch[list->count];
 
     if (list->count == VCPU_WATCH_MAX) {
-        return error_set(error, SNPEMU_ERR_INPUT, "more than %d places watched at a time",
-                         VCPU_WATCH_MAX);
+        return error_set(error, SNPEMU_ERR_INPUT,
+                         "more than %d places watched at a time; watch fewer", VCPU_WATCH_MAX);
     }
     *watch = (struct watch){.request = *request, .list = list};
     list->count++;

@@ -32,6 +32,7 @@ const struct deviation_row *const deviation_rows[DEVIATION_KIND_COUNT] = {
     [DEVIATION_INJECT] = &deviation_inject,
     [DEVIATION_DOORBELL] = &deviation_doorbell,
     [DEVIATION_VCPU] = &deviation_vcpu,
+    [DEVIATION_RENAME] = &deviation_rename,
 };
 
 bool deviation_resolve(const struct deviation_context *context, struct deviation *deviation)

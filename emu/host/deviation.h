@@ -44,7 +44,8 @@ enum deviation_kind {
     DEVIATION_SWAP,
     DEVIATION_INJECT,
     DEVIATION_DOORBELL,
-    DEVIATION_VCPU, /* another vCPU or VMPL goes on, or one never does */
+    DEVIATION_VCPU,   /* another vCPU or VMPL goes on, or one never does */
+    DEVIATION_RENAME, /* an entry comes back as another page, which is taken and given anew */
     DEVIATION_KIND_COUNT,
 };
 

@@ -6,6 +6,7 @@
  *   deviation_answer.c  fields, marks, errors, the MSR, and answers that are none
  *   deviation_memory.c  bytes in memory that the host and the guest share
  *   deviation_page.c    pages: page states, the RMP, the nested map
+ *   deviation_rename.c  entries of a page state change that come back as others
  *   deviation_event.c   events that the guest takes, and who runs
  *   deviation_place.c   where: bytes in regions that an exit has
  *   deviation_named.c   where: pages that an exit names
@@ -26,6 +27,8 @@ extern const struct deviation_row deviation_write, deviation_ids, deviation_on_r
 /* deviation_page.c */
 extern const struct deviation_row deviation_skip, deviation_assign, deviation_unassign,
     deviation_rmpupdate, deviation_psmash, deviation_remap, deviation_swap;
+/* deviation_rename.c */
+extern const struct deviation_row deviation_rename;
 /* deviation_event.c */
 extern const struct deviation_row deviation_inject, deviation_doorbell, deviation_vcpu;
 
@@ -41,6 +44,7 @@ uint64_t deviation_value(const struct deviation_context *context, uint64_t hones
 
 /* Where an exit has no such place, or names no such page, the next kind of it stands for it. */
 #define DEVIATION_PLACE_COUNT 13
+#define DEVIATION_PLACE_ENTRY 4 /* an entry of a page state change */
 #define DEVIATION_PLACE_OFTEN 6 /* of the lists that come and go with requests */
 bool deviation_place(const struct deviation_context *context, unsigned what, unsigned index,
                      struct deviation_place *place);

@@ -19,7 +19,7 @@ struct host {
                   struct reply *reply, struct error *error);
     /* A watch of this host's (reply_watch.owner) fired. May be NULL. */
     void (*watch_fired)(struct host *host, void *owner);
-    /* True when this exit would be answered by a script's handler; NULL means never. */
+    /* True when this exit is, or would be, answered by more than the honest host; NULL: never. */
     bool (*handles)(struct host *host, const struct exit *exit);
     /* The end of the run: 0, or SNPEMU_ERR_INPUT naming a handler or watch that never fired. */
     int (*finish)(struct host *host, struct error *error);

@@ -114,6 +114,9 @@ const char *image_symbol_at(const struct image *image, uint64_t gva, uint64_t *o
 bool image_symbol_find(const struct image *image, const char *name, uint64_t *gva,
                        uint64_t *size_bytes);
 
+/* The name of symbol number i, by address; NULL after the last. */
+const char *image_symbol_name(const struct image *image, size_t i);
+
 /*
  * The line of source that the instruction at `gva` was made from, as the image's DWARF has it;
  * false without. `file` is without its directories, and lives as long as the image.

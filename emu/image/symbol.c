@@ -197,3 +197,8 @@ bool image_symbol_find(const struct image *image, const char *name, uint64_t *gv
     }
     return true;
 }
+
+const char *image_symbol_name(const struct image *image, size_t i)
+{
+    return image->symbols && i < image->symbols->count ? image->symbols->symbol[i].name : NULL;
+}

@@ -29,9 +29,17 @@ void rmp_release(struct rmp *rmp)
     memset(rmp, 0, sizeof(*rmp));
 }
 
+static void rmp_touch(const struct rmp *rmp, uint32_t page, uint32_t count)
+{
+    if (rmp->observer) {
+        rmp->observer->touched(rmp->observer->context, page, count);
+    }
+}
+
 static struct rmp_entry *rmp_entry_for_write(struct rmp *rmp, uint32_t page)
 {
     assert(page < rmp->page_count);
+    rmp_touch(rmp, page, 1);
     if (rmp->tracking) {
         rmp->region_dirty[page / PAGES_PER_LARGE_PAGE] = 1;
     }
@@ -218,6 +226,7 @@ static void rmp_split(struct rmp *rmp, uint32_t page)
     if (rmp->entry[page].flags & RMP_LARGE) {
         struct rmp_entry *entry = rmp_entry_for_write(rmp, first); /* the region counts */
 
+        rmp_touch(rmp, first, PAGES_PER_LARGE_PAGE);
         for (uint32_t i = 0; i < PAGES_PER_LARGE_PAGE; i++) {
             entry[i].flags &= (uint8_t)~RMP_LARGE;
         }

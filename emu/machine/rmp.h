@@ -46,6 +46,12 @@ struct rmp_owner {
     uint16_t reserved;
 };
 
+/* Who wants to know which entries change. What they become is for it to look at, later. */
+struct rmp_observer {
+    void (*touched)(void *context, uint32_t page, uint32_t count); /* they are about to */
+    void *context;
+};
+
 struct rmp {
     struct rmp_entry *entry; /* one for each page of memory */
     struct rmp_owner *owner; /* the same; zero without RMP_AWAY */
@@ -53,6 +59,7 @@ struct rmp {
     /* 2 MiB regions with a changed entry since the snapshot; only while one is kept. */
     bool tracking;
     uint8_t *region_dirty;
+    const struct rmp_observer *observer; /* not owned; NULL: nobody looks */
 };
 
 enum rmp_access {

@@ -80,6 +80,7 @@ void vcpu_pass(struct vcpu *vcpu)
 {
     vcpu->passing = true;
     vcpu->pass_gva = vcpu_code_gva(vcpu);
+    vcpu->pass_at = vcpu_retired(vcpu);
 }
 
 /* ---- opening and running ---- */
@@ -157,6 +158,7 @@ int vcpu_open(struct vcpu **out, struct memory *memory, struct rmp *rmp, vcpu_de
     vcpu->limit = LIMIT_NONE;
     vcpu->left = (int64_t)LIMIT_NONE;
     vcpu->generation = 1;
+    vcpu->pass_at = UINT64_MAX;
     vcpu_debug_forget(vcpu);
     vcpu->site = calloc(SITE_MAX, sizeof(*vcpu->site));
     vcpu->fill = calloc(memory->page_count, sizeof(*vcpu->fill));
@@ -204,6 +206,7 @@ void vcpu_close(struct vcpu *vcpu)
     free(vcpu->fill);
     free(vcpu->view);
     free(vcpu->stub);
+    free(vcpu->probe);
     free(vcpu);
 }
 
@@ -317,6 +320,7 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
     vcpu->clear_resume = false;
     vcpu_code_renew(vcpu);
     vcpu->site_stale = false;
+    vcpu->probe_due = false;
     if (vcpu_debug_attends(vcpu)) {
         vcpu_limit_hold(vcpu);
     }
@@ -366,7 +370,8 @@ static bool vcpu_enter(struct vcpu *vcpu, struct vcpu_plan *plan, uc_err *err)
 static bool stop_can_wait(enum vcpu_stop_kind kind)
 {
     return kind == VCPU_STOP_INVALID || kind == VCPU_STOP_SITE || kind == VCPU_STOP_FAULT ||
-           kind == VCPU_STOP_SPIN || kind == VCPU_STOP_BREAK || kind == VCPU_STOP_DEBUG;
+           kind == VCPU_STOP_SPIN || kind == VCPU_STOP_BREAK || kind == VCPU_STOP_DEBUG ||
+           kind == VCPU_STOP_PROBE;
 }
 
 int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
@@ -380,6 +385,7 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     if (vcpu->debug_stale && vcpu_debug_update(vcpu, error) != 0) {
         return SNPEMU_ERR_INTERNAL;
     }
+    vcpu->probes_until = limit;
     if (vcpu->memory->code_changed) {
         vcpu->memory->code_changed = false;
         vcpu_code_changed(vcpu);
@@ -411,6 +417,14 @@ int vcpu_run(struct vcpu *vcpu, struct vcpu_stop *stop, struct error *error)
     }
     vcpu_settle(vcpu, gva);
     vcpu_set_limit(vcpu, limit);
+    if (vcpu->probe_count > 0 &&
+        (vcpu->stop.kind == VCPU_STOP_FAULT || vcpu->stop.kind == VCPU_STOP_INTERRUPT)) {
+        vcpu_probe_mend(vcpu, gva);
+    }
+    if (vcpu->probe_count > 0 && vcpu->left > 0 && stop_can_wait(vcpu->stop.kind) &&
+        vcpu_probe_stops(vcpu, gva)) {
+        vcpu->stop.kind = VCPU_STOP_PROBE;
+    }
     /* A block that writes over itself may have been counted again from where it did. */
     if (in_time && vcpu->left < 0) {
         vcpu->left = 0;
@@ -521,6 +535,7 @@ int vcpu_restore(struct vcpu *vcpu, bool anew, struct error *error)
     vcpu->left = (int64_t)(vcpu->limit - vcpu->saved_retired);
     vcpu->resuming = vcpu->saved_resuming;
     vcpu->passing = false;
+    vcpu->pass_at = UINT64_MAX;
     vcpu->resumed_gva = vcpu->saved_resumed_gva;
     vcpu->resumed_at = vcpu->saved_resumed_at;
     return vcpu_debug_update(vcpu, error);

@@ -126,6 +126,7 @@ enum vcpu_stop_kind {
     VCPU_STOP_BREAK,     /* vcpu_set_break reached; not executed */
     VCPU_STOP_DEBUG,     /* an instruction breakpoint of the guest's; not executed */
     VCPU_STOP_ENGINE,    /* the engine gave up; `vector` is its own error number */
+    VCPU_STOP_PROBE,     /* a probe wants it; nothing happened that is not told otherwise */
 };
 
 struct vcpu_stop {
@@ -324,6 +325,39 @@ void vcpu_set_limit(struct vcpu *vcpu, uint64_t retired);
 /* Stop before the instruction at gva executes. `number` is for vcpu_drop_break; may be NULL. */
 int vcpu_set_break(struct vcpu *vcpu, uint64_t gva, size_t *number, struct error *error);
 void vcpu_drop_break(struct vcpu *vcpu, size_t number);
+
+/*
+ * Probes are a debugger's: they see that an address is reached or that memory is accessed, and
+ * change nothing that the guest could tell. `probe` comes before the instruction at code_gva, when
+ * `retired` have retired, in whichever order the engine does things: the same instruction may be
+ * shown again. True: stop with VCPU_STOP_PROBE; before the instruction where code is probed, and
+ * where memory is, before the next block.
+ *
+ * While there is any REP STOS and REP MOVS go one by one; with a probe of memory, all accesses of
+ * the guest are several times slower.
+ */
+struct vcpu_probed {
+    uint64_t code_gva, retired;
+    bool write; /* of memory */
+};
+typedef bool vcpu_probe(void *context, const struct vcpu_probed *probed);
+
+#define VCPU_PROBE_MAX 256
+enum vcpu_probe_kind {
+    VCPU_PROBE_CODE,   /* the instruction at gva */
+    VCPU_PROBE_CHANGE, /* stores that change what stands there */
+    VCPU_PROBE_WRITE,  /* stores */
+    VCPU_PROBE_READ,
+    VCPU_PROBE_ACCESS,
+};
+/* At a guest virtual address of code. `number` is for vcpu_probe_drop. */
+int vcpu_probe_code(struct vcpu *vcpu, uint64_t gva, vcpu_probe *callback, void *context,
+                    size_t *number, struct error *error);
+/* In a page of memory: [offset, offset + size_bytes) must lie in it. */
+int vcpu_probe_memory(struct vcpu *vcpu, enum vcpu_probe_kind kind, uint32_t page, uint32_t offset,
+                      uint32_t size_bytes, vcpu_probe *callback, void *context, size_t *number,
+                      struct error *error);
+void vcpu_probe_drop(struct vcpu *vcpu, size_t number);
 
 /* The RMP or the owner of a page changed, or who looks at it: forget translations that led to it.
  */

@@ -253,6 +253,11 @@ static bool block_attend(struct vcpu *vcpu, uint64_t gva, uint32_t size)
         block_stop(vcpu, gva, size);
         return true;
     }
+    if (vcpu->probe_due) {
+        vcpu->stop.kind = VCPU_STOP_PROBE;
+        block_stop(vcpu, gva, size);
+        return true;
+    }
     if (vcpu_debug_attends(vcpu) && (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_RF)) {
         vcpu->clear_resume = true;
         block_stop(vcpu, gva, size);

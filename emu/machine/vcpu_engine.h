@@ -14,6 +14,7 @@
  *   vcpu_hidden.c    words of the engine that it has no call for
  *   vcpu_observe.c   accesses shown to an observer
  *   vcpu_debug.c     the guest's own instruction breakpoints
+ *   vcpu_probe.c     a debugger's breakpoints and watchpoints
  */
 #ifndef SNPEMU_MACHINE_VCPU_ENGINE_H
 #define SNPEMU_MACHINE_VCPU_ENGINE_H
@@ -108,6 +109,17 @@ struct watch_range {
     struct vcpu *vcpu;
 };
 
+struct vcpu_point {
+    enum vcpu_probe_kind kind;
+    bool used;
+    uint64_t start; /* of code: where; of memory: where the engine has it */
+    uint32_t size_bytes;
+    uc_hook hook;
+    vcpu_probe *callback;
+    void *context;
+    struct vcpu *vcpu;
+};
+
 struct vcpu {
     /* By block_slot, or the next free slot after it. First, so that finding one is a shift and an
        addition: the block hook is called for every few instructions. */
@@ -172,6 +184,14 @@ struct vcpu {
     size_t watch_count;
     bool watch_often; /* all blocks are translated for watched memory */
 
+    struct vcpu_point *probe; /* VCPU_PROBE_MAX; NULL: there never was one */
+    size_t probe_count;
+    uint64_t probes_until;          /* the limit, in retired instructions */
+    bool quiet;                     /* the engine asks for itself, not for the guest */
+    bool probe_due;                 /* a probe of memory wants it to stop */
+    uint64_t probed_gva, probed_at; /* the last instruction with a probe on it, and when it was */
+    uint64_t probed_rflags;         /* RFLAGS before it */
+
     struct vcpu_observer observer; /* no `view`: none */
     uint8_t *view;                 /* per page: the latest enum vcpu_view */
     uc_hook observer_hook;         /* exact, or while reads are watched */
@@ -206,8 +226,8 @@ struct vcpu {
     size_t segment_offset; /* of the segment registers */
     size_t xcr0_offset;
 
-    bool passing; /* the engine may execute the trap site at pass_gva itself, once */
-    uint64_t pass_gva;
+    bool passing;               /* the engine may execute the trap site at pass_gva itself, once */
+    uint64_t pass_gva, pass_at; /* and when that is */
 };
 
 /* The engine's controls. */
@@ -257,6 +277,13 @@ bool vcpu_debug_stops(struct vcpu *vcpu, uint64_t gva);
 /* RF was set at gva, where nothing has run yet. */
 void vcpu_debug_resumed(struct vcpu *vcpu, uint64_t gva);
 void vcpu_debug_forget(struct vcpu *vcpu);
+
+/* vcpu_probe.c: the instruction at gva, where a probe is, has faulted. */
+void vcpu_probe_mend(struct vcpu *vcpu, uint64_t gva);
+/* In the place of any other fill while `quiet`. */
+bool vcpu_probe_fill(struct vcpu *vcpu, uint64_t gva, uc_tlb_entry *entry);
+/* The engine has stopped before the instruction at gva, before a probe there was asked. */
+bool vcpu_probe_stops(struct vcpu *vcpu, uint64_t gva);
 
 /* vcpu_fill.c */
 bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entry *entry,

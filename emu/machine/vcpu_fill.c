@@ -70,6 +70,9 @@ bool vcpu_on_tlb_fill(uc_engine *uc, uint64_t gva, uc_mem_type type, uc_tlb_entr
     if (vcpu->in_stub) {
         return vcpu_live_fill_stub(vcpu, gva, type, entry);
     }
+    if (vcpu->quiet) {
+        return vcpu_probe_fill(vcpu, gva, entry);
+    }
     if (!vcpu_place(vcpu, gva, access, &place)) {
         vcpu->faulted = true;
         return false;

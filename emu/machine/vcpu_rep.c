@@ -4,15 +4,15 @@
  * with one; half of the blocks of a guest that clears pages are nothing else. Here what is left of
  * a page is done at once, in the block hook before an iteration, when nobody could tell the
  * difference: the iteration before was the engine's own, in the same pages, so they are there and
- * may be written; nobody watches them; and the budget does not end on the way. The engine does the
- * rest, the last iteration at least, and all that is less simple.
+ * may be written; nobody watches these pages; and the budget does not end on the way. The engine
+ * does the rest, the last iteration at least, and all that is less simple.
  */
 #include <string.h>
 
 #include "abi/x86.h"
 #include "machine/vcpu_engine.h"
 
-#define REP_LEAST 8 /* iterations: fewer are not worth it */
+#define REP_LEAST 2 /* iterations: fewer are not worth it */
 
 struct rep {
     unsigned size_bytes; /* of an element */
@@ -48,6 +48,16 @@ bool vcpu_rep_is(const struct vcpu *vcpu, const uint8_t *bytes, size_t size)
     return vcpu_code(vcpu)->bits == 64 && rep_parse(bytes, size, &rep);
 }
 
+static bool is_watched(const struct vcpu *vcpu, uint32_t page)
+{
+    for (size_t i = 0; i < vcpu->watch_count; i++) {
+        if (vcpu->watch[i].start >> PAGE_SHIFT == page) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The page that the engine has at an address, if that is plain memory for this kind of access;
    NULL: who knows. */
 static uint8_t *rep_page(struct vcpu *vcpu, uint64_t gva, bool write)
@@ -69,7 +79,7 @@ static uint8_t *rep_page(struct vcpu *vcpu, uint64_t gva, bool write)
         found = found || live->access == (write ? MMU_WRITE : MMU_READ) ||
                 (!write && live->access == MMU_WRITE);
     }
-    if (!found || (write && (vcpu->memory->flags[page] & MEMORY_CODE))) {
+    if (!found || is_watched(vcpu, page) || (write && (vcpu->memory->flags[page] & MEMORY_CODE))) {
         return NULL;
     }
     return vcpu->memory->ram + (size_t)page * PAGE_SIZE;
@@ -123,7 +133,7 @@ uint64_t vcpu_rep_run(struct vcpu *vcpu, const struct block *block)
     const uint8_t *from;
     struct rep rep;
 
-    if (count <= REP_LEAST || vcpu->left <= REP_LEAST || vcpu->live_full || vcpu->watch_count > 0 ||
+    if (count <= REP_LEAST || vcpu->left <= REP_LEAST || vcpu->live_full || vcpu->probe_count > 0 ||
         vcpu->observer.exact || vcpu->limit != vcpu->asked ||
         !rep_parse(bytes, vcpu_code_peek(vcpu, block->gva, bytes, block_size(block)), &rep) ||
         (vcpu_get(vcpu, VCPU_RFLAGS) & RFLAGS_DF)) {

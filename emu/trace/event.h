@@ -62,7 +62,7 @@ struct trace_sink {
     void (*emit)(struct trace_sink *sink, const struct event *event);
 };
 
-#define TRACE_SINK_MAX 4
+#define TRACE_SINK_MAX 8
 struct trace {
     struct trace_sink *sink[TRACE_SINK_MAX]; /* not owned */
     size_t sink_count;

@@ -16,39 +16,57 @@
     "Linux arch/x86/include/asm/sev-common.h, GHCB_SEV_ES_* and GHCB_SNP_*; "                      \
     "linux-svsm src/globals.rs"
 #define SOURCE_LINUX "Linux arch/x86/include/asm/sev-common.h, GHCB_TERM_*"
+#define SOURCE_LINUX_SVSM "; arch/x86/boot/startup/sev-shared.c svsm_setup_ca"
 #define SOURCE_SVSM(users) "linux-svsm src/globals.rs; raised in " users
 
 static const struct termination rows[] = {
     {TERM_SET_GENERAL, TERM_GENERAL_UNSPECIFIED, "general, not specified",
-     "linux-svsm: an exit reported an error in SW_EXITINFO1, or a GHCB MSR response had the wrong "
-     "code. COCONUT-SVSM and OVMF give no other reason than this one.",
-     SOURCE_GENERAL "; COCONUT-SVSM kernel/src/sev/msr_protocol.rs"},
+     "The guest saw something that it does not accept, and says no more.", SOURCE_GENERAL},
     {TERM_SET_GENERAL, TERM_GENERAL_PROTOCOL, "GHCB protocol version range not supported",
      "The range that the hypervisor named does not contain the version that the guest speaks.",
      SOURCE_GENERAL},
     {TERM_SET_GENERAL, TERM_GENERAL_SNP_FEATURES, "SNP features not supported",
-     "The hypervisor's feature bitmap lacks a bit that the guest needs; linux-svsm asks for SNP, "
-     "AP "
-     "creation and the APIC ID list (bits 0, 1, 4).",
-     SOURCE_GENERAL "; linux-svsm src/cpu/vc.rs"},
+     "The hypervisor's feature bitmap lacks a bit that the guest needs.", SOURCE_GENERAL},
 
     {TERM_SET_LINUX, 0x0, "GHCB registration failed",
      "The hypervisor did not accept the GHCB page that the guest wanted to register.",
      SOURCE_LINUX},
-    {TERM_SET_LINUX, 0x1, "page state change failed", NULL, SOURCE_LINUX},
-    {TERM_SET_LINUX, 0x2, "PVALIDATE failed", NULL, SOURCE_LINUX},
+    {TERM_SET_LINUX, 0x1, "page state change failed",
+     "The hypervisor reported an error, or its answer had the wrong code.", SOURCE_LINUX},
+    {TERM_SET_LINUX, 0x2, "PVALIDATE failed",
+     "The instruction, or below VMPL0 the SVSM that carries it out, reported an error.",
+     SOURCE_LINUX},
     {TERM_SET_LINUX, 0x3, "not at VMPL0",
-     "The kernel does not run at VMPL0 although no SVSM is there.", SOURCE_LINUX},
-    {TERM_SET_LINUX, 0x4, "CPUID page could not be validated", NULL, SOURCE_LINUX},
+     "The kernel runs below VMPL0, and the hypervisor does not offer more than one VMPL; older "
+     "kernels: it runs below VMPL0 at all.",
+     SOURCE_LINUX "; arch/x86/boot/compressed/sev.c sev_enable"},
+    {TERM_SET_LINUX, 0x4, "CPUID page not usable",
+     "The CPUID page is missing, has the wrong size, or has no entry or too many.",
+     SOURCE_LINUX "; arch/x86/boot/startup/sev-shared.c setup_cpuid_table"},
     {TERM_SET_LINUX, 0x5, "CPUID answer not acceptable",
      "The hypervisor's answer to a CPUID request is not one that the guest can use.", SOURCE_LINUX},
-    {TERM_SET_LINUX, 0x6, "secrets page problem", NULL, SOURCE_LINUX},
+    {TERM_SET_LINUX, 0x6, "secrets page problem",
+     "The kernel runs below VMPL0, and the firmware names no secrets page, or one of another size.",
+     SOURCE_LINUX SOURCE_LINUX_SVSM},
     {TERM_SET_LINUX, 0x7, "not at VMPL0 and no SVSM",
-     "The kernel runs below VMPL0, and the secrets page names no SVSM.", SOURCE_LINUX},
-    {TERM_SET_LINUX, 0x8, "SVSM at VMPL0",
-     "The secrets page names an SVSM, yet the kernel itself runs at VMPL0.", SOURCE_LINUX},
+     "The kernel runs below VMPL0, and the secrets page names no SVSM.",
+     SOURCE_LINUX SOURCE_LINUX_SVSM},
+    {TERM_SET_LINUX, 0x8, "SVSM gives VMPL 0",
+     "The kernel runs below VMPL0, and the secrets page says that the SVSM's guest is at VMPL0.",
+     SOURCE_LINUX SOURCE_LINUX_SVSM},
     {TERM_SET_LINUX, 0x9, "SVSM calling area address",
-     "The address of the SVSM's calling area is not usable.", SOURCE_LINUX},
+     "The address of the SVSM's calling area is not that of a page.",
+     SOURCE_LINUX SOURCE_LINUX_SVSM},
+    {TERM_SET_LINUX, 0xA, "Secure TSC failed",
+     "The AMD-SP did not tell about the TSC, or the secrets page could not be mapped for it.",
+     SOURCE_LINUX "; arch/x86/coco/sev/core.c snp_secure_tsc_prepare, snp_secure_tsc_init"},
+    {TERM_SET_LINUX, 0xB, "SVSM calling area not moved",
+     "The SVSM refused the call that gives it the kernel's own calling area.",
+     SOURCE_LINUX "; arch/x86/boot/startup/sev-startup.c svsm_setup"},
+    {TERM_SET_LINUX, 0xC, "Secure AVIC failed",
+     "Secure AVIC is on without x2APIC, its page could not be registered, or an access to an MSR "
+     "through the hypervisor failed.",
+     SOURCE_LINUX "; arch/x86/kernel/apic/x2apic_savic.c, arch/x86/coco/sev/core.c"},
 
     {TERM_SET_SVSM, TERM_SVSM_GENERAL, "general",
      "A check of alignment or size failed, the hypervisor registered another GHCB than the one "

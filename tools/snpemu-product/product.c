@@ -9,6 +9,7 @@
 
 #include "check/oracle.h"
 #include "product.h"
+#include "progress.h"
 
 #define EXIT_MARGIN 1000 /* exits that a run may have beyond the honest one */
 
@@ -210,6 +211,7 @@ int product_run(struct product *product, struct error *error)
     uint64_t size = product_axes_size(&product->axes);
     struct product_host host;
     struct product_stage stage;
+    struct progress progress;
     double start;
     int status;
 
@@ -221,15 +223,21 @@ int product_run(struct product *product, struct error *error)
     product_host_init(&host, product->axes.cpus);
     status = product_stage_open(&stage, product, &host.host, error);
     start = now_seconds();
+    progress_start(&progress);
     for (uint64_t number = product->from; status == SNPEMU_OK && number <= product->to;) {
         struct error why;
 
+        if (progress_due(&progress)) {
+            progress_show(&progress, "%" PRIu64 " of %" PRIu64 " combinations", number,
+                          product->to);
+        }
         status = run_one(product, &stage, &host, number, &why);
         if (status != SNPEMU_OK) {
             error_set(error, status, "combination %" PRIu64 ": %s", number, why.text);
         }
         number = product->every > UINT64_MAX - number ? UINT64_MAX : number + product->every;
     }
+    progress_stop(&progress);
     product->seconds = now_seconds() - start;
     product->again = stage.again;
     product_stage_close(&stage);

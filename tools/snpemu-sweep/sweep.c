@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "ghcb/exit.h"
+#include "progress.h"
 #include "run.h"
 
 #define JOBS_MAX 64
@@ -106,6 +108,7 @@ static _Noreturn void job_main(const struct sweep *sweep, struct run *run, struc
     if (getppid() != parent) {
         _exit(1);
     }
+    signal(SIGALRM, SIG_DFL); /* which the parent takes for its progress */
     alarm((unsigned)sweep->seconds_max);
     job_go_on(sweep, run, &job->row);
     /* Less than a pipe holds: it never waits for the reader. */
@@ -215,14 +218,18 @@ static int take_job(struct sweep *sweep, struct job *job, struct error *error)
 }
 
 static int all_faults(struct sweep *sweep, struct run *run, struct job *ring, size_t *next,
-                      struct error *error)
+                      struct progress *progress, struct error *error)
 {
+    uint64_t last = sweep->to < sweep->honest.exits ? sweep->to : sweep->honest.exits;
     int status = SNPEMU_OK;
     bool at_exit = true;
 
     for (uint64_t exit = sweep->from; status == SNPEMU_OK && exit <= sweep->to;) {
         uint64_t number = exit;
 
+        if (progress_due(progress)) {
+            progress_show(progress, "exit %" PRIu64 " of %" PRIu64, exit, last);
+        }
         status = run_to_exit(run, &number, &at_exit, error);
         if (status != SNPEMU_OK || !at_exit) {
             break;
@@ -266,6 +273,7 @@ int sweep_run(struct sweep *sweep, struct error *error)
 {
     const struct run_options options = {.firmware = sweep->subject.firmware};
     struct job ring[JOBS_MAX] = {0};
+    struct progress progress;
     struct host *host = host_honest_new();
     struct run *run = NULL;
     size_t next = 0;
@@ -275,13 +283,14 @@ int sweep_run(struct sweep *sweep, struct error *error)
     if (!host) {
         return error_set(error, status, "out of memory");
     }
+    progress_start(&progress);
     status = run_honest(sweep, host, error);
     if (status == SNPEMU_OK) {
         status =
             run_new(&run, sweep->subject.scenario, sweep->subject.image, host, &options, error);
     }
     if (status == SNPEMU_OK) {
-        status = all_faults(sweep, run, ring, &next, error);
+        status = all_faults(sweep, run, ring, &next, &progress, error);
     }
     for (size_t i = 0; i < sweep->jobs; i++, next++) {
         struct job *job = &ring[next % sweep->jobs];
@@ -292,6 +301,7 @@ int sweep_run(struct sweep *sweep, struct error *error)
             status = take_job(sweep, job, error);
         }
     }
+    progress_stop(&progress);
     run_free(run);
     host->free(host);
     return status;

@@ -64,16 +64,17 @@ static void print_pem(const uint8_t *bytes, size_t size)
     printf("-----END CERTIFICATE-----\n");
 }
 
+const struct argp cmd_certificate_argp = {
+    certificate_options, certificate_parse, NULL, certificate_doc, NULL, NULL, NULL};
+
 int cmd_certificate(int argc, char **argv)
 {
-    static const struct argp argp = {
-        certificate_options, certificate_parse, NULL, certificate_doc, NULL, NULL, NULL};
     static const struct psp_guest nobody;
     struct certificate certificate = {.seed = SCENARIO_SEED_DEFAULT};
     struct error *error = &certificate.options.error;
     uint8_t der[PSP_CERTIFICATE_MAX];
     struct psp *psp = NULL;
-    int status = options_parse(&argp, argc, argv, &certificate.options);
+    int status = options_parse(&cmd_certificate_argp, argc, argv, &certificate.options);
 
     if (status == SNPEMU_OK) {
         status = psp_new(&psp, certificate.seed, &nobody, error);

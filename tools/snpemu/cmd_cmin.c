@@ -14,6 +14,7 @@
 #include "fuzz/cmin.h"
 #include "fuzz/input_file.h"
 #include "options.h"
+#include "progress.h"
 #include "stage_option.h"
 
 struct cmin_command {
@@ -89,7 +90,8 @@ static int list_files(struct cmin_command *command, struct error *error)
     int count = scandir(command->dir, &command->file, is_input, by_name);
 
     if (count < 0) {
-        return error_set(error, SNPEMU_ERR_IO, "%.300s: %s", command->dir, strerror(errno));
+        return error_set(error, SNPEMU_ERR_IO, "%.300s: %s; give a directory of inputs",
+                         command->dir, strerror(errno));
     }
     command->file_count = (size_t)count;
     return SNPEMU_OK;
@@ -159,13 +161,18 @@ static int play_file(struct cmin_command *command, const char *path, struct erro
 /* Each file once; directories are taken out of the list. */
 static int play_files(struct cmin_command *command, struct error *error)
 {
+    struct progress progress;
     size_t kept = 0;
     int status = SNPEMU_OK;
 
+    progress_start(&progress);
     for (size_t i = 0; i < command->file_count; i++) {
         struct dirent *entry = command->file[i];
         char *path = status == SNPEMU_OK ? path_of(command->dir, entry, error) : NULL;
 
+        if (progress_due(&progress)) {
+            progress_show(&progress, "%zu of %zu inputs", i, command->file_count);
+        }
         if (path && !is_directory(path) && !command_interrupted()) {
             status = play_file(command, path, error);
             command->file[kept++] = entry;
@@ -175,6 +182,7 @@ static int play_files(struct cmin_command *command, struct error *error)
         }
         free(path);
     }
+    progress_stop(&progress);
     command->file_count = kept;
     return status == SNPEMU_OK && kept == 0
                ? error_set(error, SNPEMU_ERR_INPUT, "%.300s: holds no input", command->dir)
@@ -228,14 +236,15 @@ static void cmin_release(struct cmin_command *command)
     subject_close(&command->subject);
 }
 
+const struct argp cmd_cmin_argp = {
+    cmin_options, cmin_parse, "SCENARIO.lua DIR\nIMAGE DIR", cmin_doc, NULL, NULL, NULL,
+};
+
 int cmd_cmin(int argc, char **argv)
 {
-    static const struct argp argp = {
-        cmin_options, cmin_parse, "SCENARIO.lua DIR\nIMAGE DIR", cmin_doc, NULL, NULL, NULL,
-    };
     struct cmin_command command = {0};
     struct error *error = &command.options.error;
-    int status = options_parse(&argp, argc, argv, &command.options), exit_status;
+    int status = options_parse(&cmd_cmin_argp, argc, argv, &command.options), exit_status;
 
     if (status == SNPEMU_OK) {
         command_catch_signals();

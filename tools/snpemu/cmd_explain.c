@@ -10,6 +10,7 @@
 #include "options.h"
 #include "output.h"
 #include "trace/meaning.h"
+#include "trace/meaning_use.h"
 
 #define EXPLAIN_WORDS_MAX 2
 
@@ -27,10 +28,14 @@ static const struct argp_option explain_options[] = {
 static const char explain_doc[] =
     "Say what a termination, an outcome, a verdict or an oracle means. Without an argument: all of "
     "them.\v"
-    "A termination is SET:CODE in hexadecimal, or the value of the GHCB MSR that asked for it.\n"
+    "A termination is SET:CODE in hexadecimal, or the value of the GHCB MSR that asked for it; "
+    "SET: "
+    "alone lists the codes of a set. Where guests mean different things by the same code, each is "
+    "told: linux-svsm, COCONUT-SVSM, Linux, edk2.\n"
     "\n"
     "  snpemu explain 0xf:0x6\n"
     "  snpemu explain 0x6f100\n"
+    "  snpemu explain 0x1:\n"
     "  snpemu explain hang";
 
 static error_t explain_parse(int key, char *arg, struct argp_state *state)
@@ -49,7 +54,8 @@ static error_t explain_parse(int key, char *arg, struct argp_state *state)
 
 static void explain_termination(const struct termination *row)
 {
-    char source[256];
+    const struct termination_use *use;
+    char source[320];
 
     printf("terminated 0x%x:0x%x\n  %s: %s\n", row->set, row->code,
            termination_who(row->set, row->code), row->name);
@@ -58,6 +64,42 @@ static void explain_termination(const struct termination *row)
     }
     snprintf(source, sizeof(source), "Source: %s", row->source);
     output_words(stdout, 2, source);
+    for (size_t i = 0; (use = termination_use_at(row->set, row->code, i)) != NULL; i++) {
+        printf("  %s\n", use->guest);
+        output_words(stdout, 4, use->meaning);
+        snprintf(source, sizeof(source), "Source: %s", use->source);
+        output_words(stdout, 4, source);
+    }
+}
+
+static void list_termination(const struct termination *row)
+{
+    printf("  0x%x:0x%-3x %s: %s\n", row->set, row->code, termination_who(row->set, row->code),
+           row->name);
+}
+
+/* "0xf:" */
+static bool explain_set(const char *word)
+{
+    const struct termination *row;
+    char first[16];
+    size_t length = strlen(word);
+    uint8_t set, code;
+
+    if (length == 0 || length + 2 > sizeof(first) || word[length - 1] != ':') {
+        return false;
+    }
+    snprintf(first, sizeof(first), "%s0", word);
+    if (termination_parse(first, &set, &code) != SNPEMU_OK || !termination_set_name(set)) {
+        return false;
+    }
+    printf("Terminations of set 0x%x: %s\n", set, termination_set_name(set));
+    for (size_t i = 0; (row = termination_at(i)) != NULL; i++) {
+        if (row->set == set) {
+            list_termination(row);
+        }
+    }
+    return true;
 }
 
 static void explain_outcome(enum outcome_kind kind)
@@ -82,27 +124,64 @@ static void explain_oracles(void)
     }
 }
 
-static void explain_all(void)
+static void explain_terminations(void)
 {
     const struct termination *row;
 
     printf("Terminations (set:code)\n");
     for (size_t i = 0; (row = termination_at(i)) != NULL; i++) {
-        printf("  0x%x:0x%-3x %s: %s\n", row->set, row->code, termination_who(row->set, row->code),
-               row->name);
+        list_termination(row);
     }
-    printf("\nOutcomes\n");
+}
+
+static void explain_outcomes(void)
+{
+    printf("Outcomes\n");
     for (int kind = OUTCOME_NONE + 1; kind < OUTCOME_KIND_COUNT; kind++) {
         printf("  %s\n", outcome_name((enum outcome_kind)kind));
         output_words(stdout, 6, outcome_meaning((enum outcome_kind)kind));
     }
-    printf("\nVerdicts\n");
+}
+
+static void explain_verdicts(void)
+{
+    printf("Verdicts\n");
     for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
         printf("  %s\n", verdict_name((enum verdict)verdict));
         output_words(stdout, 6, verdict_meaning((enum verdict)verdict));
     }
-    printf("\n");
-    explain_oracles();
+}
+
+/* The lists, in the order in which all of them are shown. */
+static const struct {
+    const char *name;
+    void (*explain)(void);
+} lists[] = {
+    {"terminations", explain_terminations},
+    {"outcomes", explain_outcomes},
+    {"verdicts", explain_verdicts},
+    {"oracles", explain_oracles},
+};
+
+#define LIST_COUNT (sizeof(lists) / sizeof(lists[0]))
+
+static void explain_all(void)
+{
+    for (size_t i = 0; i < LIST_COUNT; i++) {
+        printf("%s", i ? "\n" : "");
+        lists[i].explain();
+    }
+}
+
+static bool explain_list(const char *word)
+{
+    for (size_t i = 0; i < LIST_COUNT; i++) {
+        if (strcmp(lists[i].name, word) == 0) {
+            lists[i].explain();
+            return true;
+        }
+    }
+    return false;
 }
 
 static int fail_unknown(const char *word, struct error *error)
@@ -119,7 +198,9 @@ static int fail_unknown(const char *word, struct error *error)
     for (int kind = 0; kind < ORACLE_COUNT; kind++) {
         nearest_try(&nearest, oracle_name((enum oracle_kind)kind));
     }
-    nearest_try(&nearest, "oracles");
+    for (size_t i = 0; i < LIST_COUNT; i++) {
+        nearest_try(&nearest, lists[i].name);
+    }
     if (option_nearest(&nearest)) {
         return error_set(error, SNPEMU_ERR_INPUT,
                          "explain: nothing is called '%.100s'; nearest: %s", word,
@@ -148,8 +229,7 @@ static int explain_word(const char *word, struct error *error)
         output_words(stdout, 2, verdict_meaning(verdict));
         return SNPEMU_OK;
     }
-    if (strcmp(word, "oracles") == 0) {
-        explain_oracles();
+    if (explain_list(word) || explain_set(word)) {
         return SNPEMU_OK;
     }
     if (oracle_named(word) != ORACLE_COUNT) {
@@ -164,26 +244,30 @@ static int explain_word(const char *word, struct error *error)
     if (!row) {
         const char *who = termination_set_name(set);
 
-        return error_set(error, SNPEMU_ERR_INPUT,
-                         "explain: no meaning is known of 0x%x:0x%x (set 0x%x: %s)", set, code, set,
-                         who ? who : "nobody known");
+        return error_set(
+            error, SNPEMU_ERR_INPUT,
+            "explain: no meaning is known of 0x%x:0x%x (set 0x%x: %s); 'snpemu explain "
+            "terminations' lists those that are",
+            set, code, set, who ? who : "nobody known");
     }
     explain_termination(row);
     return SNPEMU_OK;
 }
 
+const struct argp cmd_explain_argp = {
+    explain_options,
+    explain_parse,
+    "[SET:CODE | OUTCOME | VERDICT | ORACLE | terminations | outcomes | verdicts | oracles]",
+    explain_doc,
+    NULL,
+    NULL,
+    NULL};
+
 int cmd_explain(int argc, char **argv)
 {
-    static const struct argp argp = {explain_options,
-                                     explain_parse,
-                                     "[SET:CODE | OUTCOME | VERDICT | ORACLE | oracles]",
-                                     explain_doc,
-                                     NULL,
-                                     NULL,
-                                     NULL};
     struct explain explain = {0};
     struct error *error = &explain.options.error;
-    int status = options_parse(&argp, argc, argv, &explain.options);
+    int status = options_parse(&cmd_explain_argp, argc, argv, &explain.options);
     const char *word = explain.word[0];
 
     if (status == SNPEMU_OK && explain.word_count == 2) {

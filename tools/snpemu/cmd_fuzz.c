@@ -307,11 +307,12 @@ static void fuzz_release(struct fuzz_command *command)
     }
 }
 
+const struct argp cmd_fuzz_argp = {
+    fuzz_options, fuzz_parse, "SCENARIO.lua | IMAGE", fuzz_doc, NULL, NULL, NULL,
+};
+
 int cmd_fuzz(int argc, char **argv)
 {
-    static const struct argp argp = {
-        fuzz_options, fuzz_parse, "SCENARIO.lua | IMAGE", fuzz_doc, NULL, NULL, NULL,
-    };
     struct fuzz_command *command = calloc(1, sizeof(*command));
     int status, exit_status;
 
@@ -320,7 +321,7 @@ int cmd_fuzz(int argc, char **argv)
     }
     command->jobs = 1;
     command->dir_fd = -1;
-    status = options_parse(&argp, argc, argv, &command->options);
+    status = options_parse(&cmd_fuzz_argp, argc, argv, &command->options);
     if (status == SNPEMU_OK) {
         status = fuzz_prepare(command, &command->options.error);
     }

@@ -13,6 +13,7 @@
 #include "fuzz/input_file.h"
 #include "fuzz/reduce.h"
 #include "options.h"
+#include "progress.h"
 #include "stage_option.h"
 
 enum {
@@ -83,6 +84,7 @@ static size_t records(size_t size_bytes)
 static int run_reduce(struct reduce_command *command, struct error *error)
 {
     size_t before = command->size_bytes;
+    struct progress progress;
     char name[FINDING_NAME_MAX], words[640];
     struct stage_result result;
     struct finding_key key;
@@ -92,8 +94,10 @@ static int run_reduce(struct reduce_command *command, struct error *error)
         finding_key(&result, &key);
         finding_name(&key, name);
         finding_words(&key, words, sizeof(words));
+        progress_start_blind(&progress, "trying what is simpler");
         status = reduce(command->stage, &key, command->input, &command->size_bytes, &command->runs,
                         error);
+        progress_stop(&progress);
     }
     if (status == SNPEMU_OK) {
         fwrite(command->input, 1, command->size_bytes, command->output.file);
@@ -106,12 +110,12 @@ static int run_reduce(struct reduce_command *command, struct error *error)
     return status;
 }
 
+const struct argp cmd_reduce_argp = {
+    reduce_options, reduce_parse, "SCENARIO.lua INPUT\nIMAGE INPUT", reduce_doc, NULL, NULL, NULL,
+};
+
 int cmd_reduce(int argc, char **argv)
 {
-    static const struct argp argp = {
-        reduce_options, reduce_parse, "SCENARIO.lua INPUT\nIMAGE INPUT", reduce_doc, NULL,
-        NULL,           NULL,
-    };
     struct reduce_command *command = calloc(1, sizeof(*command));
     struct error *error;
     int status, exit_status;
@@ -121,7 +125,7 @@ int cmd_reduce(int argc, char **argv)
     }
     error = &command->options.error;
     command->runs = FINDING_REDUCE_RUNS;
-    status = options_parse(&argp, argc, argv, &command->options);
+    status = options_parse(&cmd_reduce_argp, argc, argv, &command->options);
     if (status == SNPEMU_OK) {
         status = input_file_read(command->input_path, command->input, &command->size_bytes, error);
     }

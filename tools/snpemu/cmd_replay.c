@@ -110,8 +110,9 @@ static int replay(struct replay_command *command, struct outcome *outcome, struc
     int status = stage_play(command->stage, command->input, command->size_bytes, &fast, error);
 
     if (status == SNPEMU_OK) {
-        status =
-            show_open(&command->show, &command->subject, command->trace_path, TEXT_FULL, error);
+        const struct show_trace trace = {.path = command->trace_path};
+
+        status = show_open(&command->show, &command->subject, &trace, error);
     }
     if (status != SNPEMU_OK) {
         return status;
@@ -144,12 +145,12 @@ static void replay_release(struct replay_command *command)
     subject_close(&command->subject);
 }
 
+const struct argp cmd_replay_argp = {
+    replay_options, replay_parse, "SCENARIO.lua INPUT\nIMAGE INPUT", replay_doc, NULL, NULL, NULL,
+};
+
 int cmd_replay(int argc, char **argv)
 {
-    static const struct argp argp = {
-        replay_options, replay_parse, "SCENARIO.lua INPUT\nIMAGE INPUT", replay_doc, NULL,
-        NULL,           NULL,
-    };
     struct replay_command *command = calloc(1, sizeof(*command));
     struct outcome outcome;
     struct error *error;
@@ -159,7 +160,7 @@ int cmd_replay(int argc, char **argv)
         return command_fail(SNPEMU_ERR_MEMORY, &(struct error){"out of memory"});
     }
     error = &command->options.error;
-    status = options_parse(&argp, argc, argv, &command->options);
+    status = options_parse(&cmd_replay_argp, argc, argv, &command->options);
     if (status == SNPEMU_OK) {
         command_catch_signals();
         status = input_file_read(command->input_path, command->input, &command->size_bytes, error);

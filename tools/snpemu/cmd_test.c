@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "aside.h"
@@ -17,11 +16,11 @@
 #include "junit.h"
 #include "options.h"
 #include "output.h"
+#include "progress.h"
 #include "workers.h"
 
 #define FIXTURES_MAX 100000
 #define DIFF_LINES_SHOWN 60
-#define PROGRESS_AFTER_SECONDS 1
 
 enum {
     KEY_ACCEPT = 0x100,
@@ -48,8 +47,8 @@ struct test_command {
     struct aside junit_file;
 
     /* What is shown. */
-    bool colour, progress, progress_shown;
-    time_t started;
+    bool colour;
+    struct progress progress;
     size_t passed, failed;
     enum fixture_result worst;
 };
@@ -61,7 +60,11 @@ static const struct argp_option test_options[] = {
      "Write the golden trace of each fixture that is right in all else, and show what changed", 0},
     {"junit", KEY_JUNIT, "FILE", 0, "Write the results as JUnit XML, too", 0},
     COVERAGE_OPTIONS,
-    {"out", KEY_OUT, "DIR", 0, "Keep scenario, trace and diff of each failure in DIR", 0},
+    {"out", KEY_OUT, "DIR", 0,
+     "Keep scenario, full trace and differences of each failure in DIR, as NAME.lua, NAME.trace "
+     "and "
+     "NAME.diff, with two underscores for each slash of the name",
+     0},
     {FIXTURE_OPTION_REPLAY, KEY_REPLAY, "FD", OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -198,24 +201,14 @@ static int add_path(struct test_command *command, char *path, struct error *erro
     return add_fixture(command, path, error);
 }
 
-static void clear_progress(struct test_command *command)
-{
-    if (command->progress_shown) {
-        fputs("\r\033[K", stderr);
-        command->progress_shown = false;
-    }
-}
-
 static void show_progress(void *context, size_t done, const struct job *running)
 {
     struct test_command *command = context;
 
-    if (!command->progress || !running || time(NULL) - command->started < PROGRESS_AFTER_SECONDS) {
-        return;
+    if (running && progress_due(&command->progress)) {
+        progress_show(&command->progress, "%zu of %zu, %.100s", done, command->job_count,
+                      running->name);
     }
-    fprintf(stderr, "\r\033[K[%zu/%zu] %.60s", done, command->job_count, running->name);
-    fflush(stderr);
-    command->progress_shown = true;
 }
 
 /* Of a fixture, in their order: the same file whatever -j is. */
@@ -246,8 +239,8 @@ static void show_finished(void *context, struct job *job)
     const struct fixture_report *report = &job->report;
     const char *rest;
 
+    progress_clear(&command->progress);
     add_coverage(command, job);
-    clear_progress(command);
     printf("%s%s%s %s", output_escape(command->colour, rows[report->result].colour),
            rows[report->result].word, output_escape(command->colour, COLOUR_NONE), job->name);
     printf("%s%s\n", report->why[0] || report->outcome[0] ? ": " : "",
@@ -309,10 +302,9 @@ static int test_run(struct test_command *command, struct error *error)
     int status;
 
     command->colour = output_has_colour(stdout);
-    command->progress = isatty(STDERR_FILENO);
-    command->started = time(NULL);
+    progress_start(&command->progress);
     status = workers_run(&workers, error);
-    clear_progress(command);
+    progress_stop(&command->progress);
     if (status == SNPEMU_OK && command->junit && !command_interrupted()) {
         junit_write(command->junit_file.file, command->job, command->job_count);
         status = aside_commit(&command->junit_file, error);
@@ -339,11 +331,12 @@ static void test_release(struct test_command *command)
     coverage_file_close(&command->coverage_file);
 }
 
+const struct argp cmd_test_argp = {
+    test_options, test_parse, "PATH...", test_doc, NULL, NULL, NULL,
+};
+
 int cmd_test(int argc, char **argv)
 {
-    static const struct argp argp = {
-        test_options, test_parse, "PATH...", test_doc, NULL, NULL, NULL,
-    };
     static const int exit_statuses[] = {
         [FIXTURE_PASSED] = EXIT_MET,        [FIXTURE_ACCEPTED] = EXIT_MET,
         [FIXTURE_FAILED] = EXIT_NOT_MET,    [FIXTURE_INPUT] = EXIT_INPUT,
@@ -351,7 +344,7 @@ int cmd_test(int argc, char **argv)
     };
     struct test_command command = {.max_workers = 1};
     struct error *error = &command.options.error;
-    int status = options_parse(&argp, argc, argv, &command.options), exit_status;
+    int status = options_parse(&cmd_test_argp, argc, argv, &command.options), exit_status;
 
     if (status == SNPEMU_OK && command.replay) {
         return fixture_replay(command.path[0], (int)command.replay_fd);

@@ -5,7 +5,9 @@
 #ifndef SNPEMU_COMMAND_H
 #define SNPEMU_COMMAND_H
 
+#include <argp.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "error.h"
 
@@ -17,8 +19,27 @@ enum exit_status {
     EXIT_SIGNAL = 128, /* plus the number of the signal that interrupted it */
 };
 
-/* argv[0] is the whole name, such as "snpemu run". Each returns an exit status. */
+/*
+ * A subcommand. Help, manual pages and the shells' completions are all made of these rows and their
+ * tables of options, so what is said of an option stands in one place.
+ */
+struct command {
+    const char *name, *whole_name, *summary;
+    /* argv[0] is the whole name, such as "snpemu run". Returns an exit status. */
+    int (*run)(int argc, char **argv);
+    const struct argp *argp;
+};
+
+/* Row number i, in the order of the help; NULL after the last. */
+const struct command *command_at(size_t i);
+const struct command *command_named(const char *name);
+/* The program itself: its options and its text. */
+extern const struct argp command_main_argp;
+/* Run the subcommand that the arguments name; an exit status. */
+int command_run(int argc, char **argv);
+
 int cmd_run(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_test(int argc, char **argv);
 int cmd_fuzz(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
@@ -26,6 +47,9 @@ int cmd_reduce(int argc, char **argv);
 int cmd_cmin(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_certificate(int argc, char **argv);
+
+extern const struct argp cmd_run_argp, cmd_report_argp, cmd_test_argp, cmd_fuzz_argp,
+    cmd_replay_argp, cmd_reduce_argp, cmd_cmin_argp, cmd_explain_argp, cmd_certificate_argp;
 
 /* The exit status that belongs to a negative status. */
 int command_status(int status);

@@ -1,194 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * snpemu: finds the subcommand and says how it ended.
+ * snpemu: what comes before a subcommand, and after it.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "command.h"
-#include "machine/vcpu.h"
-#include "options.h"
-#include "trace/text.h"
-
-#ifndef SNPEMU_VERSION
-#define SNPEMU_VERSION "unknown"
-#endif
-
-static const struct command {
-    const char *name, *whole_name;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"run", "snpemu run", cmd_run},
-    {"test", "snpemu test", cmd_test},
-    {"fuzz", "snpemu fuzz", cmd_fuzz},
-    {"replay", "snpemu replay", cmd_replay},
-    {"reduce", "snpemu reduce", cmd_reduce},
-    {"cmin", "snpemu cmin", cmd_cmin},
-    {"explain", "snpemu explain", cmd_explain},
-    {"certificate", "snpemu certificate", cmd_certificate},
-};
-
-#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
-#define KEY_VERSION 'V'
-
-static const struct argp_option main_options[] = {
-    OPTION_HELP,
-    {"version", KEY_VERSION, NULL, 0, "Print the versions of emulator, engine and trace format",
-     -1},
-    {0},
-};
-
-static const char main_doc[] =
-    "A deterministic software emulator of AMD SEV-SNP for bringing up an SVSM.\v"
-    "Commands:\n"
-    "  run          run an SVSM image against a scripted hypervisor\n"
-    "  test         run scenarios as fixtures and compare their traces\n"
-    "  fuzz         look for answers that an image does not stand\n"
-    "  replay       run one input of the fuzzer from launch on\n"
-    "  reduce       make an input as simple as it can be with what it shows\n"
-    "  cmin         keep the inputs of a corpus that are needed for what all of them cover\n"
-    "  explain      say what a termination, an outcome or a verdict means\n"
-    "  certificate  print the certificate of the test key that signs attestation reports\n"
-    "\n"
-    "'snpemu COMMAND --help' lists the options of each.\n"
-    "\n"
-    "Exit status: 0 expectation met (without one: pass or contained), 1 not met, 2 bad input or "
-    "usage, 3 the emulator's own failure.";
-
-/* The signal, or 0; what runs asks for it. */
-static volatile sig_atomic_t interrupted;
-
-static void note_signal(int number)
-{
-    interrupted = number;
-}
-
-void command_catch_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM};
-    struct sigaction action = {.sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND}, old;
-
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
-            sigaction(numbers[i], &action, NULL);
-        }
-    }
-}
-
-bool command_interrupted(void)
-{
-    return interrupted != 0;
-}
-
-int command_say_interrupted(void)
-{
-    fprintf(stderr, "snpemu: interrupted\n");
-    return EXIT_SIGNAL + interrupted;
-}
-
-int command_status(int status)
-{
-    static const struct {
-        int status, exit_status;
-    } rows[] = {
-        {SNPEMU_OK, EXIT_MET},
-        {SNPEMU_ERR_INPUT, EXIT_INPUT},
-        {SNPEMU_ERR_IO, EXIT_INPUT},
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].status == status) {
-            return rows[i].exit_status;
-        }
-    }
-    return EXIT_INTERNAL;
-}
-
-int command_fail(int status, const struct error *error)
-{
-    fprintf(stderr, "snpemu: %s\n", error->text[0] ? error->text : "failed without a reason");
-    return command_status(status);
-}
-
-static error_t main_parse(int key, char *arg, struct argp_state *state)
-{
-    (void)arg;
-    if (key == KEY_VERSION) {
-        printf("snpemu %s\nengine: Unicorn %s\ntrace format: %d\n", SNPEMU_VERSION,
-               vcpu_engine_version(), TEXT_TRACE_VERSION);
-        exit(fflush(stdout) == 0 ? EXIT_MET : EXIT_INPUT);
-    }
-    return option_other(key, state);
-}
-
-static const struct command *command_named(const char *name)
-{
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (strcmp(commands[i].name, name) == 0) {
-            return &commands[i];
-        }
-    }
-    return NULL;
-}
-
-static int fail_unknown(const char *name)
-{
-    struct nearest nearest;
-    struct error error;
-
-    nearest_start(&nearest, name);
-    for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        nearest_try(&nearest, commands[i].name);
-    }
-    if (option_nearest(&nearest)) {
-        error_set(&error, SNPEMU_ERR_INPUT, "unknown command '%.100s'; nearest: %s", name,
-                  option_nearest(&nearest));
-    } else {
-        error_set(&error, SNPEMU_ERR_INPUT,
-                  "unknown command '%.100s'; there are run, test, fuzz, replay, reduce, cmin, "
-                  "explain and certificate",
-                  name);
-    }
-    return command_fail(SNPEMU_ERR_INPUT, &error);
-}
-
-static int run_command(int argc, char **argv)
-{
-    static const struct argp argp = {
-        main_options, main_parse, "COMMAND [OPTION...]", main_doc, NULL, NULL, NULL};
-    const struct command *command;
-    struct options options = {0};
-    char whole_name[32];
-
-    if (argc < 2) {
-        error_set(&options.error, SNPEMU_ERR_INPUT,
-                  "no command; there are run, test, fuzz, replay, reduce, cmin, explain and "
-                  "certificate; see 'snpemu --help'");
-        return command_fail(SNPEMU_ERR_INPUT, &options.error);
-    }
-    if (argv[1][0] == '-') {
-        char *first[] = {argv[0], argv[1], NULL};
-        int status = options_parse(&argp, 2, first, &options);
-
-        if (status == SNPEMU_OK) {
-            status = error_set(&options.error, SNPEMU_ERR_INPUT,
-                               "the command comes first: 'snpemu run ...'; see 'snpemu --help'");
-        }
-        return command_fail(status, &options.error);
-    }
-    command = command_named(argv[1]);
-    if (!command) {
-        return fail_unknown(argv[1]);
-    }
-    snprintf(whole_name, sizeof(whole_name), "%s", command->whole_name);
-    argv[1] = whole_name;
-    return command->run(argc - 1, argv + 1);
-}
 
 int main(int argc, char **argv)
 {
@@ -196,7 +14,7 @@ int main(int argc, char **argv)
 
     /* The ladder is many small pieces: a line at a time is soon enough. */
     setvbuf(stderr, NULL, _IOLBF, 0);
-    status = run_command(argc, argv);
+    status = command_run(argc, argv);
     /* A full disk may show only now; what was asked for is then not there. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "snpemu: standard output: cannot be written: %s\n", strerror(errno));

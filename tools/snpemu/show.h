@@ -12,22 +12,34 @@
 #include "aside.h"
 #include "check/outcome.h"
 #include "error.h"
+#include "progress.h"
 #include "run.h"
 #include "subject.h"
 #include "trace/ladder.h"
-#include "trace/text.h"
+#include "trace/writer.h"
 
 struct show {
     struct aside aside; /* where the trace comes to be */
-    struct text_trace *text;
+    struct trace_writer *writer;
+    struct rmp_log *rmp_log; /* for a timeline */
     struct ladder *ladder;
     struct trace trace;
     FILE *console;
+    struct trace_sink before; /* takes the line of progress away before something else is shown */
+    struct progress progress;
+    const struct run *run; /* NULL: oracles look first, and silently */
 };
 
-/* What cannot be written shows before anything runs. `trace_path` may be NULL: no trace. */
-int show_open(struct show *show, const struct subject *subject, const char *trace_path,
-              enum text_form form, struct error *error);
+/* A trace as the user wants it. */
+struct show_trace {
+    const char *path; /* NULL: none; "-": standard output */
+    enum trace_format format;
+    enum text_form form;
+};
+
+/* What cannot be written shows before anything runs. */
+int show_open(struct show *show, const struct subject *subject, const struct show_trace *trace,
+              struct error *error);
 void show_close(struct show *show); /* takes one that is all zero, too */
 
 /* Let a run with these options be shown: their trace, console and cancelled. */
