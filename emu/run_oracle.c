@@ -149,12 +149,14 @@ static const enum vcpu_view views[] = {
     [ORACLE_VIEW_ALL] = VCPU_VIEW_ALL,
 };
 
-/* Under an address that the host made lead here a page is not looked at: it would be taken for what
-   it is at home. */
+/* A page to which the host made another address lead is not looked at: under that one it would be
+   taken for what it is at home, and what is read there for a second read. */
 static bool is_looked_at(const struct run *run, const struct mmu_translation *place)
 {
-    return is_watched(run) &&
-           memory_gpa(&run->machine.memory, place->page) == (place->gpa & ~PAGE_MASK);
+    const struct memory *memory = &run->machine.memory;
+
+    return is_watched(run) && memory_gpa(memory, place->page) == (place->gpa & ~PAGE_MASK) &&
+           !memory_has_alias(memory, place->page);
 }
 
 static bool on_settled(void *context, uint64_t gva, const struct mmu_translation *place,

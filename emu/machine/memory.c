@@ -140,6 +140,25 @@ int memory_map(struct memory *memory, uint32_t guest_page, uint32_t page, struct
     return 0;
 }
 
+bool memory_has_alias(const struct memory *memory, uint32_t page)
+{
+    for (uint32_t first = 0; memory->nested && first < memory->page_count;
+         first += PAGES_PER_LARGE_PAGE) {
+        uint32_t end = first + PAGES_PER_LARGE_PAGE;
+
+        if (!memory->moved[first / PAGES_PER_LARGE_PAGE]) {
+            continue;
+        }
+        end = end < memory->page_count ? end : memory->page_count;
+        for (uint32_t i = first; i < end; i++) {
+            if (memory->nested[i] == page && i != page) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 int memory_map_all(struct memory *memory, const uint32_t *nested, struct error *error)
 {
     int status = 0;

@@ -102,6 +102,9 @@ int memory_map(struct memory *memory, uint32_t guest_page, uint32_t page, struct
 /* The nested map becomes a copy of `nested`, of page_count pages; NULL: each leads home. */
 int memory_map_all(struct memory *memory, const uint32_t *nested, struct error *error);
 
+/* Whether a guest page that is not its home leads to the page. */
+bool memory_has_alias(const struct memory *memory, uint32_t page);
+
 /* The page's home. */
 uint64_t memory_gpa(const struct memory *memory, uint32_t page);
 
