@@ -278,6 +278,73 @@ static int run_launch(struct run *run, struct error *error)
     return launch_machine(&run->machine, &launch, error);
 }
 
+/* What the rooms below are told of this run. */
+static void run_connect(struct run *run)
+{
+    const struct scenario *scenario = run->scenario;
+
+    run->hypervisor = (struct hypervisor){
+        .config = &run->config,
+        .memory = &run->machine.memory,
+        .rmp = &run->machine.rmp,
+        .psp = run->psp,
+        .strict = scenario->strict,
+        .history = run->host->replays ? &run->history : NULL,
+    };
+    run->trap = (struct trap_context){
+        .machine = &run->machine,
+        .outcome = &run->outcome,
+        .trace = run->options.trace,
+        .symbol = run_symbol,
+        .place = run_place_of,
+        .symbol_context = run,
+        .strict = scenario->strict,
+        .unknown_msr_gp = scenario->unknown_msr_gp,
+        .sev_cpuid_eax = run_sev_cpuid(&scenario->host),
+        .profile = scenario->host.profile,
+    };
+    run->watches.trap = &run->trap;
+    run->watches.fired = run_watch_fired;
+    run->watches.context = run;
+    if (!image_symbol_find(run->image, "svsm_panic_message", &run->panic_gva, &run->panic_size)) {
+        run->panic_size = 0;
+    }
+}
+
+/* What is counted, where the run stops, and who looks on. */
+static int run_open(struct run *run, struct error *error)
+{
+    const struct run_options *options = &run->options;
+    struct vcpu *vcpu = run->machine.vcpu;
+    int status = 0;
+
+    vcpu_set_translation(vcpu, options->translate, options->translate_context);
+    if (options->edges) {
+        status = vcpu_count_edges(vcpu, error);
+    } else if (options->ran || options->insns) {
+        status = vcpu_count_ran(vcpu, run_ran, run, error);
+    }
+    if (status == 0 && options->insns) {
+        status = run_keep_insns(run, error);
+    }
+    if (status == 0) {
+        status = run_set_until(run, options->until ? options->until : run->scenario->until, error);
+    }
+    if (status == 0 && options->stop_at_exit) {
+        status = place_parse_exit(&run->stop, options->stop_at_exit, error);
+    }
+    if (status == 0 && (!hypervisor_open(&run->hypervisor) || !run_console_reserve(run, 0))) {
+        status = error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a run");
+    }
+    if (status == 0) {
+        status = run_oracles_open(run, error);
+    }
+    if (status == 0 && options->rmp_log) {
+        status = rmp_log_open(options->rmp_log, &run->machine, error);
+    }
+    return status;
+}
+
 int run_new(struct run **out, const struct scenario *scenario, const struct image *image,
             struct host *host, const struct run_options *options, struct error *error)
 {
@@ -300,58 +367,8 @@ int run_new(struct run **out, const struct scenario *scenario, const struct imag
         free(run);
         return status;
     }
-    run->hypervisor = (struct hypervisor){
-        .config = &run->config,
-        .memory = &run->machine.memory,
-        .rmp = &run->machine.rmp,
-        .psp = run->psp,
-        .strict = scenario->strict,
-        .history = host->replays ? &run->history : NULL,
-    };
-    run->trap = (struct trap_context){
-        .machine = &run->machine,
-        .outcome = &run->outcome,
-        .trace = options->trace,
-        .symbol = run_symbol,
-        .place = run_place_of,
-        .symbol_context = run,
-        .strict = scenario->strict,
-        .unknown_msr_gp = scenario->unknown_msr_gp,
-        .sev_cpuid_eax = run_sev_cpuid(&scenario->host),
-        .profile = scenario->host.profile,
-    };
-    run->watches.trap = &run->trap;
-    run->watches.fired = run_watch_fired;
-    run->watches.context = run;
-    if (!image_symbol_find(image, "svsm_panic_message", &run->panic_gva, &run->panic_size)) {
-        run->panic_size = 0;
-    }
-    vcpu_set_translation(run->machine.vcpu, options->translate, options->translate_context);
-    status = options->edges ? vcpu_count_edges(run->machine.vcpu, error)
-             : options->ran || options->insns
-                 ? vcpu_count_ran(run->machine.vcpu, run_ran, run, error)
-                 : 0;
-    if (status == 0 && options->insns) {
-        status = run_keep_insns(run, error);
-    }
-    if (status == 0) {
-        status = run_set_until(run, options->until ? options->until : scenario->until, error);
-    }
-    if (status == 0) {
-        status =
-            options->stop_at_exit ? place_parse_exit(&run->stop, options->stop_at_exit, error) : 0;
-    }
-    if (status == 0 && (!hypervisor_open(&run->hypervisor) || !run_console_reserve(run, 0))) {
-        status = error_set(error, SNPEMU_ERR_MEMORY, "out of memory for a run");
-    }
-    if (status != 0) {
-        run_free(run);
-        return status;
-    }
-    status = run_oracles_open(run, error);
-    if (status == 0 && options->rmp_log) {
-        status = rmp_log_open(options->rmp_log, &run->machine, error);
-    }
+    run_connect(run);
+    status = run_open(run, error);
     if (status != 0) {
         run_free(run);
         return status;
