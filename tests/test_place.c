@@ -34,7 +34,8 @@ START_TEST(place_of_a_symbol)
         ck_assert_str_eq(place.symbol, "svsm_panic");
         ck_assert_uint_eq(place.offset, 1);
         ck_assert_uint_eq(place.frame_count, 1);
-        ck_assert_str_eq(place.frame[0].path, "svsm/panic_hang.S");
+        /* clang's assembler names the whole path, whatever it is told. */
+        ck_assert_ptr_nonnull(strstr(place.frame[0].path, "svsm/panic_hang.S"));
         ck_assert_str_eq(place.frame[0].file, "panic_hang.S");
     }
     image_place_print(&place, text, sizeof(text));
