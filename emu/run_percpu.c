@@ -84,6 +84,27 @@ static void percpu_check_start(struct run *run, const struct percpu_row *row, si
     percpu_check_gs(run, row, count, (uint32_t)(info1 >> AP_CREATE_APIC_ID_SHIFT), gs_base);
 }
 
+/* Could the guest read the row? What the host has moved away or taken it cannot, and says so then.
+ */
+static bool percpu_readable(struct run *run, uint64_t gva)
+{
+    const struct memory *memory = &run->machine.memory;
+    struct mmu_context context;
+    uint64_t gpa;
+    uint32_t page, flags;
+
+    machine_launch_context(&run->machine, &context);
+    if (!mmu_peek_gpa(&run->machine.mmu, &context, gva, &gpa)) {
+        return false;
+    }
+    page = memory_page(memory, gpa);
+    if (page == MEMORY_NO_PAGE || memory_gpa(memory, page) != (gpa & ~PAGE_MASK)) {
+        return false;
+    }
+    flags = run->machine.rmp.entry[page].flags;
+    return (flags & RMP_ASSIGNED) && (flags & RMP_VALIDATED);
+}
+
 typedef void percpu_look(struct run *run, const struct percpu_row *row, size_t count);
 
 static void percpu_examine(struct run *run, percpu_look *look)
@@ -95,6 +116,10 @@ static void percpu_examine(struct run *run, percpu_look *look)
     count = table && row ? run_percpu_table(run, table, count) : 0;
 
     for (size_t i = 0; i < count; i++) {
+        if (!percpu_readable(run, table[i].gva)) {
+            count = 0;
+            break;
+        }
         row[i] = (struct percpu_row){
             .index = table[i].index,
             .apic_id = table[i].apic_id,
