@@ -282,26 +282,26 @@ void snpemu_reply_write(struct snpemu_reply *reply, uint64_t gpa, const void *by
     }
 }
 
-void snpemu_reply_assign(struct snpemu_reply *reply, uint64_t gpa, uint64_t size)
+static void page_action(struct snpemu_reply *reply, const char *name, uint64_t gpa, uint64_t size,
+                        bool (*act)(struct reply *reply, uint64_t gpa, uint64_t size_bytes))
 {
     struct callback *callback = touch(reply);
     size_t first = callback->reply->action_count;
 
-    if (is_page(callback, "assign", gpa, size)) {
-        reply_assign(callback->reply, gpa, size);
+    if (is_page(callback, name, gpa, size)) {
+        act(callback->reply, gpa, size);
         added(callback, first);
     }
 }
 
+void snpemu_reply_assign(struct snpemu_reply *reply, uint64_t gpa, uint64_t size)
+{
+    page_action(reply, "assign", gpa, size, reply_assign);
+}
+
 void snpemu_reply_unassign(struct snpemu_reply *reply, uint64_t gpa, uint64_t size)
 {
-    struct callback *callback = touch(reply);
-    size_t first = callback->reply->action_count;
-
-    if (is_page(callback, "unassign", gpa, size)) {
-        reply_unassign(callback->reply, gpa, size);
-        added(callback, first);
-    }
+    page_action(reply, "unassign", gpa, size, reply_unassign);
 }
 
 void snpemu_reply_psmash(struct snpemu_reply *reply, uint64_t gpa)
@@ -315,28 +315,27 @@ void snpemu_reply_psmash(struct snpemu_reply *reply, uint64_t gpa)
     }
 }
 
-void snpemu_reply_remap(struct snpemu_reply *reply, uint64_t gpa, uint64_t to_gpa)
+static void pair_action(struct snpemu_reply *reply, const char *name, uint64_t gpa,
+                        uint64_t other_gpa,
+                        bool (*act)(struct reply *reply, uint64_t gpa, uint64_t other_gpa))
 {
     struct callback *callback = touch(reply);
     size_t first = callback->reply->action_count;
 
-    if (is_page(callback, "remap", gpa, PAGE_SIZE) &&
-        is_page(callback, "remap", to_gpa, PAGE_SIZE)) {
-        reply_remap(callback->reply, gpa, to_gpa);
+    if (is_page(callback, name, gpa, PAGE_SIZE) && is_page(callback, name, other_gpa, PAGE_SIZE)) {
+        act(callback->reply, gpa, other_gpa);
         added(callback, first);
     }
 }
 
+void snpemu_reply_remap(struct snpemu_reply *reply, uint64_t gpa, uint64_t to_gpa)
+{
+    pair_action(reply, "remap", gpa, to_gpa, reply_remap);
+}
+
 void snpemu_reply_swap(struct snpemu_reply *reply, uint64_t gpa, uint64_t with_gpa)
 {
-    struct callback *callback = touch(reply);
-    size_t first = callback->reply->action_count;
-
-    if (is_page(callback, "swap", gpa, PAGE_SIZE) &&
-        is_page(callback, "swap", with_gpa, PAGE_SIZE)) {
-        reply_swap(callback->reply, gpa, with_gpa);
-        added(callback, first);
-    }
+    pair_action(reply, "swap", gpa, with_gpa, reply_swap);
 }
 
 static bool is_watch(struct callback *callback, const struct snpemu_watch *watch)
@@ -397,26 +396,26 @@ void snpemu_reply_inject(struct snpemu_reply *reply, enum snpemu_event event, ui
     added(callback, first);
 }
 
-void snpemu_reply_run_vcpu(struct snpemu_reply *reply, uint32_t vcpu)
+static void vcpu_action(struct snpemu_reply *reply, const char *name, uint32_t vcpu,
+                        bool (*act)(struct reply *reply, uint32_t number))
 {
     struct callback *callback = touch(reply);
     size_t first = callback->reply->action_count;
 
-    if (is_vcpu(callback, "run_vcpu", vcpu)) {
-        reply_run_vcpu(callback->reply, vcpu);
+    if (is_vcpu(callback, name, vcpu)) {
+        act(callback->reply, vcpu);
         added(callback, first);
     }
 }
 
+void snpemu_reply_run_vcpu(struct snpemu_reply *reply, uint32_t vcpu)
+{
+    vcpu_action(reply, "run_vcpu", vcpu, reply_run_vcpu);
+}
+
 void snpemu_reply_stop_vcpu(struct snpemu_reply *reply, uint32_t vcpu)
 {
-    struct callback *callback = touch(reply);
-    size_t first = callback->reply->action_count;
-
-    if (is_vcpu(callback, "stop_vcpu", vcpu)) {
-        reply_stop_vcpu(callback->reply, vcpu);
-        added(callback, first);
-    }
+    vcpu_action(reply, "stop_vcpu", vcpu, reply_stop_vcpu);
 }
 
 void snpemu_reply_after(struct snpemu_reply *reply, uint64_t instructions)

@@ -240,7 +240,8 @@ size_t run_percpu_table(struct run *run, struct run_percpu *row, size_t max);
 /* SNPEMU_ERR_INPUT, with the nearest name that the image has. */
 int run_no_symbol(const struct image *image, const char *symbol, struct error *error);
 
-/* Read guest state named by an expectation. */
-bool run_read_state(struct run *run, const struct expect_state *state, uint64_t *value);
+/* After the end: does what the scenario expects hold? `why`: what does not, in one line; untouched
+ * when all does. */
+bool run_expected(struct run *run, char *why, size_t size);
 
 #endif

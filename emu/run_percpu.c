@@ -86,15 +86,13 @@ static void percpu_check_start(struct run *run, const struct percpu_row *row, si
 
 /* Could the guest read the row? What the host has moved away or taken it cannot, and says so then.
  */
-static bool percpu_readable(struct run *run, uint64_t gva)
+static bool percpu_readable(const struct run *run, const struct mmu_context *context, uint64_t gva)
 {
     const struct memory *memory = &run->machine.memory;
-    struct mmu_context context;
     uint64_t gpa;
     uint32_t page, flags;
 
-    machine_launch_context(&run->machine, &context);
-    if (!mmu_peek_gpa(&run->machine.mmu, &context, gva, &gpa)) {
+    if (!mmu_peek_gpa(&run->machine.mmu, context, gva, &gpa)) {
         return false;
     }
     page = memory_page(memory, gpa);
@@ -112,11 +110,15 @@ static void percpu_examine(struct run *run, percpu_look *look)
     size_t count = run_percpu_count(run);
     struct run_percpu *table = calloc(count + 1, sizeof(*table));
     struct percpu_row *row = calloc(count + 1, sizeof(*row));
+    struct mmu_context context;
 
+    machine_launch_context(&run->machine, &context);
     count = table && row ? run_percpu_table(run, table, count) : 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (!percpu_readable(run, table[i].gva)) {
+        bool known = i > 0 && (table[i].gva ^ table[i - 1].gva) >> PAGE_SHIFT == 0;
+
+        if (!known && !percpu_readable(run, &context, table[i].gva)) {
             count = 0;
             break;
         }

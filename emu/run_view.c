@@ -148,9 +148,17 @@ static bool run_read_symbol(struct run *run, const char *name, uint64_t offset, 
            run_peek(run, gva + offset, value, size);
 }
 
-bool run_read_state(struct run *run, const struct expect_state *state, uint64_t *value)
+static bool run_read_state(void *context, const struct expect_state *state, uint64_t *value)
 {
+    struct run *run = context;
+
     return run_read_symbol(run, state->symbol, state->offset, state->size_bytes, value);
+}
+
+bool run_expected(struct run *run, char *why, size_t size)
+{
+    return expect_check(&run->scenario->expect, &run->outcome, outcome_verdict(&run->outcome),
+                        run->console, run_read_state, run, why, size);
 }
 
 #define PERCPU_AT_ONCE (PAGE_SIZE / PERCPU_STRIDE)

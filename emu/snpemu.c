@@ -156,11 +156,6 @@ static void forward_console(void *context, const uint8_t *bytes, size_t size_byt
     }
 }
 
-static bool read_state(void *context, const struct expect_state *state, uint64_t *value)
-{
-    return run_read_state(context, state, value);
-}
-
 int snpemu_set_oracles(struct snpemu *snpemu, const char *names, char *text)
 {
     struct error error = {{0}};
@@ -215,8 +210,7 @@ static void fill_result(struct snpemu *snpemu, struct run *run, const struct out
         oracle_list(outcome->oracles, result->oracles, sizeof(result->oracles));
     }
     result->expected = expect->given
-                           ? expect_check(expect, outcome, verdict, run_console(run), read_state,
-                                          run, result->difference, sizeof(result->difference))
+                           ? run_expected(run, result->difference, sizeof(result->difference))
                            : verdict == VERDICT_PASS || verdict == VERDICT_CONTAINED;
 }
 

@@ -68,7 +68,7 @@ struct gdb_point {
     struct gdb_piece piece[2];
     size_t piece_count;
     uint8_t seen[GDB_WATCH_BYTES_MAX]; /* what stood there when the run was last looked at */
-    bool touched;                      /* a store of the guest's was shown since then */
+    bool touched; /* it was shown an access of the guest's, which has not settled */
 };
 
 struct gdb_edit {

@@ -202,12 +202,11 @@ const struct gdb_point *gdb_points_look(struct gdb *gdb, const struct gdb_point 
             continue;
         }
         point_bytes(gdb, point, bytes);
-        if (gdb->seen_known && !changed && !point->touched && (!only || point == only) &&
+        if (gdb->seen_known && !changed && (!only || point == only) &&
             memcmp(bytes, point->seen, point->size_bytes) != 0) {
             changed = point;
         }
         memcpy(point->seen, bytes, sizeof(bytes));
-        point->touched = false;
     }
     gdb->seen_known = true;
     return changed;

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "fuzz_gdb.h"
 
 #define RUNS_DEFAULT 100
@@ -38,14 +38,6 @@ static void usage(FILE *out)
           out);
 }
 
-static double now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
 static void play_files(struct table *table, char **path)
 {
     static uint8_t data[1 << 16];
@@ -70,11 +62,12 @@ static void play(const struct options *options, const char *path, char **files)
     uint64_t i;
 
     table_open(&table, path, BUDGET);
-    end = options->seconds_given ? now() + (double)options->seconds : 1e300;
+    end = options->seconds_given ? clock_seconds() + (double)options->seconds : 1e300;
     if (files) {
         play_files(&table, files);
     }
-    for (i = options->first; !files && i - options->first < options->runs && now() < end; i++) {
+    for (i = options->first; !files && i - options->first < options->runs && clock_seconds() < end;
+         i++) {
         uint64_t random = (options->seed << 32 ^ i) * 0x9E3779B97F4A7C15ULL + 1;
         size_t size = fuzz_gdb_generate(&random, data);
 

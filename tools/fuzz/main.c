@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "guest.h"
 
 #define HANG_SECONDS 120 /* for one input; what faults at each step takes seconds, sanitized */
@@ -47,14 +48,6 @@ static void usage(FILE *out)
         "  --kept 1      keep machines and bring them back to their launch for each input\n"
         "  --write DIR   write the inputs, as a corpus, instead of running them\n",
         out);
-}
-
-static double now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
 /* ---- files ---- */
@@ -107,7 +100,7 @@ static _Noreturn void child(const struct options *options, struct progress *prog
     uint8_t data[GUEST_INPUT_MAX];
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    while (progress->number - options->first < options->runs && now() < end) {
+    while (progress->number - options->first < options->runs && clock_seconds() < end) {
         size_t size = guest_generate(options->seed, progress->number, data, sizeof(data));
 
         if (progress->number % KEPT_INPUTS == 0) {
@@ -124,14 +117,14 @@ static int wait_for(pid_t pid, const struct progress *progress)
 {
     const struct timespec pause = {.tv_nsec = 20000000};
     uint64_t seen = progress->number;
-    double since = now();
+    double since = clock_seconds();
     int status = 0;
 
     while (waitpid(pid, &status, WNOHANG) == 0) {
         if (progress->number != seen) {
             seen = progress->number;
-            since = now();
-        } else if (now() - since > HANG_SECONDS) {
+            since = clock_seconds();
+        } else if (clock_seconds() - since > HANG_SECONDS) {
             fprintf(stderr, "input %" PRIu64 " does not end\n", seen);
             kill(pid, SIGKILL);
         }
@@ -160,7 +153,7 @@ static int run_inputs(const struct options *options)
 {
     struct progress *progress =
         mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    double end = options->seconds ? now() + options->seconds : 1e300;
+    double end = options->seconds ? clock_seconds() + options->seconds : 1e300;
     unsigned failures = 0;
     int status = 1;
 

@@ -6,11 +6,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "abi/cpuid.h"
 #include "abi/nae.h"
 #include "check/oracle.h"
+#include "clock.h"
 #include "ghcb/table.h"
 #include "product.h"
 
@@ -220,14 +220,6 @@ static bool check_outcome(const struct outcome *outcome, char *why, size_t size)
 
 /* ---- all of them ---- */
 
-static double now_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static int run_lists(struct honest *honest, struct product_stage *stage, struct honest_host *host,
                      FILE *file, uint64_t most, struct error *error)
 {
@@ -273,11 +265,11 @@ int honest_run(struct honest *honest, FILE *file, uint64_t most, struct error *e
     host->host = (struct host){.answer = honest_answer, .handles = honest_handles};
     host->config = honest->product.subject.scenario->host;
     status = product_stage_open(&stage, &honest->product, &host->host, error);
-    start = now_seconds();
+    start = clock_seconds();
     if (status == SNPEMU_OK) {
         status = run_lists(honest, &stage, host, file, most, error);
     }
-    honest->seconds = now_seconds() - start;
+    honest->seconds = clock_seconds() - start;
     honest->product.again = stage.again;
     product_stage_close(&stage);
     free(host);

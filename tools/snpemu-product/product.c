@@ -5,21 +5,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "check/oracle.h"
+#include "clock.h"
 #include "product.h"
 #include "progress.h"
 
 #define EXIT_MARGIN 1000 /* exits that a run may have beyond the honest one */
-
-static double now_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* What the budgets are to be: the honest run's, and a margin. */
 static int run_honestly(struct product *product, struct host *host, struct error *error)
@@ -222,7 +214,7 @@ int product_run(struct product *product, struct error *error)
     }
     product_host_init(&host, product->axes.cpus);
     status = product_stage_open(&stage, product, &host.host, error);
-    start = now_seconds();
+    start = clock_seconds();
     progress_start(&progress);
     for (uint64_t number = product->from; status == SNPEMU_OK && number <= product->to;) {
         struct error why;
@@ -238,7 +230,7 @@ int product_run(struct product *product, struct error *error)
         number = product->every > UINT64_MAX - number ? UINT64_MAX : number + product->every;
     }
     progress_stop(&progress);
-    product->seconds = now_seconds() - start;
+    product->seconds = clock_seconds() - start;
     product->again = stage.again;
     product_stage_close(&stage);
     return status;

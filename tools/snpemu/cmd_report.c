@@ -14,6 +14,7 @@
 #include "progress.h"
 #include "run.h"
 #include "run_option.h"
+#include "show.h"
 #include "subject.h"
 
 enum {
@@ -161,28 +162,6 @@ static int report_prepare(struct report_command *command, struct error *error)
                                : status;
 }
 
-static bool read_state(void *context, const struct expect_state *state, uint64_t *value)
-{
-    return run_read_state(context, state, value);
-}
-
-/* Does what the scenario expects hold? `why`: if not. */
-static bool report_expected(struct report_command *command, char *why, size_t size)
-{
-    struct error unused = {0};
-    struct run *run = command->run;
-    bool met = expect_check(&command->subject.scenario->expect, &command->outcome,
-                            outcome_verdict(&command->outcome), run_console(run), read_state, run,
-                            why, size);
-
-    if (met && command->host->finish &&
-        command->host->finish(command->host, &unused) != SNPEMU_OK) {
-        met = false;
-        snprintf(why, size, "%s", unused.text);
-    }
-    return met;
-}
-
 /* The page, from what the run has left. */
 static int report_write(struct report_command *command, struct run_percpu *percpu,
                         struct error *error)
@@ -213,7 +192,7 @@ static int report_write(struct report_command *command, struct run_percpu *percp
                              : 0;
     facts->rmp_log = command->rmp_log;
     facts->expectation = command->subject.scenario->expect.given;
-    facts->met = facts->expectation && report_expected(command, why, sizeof(why));
+    facts->met = facts->expectation && show_expected(command->run, command->host, why, sizeof(why));
     facts->why = why;
     facts->source_dir[facts->source_dir_count++] = ".";
     status = page_write(command->page, facts, command->aside.file, &cause);

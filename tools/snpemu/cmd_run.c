@@ -236,32 +236,19 @@ static int run_prepare(struct run_command *command, struct error *error)
                    &options, error);
 }
 
-static bool run_read(void *context, const struct expect_state *state, uint64_t *value)
-{
-    return run_read_state(context, state, value);
-}
-
 /* Judge what happened, and say so. */
 static int run_report(struct run_command *command, const struct outcome *outcome)
 {
-    const struct expect *expect = &command->subject.scenario->expect;
     enum verdict verdict = outcome_verdict(outcome);
     bool colour = output_has_colour(stderr), met;
-    struct error unused = {0};
     char why[512] = "";
 
     output_insns(stderr, command->run, command->insns);
     show_outcome(command->run, outcome, command->dump_percpu);
-    if (!expect->given) {
+    if (!command->subject.scenario->expect.given) {
         return show_status(verdict);
     }
-    met = expect_check(expect, outcome, verdict, run_console(command->run), run_read, command->run,
-                       why, sizeof(why));
-    if (met && command->host->finish &&
-        command->host->finish(command->host, &unused) != SNPEMU_OK) {
-        met = false;
-        snprintf(why, sizeof(why), "%s", unused.text);
-    }
+    met = show_expected(command->run, command->host, why, sizeof(why));
     fprintf(stderr, "expected  %s%s%s%s%s\n", output_escape(colour, met ? COLOUR_GOOD : COLOUR_BAD),
             met ? "met" : "not met", output_escape(colour, COLOUR_NONE), met ? "" : ": ", why);
     return met ? EXIT_MET : verdict == VERDICT_EMULATOR_BUG ? EXIT_INTERNAL : EXIT_NOT_MET;

@@ -203,11 +203,6 @@ static void oracles_compare(struct check *check, uint32_t oracles)
     pass_release(&pass);
 }
 
-static bool read_state(void *context, const struct expect_state *state, uint64_t *value)
-{
-    return run_read_state(context, state, value);
-}
-
 static void expectation_check(struct check *check)
 {
     struct pass *pass = &check->pass;
@@ -216,8 +211,7 @@ static void expectation_check(struct check *check)
     char why[400];
 
     outcome_phrase(&pass->outcome, check->report->outcome, sizeof(check->report->outcome));
-    if (!expect_check(&check->subject.scenario->expect, &pass->outcome, verdict,
-                      run_console(pass->run), read_state, pass->run, why, sizeof(why))) {
+    if (!run_expected(pass->run, why, sizeof(why))) {
         report_problem(check, verdict == VERDICT_EMULATOR_BUG ? FIXTURE_INTERNAL : FIXTURE_FAILED,
                        "%s%s%s", why, pass->outcome.panic[0] ? "; panic: " : "",
                        pass->outcome.panic);

@@ -8,8 +8,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 #define PLAIN_TICKS 10 /* seconds between two lines where no terminal is */
 #define COLUMNS_DEFAULT 80
@@ -66,14 +67,6 @@ static void tick(int number)
     errno = saved;
 }
 
-static double now_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static void set_timer(long seconds)
 {
     const struct itimerval timer = {.it_interval.tv_sec = seconds, .it_value.tv_sec = seconds};
@@ -88,7 +81,7 @@ void progress_start(struct progress *progress)
     *progress = (struct progress){
         .on = true,
         .terminal = isatty(STDERR_FILENO),
-        .started = now_seconds(),
+        .started = clock_seconds(),
     };
     ticked = 0;
     sigemptyset(&action.sa_mask);
@@ -141,7 +134,7 @@ void progress_show(struct progress *progress, const char *format, ...)
 {
     char line[LINE_SIZE];
     size_t used =
-        (size_t)snprintf(line, sizeof(line), "[%.0f s] ", now_seconds() - progress->started);
+        (size_t)snprintf(line, sizeof(line), "[%.0f s] ", clock_seconds() - progress->started);
     va_list arguments;
 
     va_start(arguments, format);

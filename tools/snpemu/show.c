@@ -167,6 +167,20 @@ void show_outcome(struct run *run, const struct outcome *outcome, bool dump_perc
     output_outcome(stderr, run, outcome, outcome_verdict(outcome), colour);
 }
 
+bool show_expected(struct run *run, struct host *host, char *why, size_t size)
+{
+    struct error unused = {0};
+
+    if (!run_expected(run, why, size)) {
+        return false;
+    }
+    if (host->finish && host->finish(host, &unused) != SNPEMU_OK) {
+        snprintf(why, size, "%s", unused.text);
+        return false;
+    }
+    return true;
+}
+
 int show_status(enum verdict verdict)
 {
     return verdict == VERDICT_PASS || verdict == VERDICT_CONTAINED ? EXIT_MET

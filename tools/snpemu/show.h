@@ -50,6 +50,10 @@ int show_to_end(struct show *show, struct run *run, struct outcome *outcome, str
 /* Per-CPU areas, outcome and verdict; `dump_percpu`: the areas whole, to standard output. */
 void show_outcome(struct run *run, const struct outcome *outcome, bool dump_percpu);
 
+/* After the end: does what the scenario expects hold, and did its handlers all get their exit?
+ * `why`: if not. */
+bool show_expected(struct run *run, struct host *host, char *why, size_t size);
+
 /* The exit status of a run from which nothing in particular is expected. */
 int show_status(enum verdict verdict);
 

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "command.h"
 #include "file.h"
 
@@ -28,14 +28,6 @@ struct answer_head {
     char outcome[sizeof(((struct fixture_report *)0)->outcome)];
     char why[sizeof(((struct fixture_report *)0)->why)];
 };
-
-static double now_seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static _Noreturn void worker_main(const struct job *job, const struct fixture_options *options,
                                   int fd, pid_t parent)
@@ -74,7 +66,7 @@ static int job_start(struct job *job, const struct fixture_options *options, str
     }
     /* What stands in a buffer would be written by both. */
     fflush(NULL);
-    job->started = now_seconds();
+    job->started = clock_seconds();
     job->pid = fork();
     if (job->pid < 0) {
         close(fd[0]);
@@ -163,7 +155,7 @@ static void job_end(struct job *job, const struct fixture_options *options)
     }
     job->pid = 0;
     job->done = true;
-    job->seconds = now_seconds() - job->started;
+    job->seconds = clock_seconds() - job->started;
     if (job->answer_size_bytes >= sizeof(head)) {
         memcpy(&head, job->answer, sizeof(head));
     }
